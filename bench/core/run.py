@@ -1,0 +1,267 @@
+"""./dev bench core [CASE...] [--quick]: bide's runtime beside its rivals, interleaved on one core.
+
+Called by ./dev, which has built the library and says where in BIDE_BUILD; builds the programs of
+this folder into build/bench/core, runs them in rounds, prints a table and writes
+build/bench/core.json. A CASE may be a pattern (`yield_*`). Each round runs every system of a case
+once, one after the other; a ratio is the median of the ratios within the rounds. Exit status: 0
+when every measured bar holds, else 1.
+"""
+import argparse
+import fnmatch
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from cases import CASES, EXTRA  # noqa: E402
+from programs import Programs  # noqa: E402
+
+ROOT = HERE.parents[1]
+BUILD = Path(os.environ.get("BIDE_BUILD", ROOT / "build" / "release"))
+OUT = BUILD.parent / "bench" / "core"
+RUN_LIMIT_S = 60  # one run of one program
+FOREIGN_SHARE = 0.05  # more of other people's work than this and a run does not count
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+cores = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = cores[0], cores[-1]
+
+
+def start(command, core, milliseconds, **options):
+    environment = dict(os.environ, BENCH_MS=str(milliseconds), GOMAXPROCS="1")
+    return subprocess.Popen(
+        [str(part) for part in command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        **options,
+    )
+
+
+def finish(process, command):
+    """The `NAME VALUE` lines of a program as a dictionary."""
+    try:
+        output, _ = process.communicate(timeout=RUN_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise SystemExit(f"bench core: not done after {RUN_LIMIT_S} s: {command}")
+    if process.returncode:
+        raise SystemExit(f"bench core: exit status {process.returncode}: {command}")
+    return {name: float(value) for name, value in (line.split() for line in output.splitlines())}
+
+
+def busy_s(used_cores):
+    """How long these cores have worked, for anyone, or were stolen by the host."""
+    total = 0
+    wanted = {f"cpu{core}" for core in used_cores}
+    with open("/proc/stat", encoding="ascii") as stat:
+        for line in stat:
+            name, *ticks = line.split()
+            if name in wanted:
+                user, nice, system, _idle, _wait, irq, softirq, steal = map(int, ticks[:8])
+                total += (user + nice + system + irq + softirq + steal) * TICK_S
+    return total
+
+
+def children_s():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Runner:
+    def __init__(self, programs, quick):
+        self.programs = programs
+        self.target_ms, self.echo_ms = (60, 300) if quick else (150, 800)
+        self.repeats_s = 4.0 if quick else 20.0  # time left for repeating disturbed runs
+        self.disturbed = 0  # runs kept although something else was using the core
+        self.values = {}  # (number's name, system) -> one value per round
+
+    def measure(self, case, system):
+        used_cores = {SERVER_CORE, LOAD_CORE} if case.name.startswith("echo_") else {SERVER_CORE}
+        while True:
+            began_s, others_before_s = time.monotonic(), busy_s(used_cores) - children_s()
+            numbers = self.run_once(case, system)
+            elapsed_s = time.monotonic() - began_s
+            foreign_s = busy_s(used_cores) - children_s() - others_before_s
+            if foreign_s <= FOREIGN_SHARE * elapsed_s + 2 * TICK_S:
+                break
+            if self.repeats_s < elapsed_s:
+                self.disturbed += 1
+                break
+            self.repeats_s -= elapsed_s
+        for name, value in numbers.items():
+            self.values.setdefault((name, system), []).append(value)
+
+    def run_once(self, case, system):
+        if case.name == "await_ready":
+            return {case.name: self.count_instructions()}
+        if case.name.startswith("echo_"):
+            return self.run_echo(case.name, system)
+        command = [*self.programs.command(system, case.name), case.name]
+        return finish(start(command, SERVER_CORE, self.target_ms), command)
+
+    def run_echo(self, name, system):
+        connections = name.split("_")[1]
+        server = start(self.programs.command(system, name), SERVER_CORE, self.echo_ms)
+        try:
+            port = server.stdout.readline().split()[1]
+            command = [self.programs.path("echo_load"), name, port, connections, server.pid]
+            return finish(start(command, LOAD_CORE, self.echo_ms), command)
+        finally:
+            server.kill()
+            server.communicate()
+
+    def count_instructions(self):
+        """An await of a function that does not wait, less a plain call, by callgrind."""
+        count = 100000
+
+        def total(kind, calls):
+            report = OUT / "callgrind.out"
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={report}",
+                       f"--log-file={OUT / 'valgrind.log'}"]
+            command += [self.programs.path("bide_await"), kind, calls]
+            finish(start(command, SERVER_CORE, self.target_ms), command)
+            lines = report.read_text(encoding="utf-8").splitlines()
+            return int(next(line.split()[1] for line in lines if line.startswith("totals:")))
+
+        def per_call(kind):
+            return (total(kind, 2 * count) - total(kind, count)) / count
+
+        return round(per_call("async") - per_call("plain"), 2)
+
+
+def ratio(values, case, system, against):
+    """The median over the rounds of system / against; None where one of them was not measured."""
+    ours, theirs = values.get((case.name, system)), values.get((case.name, against))
+    if not ours or not theirs:
+        return None
+    return statistics.median(mine / other for mine, other in zip(ours, theirs) if other)
+
+
+def rounded(value):
+    return None if value is None else round(value, 4)
+
+
+def rows_of(case, values):
+    rows = []
+    for system in case.systems:
+        if (case.name, system) not in values:
+            continue
+        value = statistics.median(values[(case.name, system)])
+        row = {"case": case.name, "system": system, "value": round(value, 4), "unit": case.unit}
+        row.update({"against": None, "ratio": None})
+        if system == "bide":
+            row.update({"bar": None, "holds": None})
+            if case.bar:
+                measured = value
+                if case.bar.against:
+                    measured = ratio(values, case, system, case.bar.against)
+                    row.update({"against": case.bar.against, "ratio": rounded(measured)})
+                row["bar"] = str(case.bar)
+                row["holds"] = None if measured is None else case.bar.holds(measured)
+        else:
+            compared = ratio(values, case, system, "bide")
+            row.update({"against": compared and "bide", "ratio": rounded(compared)})
+        rows.append(row)
+    return rows
+
+
+def print_table(rows):
+    def show(value):
+        if value is None:
+            return ""
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+    table = [("case", "system", "value", "unit", "against", "ratio", "bar", "holds")]
+    for row in rows:
+        unknown = "not measured" if row.get("bar") else ""
+        holds = {True: "yes", False: "NO", None: unknown}[row.get("holds")]
+        compared = (row["against"] or "", show(row["ratio"]), row.get("bar") or "", holds)
+        table.append((row["case"], row["system"], show(row["value"]), row["unit"], *compared))
+    widths = [max(len(line[column]) for line in table) for column in range(8)]
+    for line in table:
+        cells = [cell.rjust(width) if column in (2, 5) else cell.ljust(width)
+                 for column, (cell, width) in enumerate(zip(line, widths))]
+        print("  ".join(cells).rstrip())
+
+
+def note_limits(values):
+    """Says where an echo server was not what limited the load."""
+    for case in CASES:
+        for system in case.systems:
+            busy = values.get((f"{case.name}_server_busy", system))
+            if busy and statistics.median(busy) < 0.9:
+                load = statistics.median(values[(f"{case.name}_load_busy", system)])
+                server = statistics.median(busy)
+                print(f"{case.name}, {system}: the server used {server:.0%} of its core, the load "
+                      f"{load:.0%}: compare the CPU per request too")
+
+
+def chosen_cases(patterns):
+    names = [case.name for case in CASES]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise SystemExit(f"bench core: no case `{pattern}`; there are {' '.join(names)}")
+    return [case for case in CASES
+            if not patterns or any(fnmatch.fnmatch(case.name, pattern) for pattern in patterns)]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench core", description=__doc__.splitlines()[0])
+    parser.add_argument("case", nargs="*", help="names or patterns; without any, all cases")
+    parser.add_argument("--quick", action="store_true",
+                        help="2 short rounds, and only the rivals that a bar names")
+    options = parser.parse_args()
+    cases = chosen_cases(options.case)
+    os.sched_setaffinity(0, {LOAD_CORE})  # the runner keeps off the measured core
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    programs = Programs(HERE, ROOT, BUILD, OUT)
+    programs.build({system for case in cases for system in case.systems})
+    for line in programs.left_out:
+        print(f"left out: {line}")
+    runner = Runner(programs, options.quick)
+    rounds, limit_s = (2, 55) if options.quick else (5, 230)
+    began_s = time.monotonic()
+    for number in range(rounds):
+        used_s = time.monotonic() - began_s
+        if number and used_s + used_s / number > limit_s:
+            print(f"the machine is slow: {number} rounds in place of {rounds}")
+            rounds = number
+            break
+        for case in cases:
+            if case.once and number:
+                continue
+            systems = [system for system in case.systems if programs.has(system, case.name)]
+            if options.quick:
+                named = ("bide", case.bar and case.bar.against)
+                systems = [system for system in systems if system in named]
+            for system in systems if number % 2 == 0 else reversed(systems):
+                runner.measure(case, system)
+
+    shown = [number for case in cases for number in (case, EXTRA.get(case.name)) if number]
+    rows = [row for case in shown for row in rows_of(case, runner.values)]
+    print_table(rows)
+    note_limits(runner.values)
+    if runner.disturbed:
+        print(f"{runner.disturbed} runs were kept although other programs used the core: "
+              "repeat on an idle machine")
+    report = OUT.parent / "core.json"
+    report.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    missed = sum(row.get("holds") is False for row in rows)
+    held = sum(row.get("holds") is True for row in rows)
+    where = report.relative_to(OUT.parents[2])
+    print(f"{held} bars hold, {missed} missed; {rounds} rounds; written to {where}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+/*
+ * bide.h: everything, in reading order.
+ *
+ *     cc app.c $(pkg-config --cflags --libs bide)
+ *
+ * Define BIDE_NO_KEYWORDS before including it to leave out the short words (async, await, spawn
+ * ...); each has a long form (bide_async, bide_await, bide_spawn ...).
+ */
+#ifndef BIDE_BIDE_H
+#define BIDE_BIDE_H
+
+#include <bide/async.h>
+#include <bide/clock.h>
+#include <bide/error.h>
+#include <bide/scope.h>
+#include <bide/task.h>
+#include <bide/group.h>
+#include <bide/resource.h>
+#include <bide/mutex.h>
+#include <bide/semaphore.h>
+#include <bide/condition.h>
+#include <bide/event.h>
+#include <bide/once.h>
+#include <bide/channel.h>
+#include <bide/net.h>
+#include <bide/offload.h>
+#include <bide/runtime.h>
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Every limit of the library, by name, with its unit and its reason. Nothing grows without one of
+ * these (or a cap that the user gave). A debug build makes some of them tiny, so that the paths
+ * behind them run in every test.
+ */
+#ifndef BIDE_BASE_CAPS_H
+#define BIDE_BASE_CAPS_H
+
+#include "base/assert.h"
+
+/* Tasks */
+
+/* bytes of address space per task: deep enough for libpq and a JSON parser; untouched pages cost
+ * nothing */
+#define BIDE_CAP_STACK_SLOT_BYTES 262144
+/* bytes of guard below each stack: more than any one frame that -Wframe-larger-than lets pass */
+#define BIDE_CAP_STACK_GUARD_BYTES 65536
+/* bytes of a recycled stack that stay resident: the usual high water of a handler */
+#define BIDE_CAP_STACK_KEEP_BYTES 65536
+/* bytes of arguments that a spawn copies to the child */
+#define BIDE_CAP_SPAWN_ARGS_BYTES 16384
+
+/* Scheduling */
+
+/* awaits that need not suspend, until one yields all the same: fairness against one busy connection
+ */
+#define BIDE_CAP_OP_BUDGET 128
+/* slices between two looks at the I/O backend while tasks are ready */
+#define BIDE_CAP_POLL_SLICES 64
+/* ms without a new slice, until the loop is reported as blocked: far above a healthy slice, below
+ * what users notice */
+#define BIDE_CAP_WATCHDOG_MS 50
+/* ms that the cleanups of a cancelled task get to await, before they are cancelled too */
+#define BIDE_CAP_CLEANUP_MS 5000
+/* ms between the first SIGTERM and the cancel of what still runs: below the 30 s that Kubernetes
+ * gives */
+#define BIDE_CAP_DRAIN_MS 25000
+/* threads of the blocking lane */
+#define BIDE_CAP_BLOCKING_THREADS 64
+
+/* Errors */
+
+/* bytes of an error's message, NUL included: one line */
+#define BIDE_CAP_ERROR_MESSAGE 240
+/* errors kept of one group; later ones are only counted */
+#define BIDE_CAP_ERRORS_KEPT 32
+
+/* Memory */
+
+/* bytes of an arena's first chunk, header included: a page, so that a small request takes one */
+#if BIDE_DEBUG
+#define BIDE_CAP_ARENA_FIRST_CHUNK_BYTES 256
+#else
+#define BIDE_CAP_ARENA_FIRST_CHUNK_BYTES 4096
+#endif
+/* bytes of an arena's chunk at which doubling stops: below malloc's mmap threshold growth, above
+ * any usual request */
+#define BIDE_CAP_ARENA_CHUNK_BYTES 262144
+/* bytes of a buffer's first storage */
+#define BIDE_CAP_BUF_FIRST_BYTES 64
+/* bytes of a chunk of a size class */
+#define BIDE_CAP_SLABS_CHUNK_BYTES 32768
+
+/* Log */
+
+/* bytes of one thread's ring, a power of two: about 500 lines, 10 ms of a very noisy loop */
+#define BIDE_CAP_LOG_RING_BYTES 65536
+/* bytes of a record's text and pairs; longer ones are cut */
+#define BIDE_CAP_LOG_RECORD_BYTES 2048
+/* bytes of a written line: escaping makes a byte at most six */
+#define BIDE_CAP_LOG_LINE_BYTES 16384
+/* bytes that the writer collects before it writes */
+#define BIDE_CAP_LOG_BATCH_BYTES 65536
+/* bytes of the writer thread's stack: two lines and libc's printf, with room for sanitizers */
+#define BIDE_CAP_LOG_STACK_BYTES 524288
+/* ms that the writer lingers after work before it sleeps: a producer pays at most one wake per
+ * linger */
+#define BIDE_CAP_LOG_LINGER_MS 5
+/* ms that a failed assertion waits for the log */
+#define BIDE_CAP_LOG_ABORT_FLUSH_MS 100
+/* ms that the writer waits for a full, non-blocking sink before it drops the batch */
+#define BIDE_CAP_LOG_SINK_WAIT_MS 1000
+
+/* Metrics */
+
+/* shards: threads beyond this many share the last one; untouched ones cost nothing */
+#define BIDE_CAP_METRIC_SHARDS 128
+/* cells of a shard; a counter takes 1, a histogram one per bucket and 2 (BIDE__METRIC_CELLS of
+ * metrics.h) */
+#define BIDE_CAP_METRIC_CELLS 1024
+
+#endif

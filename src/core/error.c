@@ -1,0 +1,307 @@
+/*
+ * Error values: making, owning, attaching, reporting. Called by everything that fails; unwind.c
+ * raises them. Memory comes from the loop's pool of errors; a loop keeps one in reserve, so that
+ * being out of memory can be said.
+ */
+#include "core/error.h"
+
+#include "core/graph.h"
+#include "core/loop.h"
+#include "core/runtime.h"
+#include "core/scope.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(BIDE__MESSAGE_BYTES == BIDE_CAP_ERROR_MESSAGE, "two names of one limit");
+
+const char *bide_code_name(int code)
+{
+    switch (code) {
+#define X(name, number, text)                                                                      \
+    case number:                                                                                   \
+        return text;
+        BIDE_ERROR_CODES(X)
+#undef X
+    }
+    return "error";
+}
+
+void bide__error_own(struct bide_task *task, bide_error *error)
+{
+    error->owner = task;
+    bide__list_push_back(&task->errors, &error->node);
+    if (++task->error_count <= BIDE_CAP_ERRORS_KEPT)
+        return;
+    bide_error *oldest = bide__container_of(task->errors.head.next, bide_error, node);
+    if (oldest->state != BIDE__ERROR_IN_FLIGHT)
+        bide__error_free(task->loop, oldest);
+}
+
+void bide__error_disown(bide_error *error)
+{
+    if (!error->owner)
+        return;
+    bide__list_remove(&error->node);
+    error->owner->error_count--;
+    error->owner = NULL;
+}
+
+void bide__error_free(struct bide__loop *loop, bide_error *error)
+{
+    while (error) {
+        bide_error *next = error->next;
+        bide__error_disown(error);
+        bide__error_free(loop, error->cause);
+        bide__error_free(loop, error->also);
+        if (error == loop->reserve_error)
+            loop->reserve_error_used = false;
+        else
+            bide__slab_free(&loop->errors, error);
+        error = next;
+    }
+}
+
+void bide__error_release_all(struct bide_task *task)
+{
+    struct bide__list_node *node;
+    while ((node = bide__list_first(&task->errors)))
+        bide__error_free(task->loop, bide__container_of(node, bide_error, node));
+}
+
+/* An error with everything but the message, owned by the running task. */
+static bide_error *error_make(int code)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__loop *loop = bide__loop_here;
+    bool inside = !(me->head.attention & BIDE__ATTENTION_OUTSIDE);
+    BIDE_ASSERT(loop, "an error was made on a thread that runs no loop, at %s:%d",
+                me->head.at ? me->head.at->file : "?", me->head.at ? me->head.at->line : 0);
+    bide_error *error = bide__slab_alloc(&loop->errors);
+    if (!error) {
+        BIDE_ASSERT(!loop->reserve_error_used, "out of memory while reporting that");
+        loop->reserve_error_used = true;
+        error = loop->reserve_error;
+        code = BIDE_NO_MEMORY;
+    }
+    memset(error, 0, offsetof(bide_error, awaits));
+    error->code = code;
+    error->node = (struct bide__list_node){NULL, NULL};
+    error->owner = NULL;
+    error->origin = NULL;
+    error->message[0] = 0;
+    if (inside)
+        bide__error_own(me, error);
+    return error;
+}
+
+bide_error *bide_error_new(int code, const char *format, ...)
+{
+    bide_error *error = error_make(code);
+    size_t length = strlen(format);
+    if (!strchr(format, '%') && length < sizeof error->message) {
+        memcpy(error->message, format, length + 1);
+        return error;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->message, sizeof error->message, format, args);
+    va_end(args);
+    return error;
+}
+
+bide_error *bide_error_of_errno(int system_errno, const char *format, ...)
+{
+    bide_error *error = error_make(BIDE_SYSTEM);
+    error->system_errno = system_errno;
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(error->message, sizeof error->message, format, args);
+    va_end(args);
+    char text[96];
+    size_t used = length < 0 ? 0 : (size_t)length;
+    if (used < sizeof error->message)
+        snprintf(error->message + used, sizeof error->message - used, ": %s",
+                 strerror_r(system_errno, text, sizeof text));
+    return error;
+}
+
+bide_error *bide_error_because(bide_error *error, bide_error *cause)
+{
+    if (cause && cause != error && !error->cause) {
+        bide__error_disown(cause);
+        cause->state = BIDE__ERROR_ATTACHED;
+        error->cause = cause;
+    }
+    return error;
+}
+
+bide_error *bide__error_clone(const bide_error *original)
+{
+    bide_error *error = error_make(original->code);
+    error->code = original->code;
+    error->system_errno = original->system_errno;
+    error->at = original->at;
+    error->await_count = original->await_count;
+    error->spawn_count = original->spawn_count;
+    memcpy(error->awaits, original->awaits, sizeof error->awaits);
+    memcpy(error->spawns, original->spawns, sizeof error->spawns);
+    memcpy(error->message, original->message, sizeof error->message);
+    error->origin = original;
+    return error;
+}
+
+void bide__error_attach(bide_error *to, bide_error *error)
+{
+    if (!error || error == to)
+        return;
+    bide__error_disown(error);
+    error->state = BIDE__ERROR_ATTACHED;
+    bide_error **end = &to->also;
+    while (*end)
+        end = &(*end)->next;
+    *end = error;
+}
+
+bool bide__error_is_cancel(const bide_error *error)
+{
+    return error->is_cancel;
+}
+
+bide_error *bide_error_current(void)
+{
+    return bide__current->unwinding;
+}
+
+void bide__raise(int code, const struct bide__object *object)
+{
+    struct bide_task *me = bide__task_current();
+    char label[80];
+    bide__object_label(object, label, sizeof label);
+    bide_error *error;
+    switch (code) {
+    case -ECANCELED:
+        error = bide_error_new(BIDE_CANCELLED, "cancelled: %s", bide__cancel_reason(me));
+        error->is_cancel = true;
+        break;
+    case -EDEADLK:
+        error = bide_error_new(BIDE_DEADLOCK, "waiting for %s would never end", label);
+        break;
+    case -ENOMEM:
+        error = bide_error_new(BIDE_NO_MEMORY, "out of memory for %s", label);
+        break;
+    case -EPIPE:
+        error = bide_error_new(BIDE_CLOSED, "%s is closed", label);
+        break;
+    case -ETIMEDOUT:
+        error = bide_error_new(BIDE_TIMEOUT, "%s took too long", label);
+        break;
+    default:
+        error = bide_error_of_errno(-code, "%s", label);
+    }
+    bide__fail(me->head.at, error);
+}
+
+void bide__misuse(const char *format, ...)
+{
+    char text[BIDE_CAP_ERROR_MESSAGE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct bide_task *me = bide__task_current();
+    fprintf(stderr, "bide: misuse: %s\n", text);
+    if (BIDE_DEBUG || (me->head.attention & BIDE__ATTENTION_OUTSIDE))
+        abort();
+    bide__fail(me->head.at, bide_error_new(BIDE_MISUSE, "%s", text));
+}
+
+void bide__error_unowned(struct bide__loop *loop, bide_error *error)
+{
+    const struct bide_options *options = bide__runtime_options(loop->runtime);
+    if (options->error_hook)
+        options->error_hook(error, options->error_hook_arg);
+    else
+        bide_error_print(error);
+    bide__error_free(loop, error);
+}
+
+/* A bounded text that counts what it would have held, as snprintf does. */
+struct text {
+    char *at;
+    size_t size, length;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t room = text->length < text->size ? text->size - text->length : 0;
+    int n = vsnprintf(room ? text->at + text->length : NULL, room, format, args);
+    va_end(args);
+    if (n > 0)
+        text->length += (size_t)n;
+}
+
+static void put_site(struct text *text, int depth, const char *what, const struct bide_site *site)
+{
+    if (site)
+        put(text, "%*s%s %s:%d in %s\n", depth * 2, "", what, site->file, site->line,
+            site->function);
+}
+
+static void put_error(struct text *text, const bide_error *error, int depth, const char *role)
+{
+    if (error->code >= 100)
+        put(text, "%*s%s%s (%d)\n", depth * 2, "", role, error->message, error->code);
+    else
+        put(text, "%*s%s%s (%s)\n", depth * 2, "", role, error->message,
+            bide_code_name(error->code));
+    put_site(text, depth + 1, "at", error->at);
+    for (int i = 0; i < error->await_count && i < BIDE__AWAITS_KEPT; i++) {
+        const struct bide_site *site = error->awaits[i];
+        if (site == error->at)
+            continue;
+        put(text, "%*sawaited at %s:%d in %s: %s\n", (depth + 1) * 2, "", site->file, site->line,
+            site->function, site->what);
+    }
+    if (error->await_count > BIDE__AWAITS_KEPT)
+        put(text, "%*s... and %d more awaits\n", (depth + 1) * 2, "",
+            error->await_count - BIDE__AWAITS_KEPT);
+    for (int i = 0; i < error->spawn_count && i < BIDE__SPAWNS_KEPT; i++) {
+        const struct bide_spawned *spawned = &error->spawns[i];
+        if (spawned->at)
+            put(text, "%*sin task #%llu '%s' spawned at %s:%d\n", (depth + 1) * 2, "",
+                (unsigned long long)spawned->id, spawned->name, spawned->at->file,
+                spawned->at->line);
+        else
+            put(text, "%*sin task #%llu '%s'\n", (depth + 1) * 2, "",
+                (unsigned long long)spawned->id, spawned->name);
+    }
+    if (error->cause)
+        put_error(text, error->cause, depth + 1, "because: ");
+    for (const bide_error *also = error->also; also; also = also->next)
+        put_error(text, also, depth + 1, "also: ");
+}
+
+size_t bide_error_format(const bide_error *error, char *text, size_t size)
+{
+    struct text to = {text, size, 0};
+    if (size)
+        text[0] = 0;
+    put_error(&to, error, 0, "");
+    return to.length;
+}
+
+void bide_error_print(const bide_error *error)
+{
+    char text[4096];
+    size_t length = bide_error_format(error, text, sizeof text);
+    if (length >= sizeof text)
+        length = sizeof text - 1;
+    fprintf(stderr, "bide: error: %.*s", (int)length, text);
+}

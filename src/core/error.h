@@ -1,0 +1,51 @@
+/*
+ * Error values inside the library: who owns them, how codes become errors. error.c has the values
+ * and their reports, unwind.c raises and catches them.
+ *
+ * States: NEW (made, owned by a task) -> IN_FLIGHT (unwinding) -> CAUGHT -> freed, or -> ATTACHED
+ * to another error (freed with it), or -> ENDED (what a task ended with; its group or joiner owns
+ * it). A caught error can be raised again.
+ */
+#ifndef BIDE_CORE_ERROR_H
+#define BIDE_CORE_ERROR_H
+
+#include "core/task.h"
+
+enum bide__error_state {
+    BIDE__ERROR_NEW,
+    BIDE__ERROR_IN_FLIGHT,
+    BIDE__ERROR_CAUGHT,
+    BIDE__ERROR_ATTACHED,
+    BIDE__ERROR_ENDED,
+};
+
+/* Raises the error of a negative code that the library's internals returned, at the await in
+   progress. `what` names the object for the message, or is NULL. */
+__attribute__((noreturn, cold)) void bide__raise(int code, const struct bide__object *object);
+
+/* Adds `error` (not in flight) to `to`'s further errors; `to` owns it from then on. */
+void bide__error_attach(bide_error *to, bide_error *error);
+
+/* Moves between owners: to a task's list (which may free its oldest caught error), or to none. */
+void bide__error_own(struct bide_task *task, bide_error *error);
+void bide__error_disown(bide_error *error);
+
+/* A copy with its own place in the task's list, for an error that several raise. */
+bide_error *bide__error_clone(const bide_error *error);
+
+/* Frees it and all that is attached. */
+void bide__error_free(struct bide__loop *loop, bide_error *error);
+
+/* Frees all that the task owns; at its end. */
+void bide__error_release_all(struct bide_task *task);
+
+/* A cancel in flight, as opposed to an error whose code is BIDE_CANCELLED. */
+bool bide__error_is_cancel(const bide_error *error);
+
+/* Reports an error nobody owns: to options.error_hook, or stderr. Frees it. */
+void bide__error_unowned(struct bide__loop *loop, bide_error *error);
+
+/* Prints a misuse with both lines on stderr: aborts in hostile builds, raises elsewhere. */
+__attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse(const char *format, ...);
+
+#endif

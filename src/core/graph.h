@@ -1,0 +1,48 @@
+/*
+ * The wait graph: a waiting task points to an object, an object to the tasks that hold it. It is
+ * always on: the pointers are those that the primitives need anyway. graph.c walks it before a wait
+ * that could close a cycle, and prints it.
+ */
+#ifndef BIDE_CORE_GRAPH_H
+#define BIDE_CORE_GRAPH_H
+
+#include "core/task.h"
+
+struct bide__kind {
+    const char *noun; /* "mutex" */
+    const char *verb; /* what waiting for it is called: "wants" */
+    /* The tasks whose progress can end a wait for it: index 0, 1, ... until NULL. Without this
+       function nothing is known, and nothing is ever concluded. `ret_since`: where it got hold. */
+    struct bide_task *(*holder)(const struct bide__object *object, size_t index,
+                                const struct bide_site **ret_since);
+    /* Whether one stuck holder is enough to be stuck (a group's end waits for every child), or all
+       must be (a semaphore). */
+    bool any_holder;
+};
+
+static inline void bide__object_init(struct bide__object *object, const struct bide__kind *kind,
+                                     const char *name, const struct bide_site *made)
+{
+    *object = (struct bide__object){kind, name, made};
+}
+
+/* Whether `task` waiting for `object` would wait for ever: then the cycle is reported on stderr. */
+bool bide__graph_deadlock(struct bide_task *task, struct bide__object *object);
+
+/* Reports that every task of the loop waits and nothing can wake any of them. */
+void bide__graph_report_idle(struct bide__loop *loop);
+
+/* The last task that began to wait, of those that nothing can wake. */
+struct bide_task *bide__graph_last_waiting(struct bide__loop *loop);
+
+/* Calls `visit` for every live task of the loop, parents before children. */
+void bide__each_task(struct bide__loop *loop,
+                     void (*visit)(struct bide_task *task, int depth, void *arg), void *arg);
+
+/* Writes the task tree to a descriptor; bounded, allocates nothing. */
+void bide__print_tree(struct bide__loop *loop, int fd);
+
+/* "mutex 'accounts'" into text; gives text. */
+const char *bide__object_label(const struct bide__object *object, char *text, size_t size);
+
+#endif

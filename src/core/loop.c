@@ -1,0 +1,286 @@
+/*
+ * The turn of a loop, and its start and end. This is the file to read first: everything a program
+ * waits for passes through bide__loop_run.
+ *
+ * Called by runtime.c on the loop's thread; calls timer.c, the I/O backend, and the mail that other
+ * threads left.
+ */
+#include "core/loop.h"
+
+#include "base/clock.h"
+#include "core/graph.h"
+#include "core/runtime.h"
+#include "core/scope.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+__thread struct bide__loop *bide__loop_here;
+
+/* While everything waits, virtual time stands still this long for I/O that may be on its way. */
+enum { VIRTUAL_GRACE_NS = 5000000 };
+
+int64_t bide__loop_clock_ns(struct bide__loop *loop)
+{
+    if (loop->runtime->options.virtual_clock)
+        return loop->runtime->virtual_now_ns;
+    return bide__clock_monotonic_ns();
+}
+
+int64_t bide_clock_ns(void)
+{
+    return bide__loop_here ? bide__loop_clock_ns(bide__loop_here) : bide__clock_monotonic_ns();
+}
+
+int64_t bide_now_us(void)
+{
+    if (bide__loop_here && bide__loop_here->runtime->options.virtual_clock)
+        return bide__loop_here->runtime->virtual_real_us +
+               bide__loop_here->runtime->virtual_now_ns / 1000;
+    return bide__clock_realtime_ns() / 1000;
+}
+
+void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
+{
+    struct bide__mail *newest = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
+    do {
+        mail->next = newest;
+    } while (!__atomic_compare_exchange_n(&loop->mail, &newest, mail, true, __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+    if (!mail->next)
+        loop->io->ops->wake(loop->io);
+}
+
+/* Delivers what was posted, in the order of posting. */
+static void take_mail(struct bide__loop *loop)
+{
+    if (!__atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
+        return;
+    struct bide__mail *mail = __atomic_exchange_n(&loop->mail, NULL, __ATOMIC_ACQUIRE);
+    struct bide__mail *oldest = NULL;
+    while (mail) {
+        struct bide__mail *next = mail->next;
+        mail->next = oldest;
+        oldest = mail;
+        mail = next;
+    }
+    while (oldest) {
+        struct bide__mail *next = oldest->next;
+        oldest->deliver(oldest);
+        oldest = next;
+    }
+}
+
+/* With a seed: moves a pseudo-random task of the queue to its front. */
+static void shuffle_ready(struct bide__loop *loop)
+{
+    struct bide_task *before = NULL, *chosen_before = NULL, *chosen = loop->ready_first;
+    uint64_t seen = 0;
+    for (struct bide_task *task = loop->ready_first; task; before = task, task = task->next) {
+        if (bide__rng_below(&loop->shuffle, ++seen) == 0) {
+            chosen = task;
+            chosen_before = before;
+        }
+    }
+    if (!chosen_before)
+        return;
+    chosen_before->next = chosen->next;
+    if (loop->ready_last == chosen)
+        loop->ready_last = chosen_before;
+    chosen->next = loop->ready_first;
+    loop->ready_first = chosen;
+}
+
+/* Runs ready tasks until there are none or the poll is due. */
+static void run_ready(struct bide__loop *loop)
+{
+    struct bide_task *scheduler = loop->scheduler;
+    uint64_t batch = loop->slices + BIDE_CAP_POLL_SLICES;
+    do {
+        if (loop->shuffling)
+            shuffle_ready(loop);
+        __atomic_store_n(&loop->poll_at, loop->shuffling ? loop->slices + 1 : batch,
+                         __ATOMIC_RELAXED);
+        struct bide_task *task = bide__loop_next(loop, false);
+        if (task == scheduler)
+            return;
+        bide__current = &task->head;
+        bide__context_go(scheduler->stack, &scheduler->sp, task->stack, task->sp);
+    } while (loop->shuffling && loop->ready_first && loop->slices < batch);
+}
+
+static bool finished(const struct bide__loop *loop)
+{
+    return !loop->main_task && loop->background->live == 0 &&
+           (loop->index > 0 || loop->runtime->others == 0);
+}
+
+/* Nothing is ready, no timer is armed, and nothing outside was asked for anything. */
+static void break_idle(struct bide__loop *loop)
+{
+    bide__graph_report_idle(loop);
+    struct bide_task *task = bide__graph_last_waiting(loop);
+    BIDE_ASSERT(task, "every task waits, and none may be interrupted");
+    struct bide__wait *wait = task->wait;
+    if (wait->abort)
+        wait->abort(wait, -EDEADLK);
+    else
+        bide__wake(wait, -EDEADLK);
+}
+
+static void poll(struct bide__loop *loop, int64_t until_ns)
+{
+    __atomic_store_n(&loop->polling, 1, __ATOMIC_RELAXED);
+    loop->io->ops->poll(loop->io, until_ns);
+    __atomic_store_n(&loop->polling, 0, __ATOMIC_RELAXED);
+}
+
+/* Every task waits, on the virtual clock: gives I/O a moment, then jumps to the next timer. */
+static void wait_virtual(struct bide__loop *loop, int64_t next_ns)
+{
+    if (loop->jobs > 0 || next_ns == INT64_MAX) {
+        poll(loop, INT64_MAX);
+        return;
+    }
+    if (loop->outside > 0) {
+        poll(loop, bide__clock_monotonic_ns() + VIRTUAL_GRACE_NS);
+        if (loop->ready_first || __atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
+            return;
+    }
+    if (next_ns > loop->runtime->virtual_now_ns)
+        loop->runtime->virtual_now_ns = next_ns;
+}
+
+/* Looks for I/O, waiting for it if there is nothing else to do. */
+static void wait_for_events(struct bide__loop *loop)
+{
+    if (loop->ready_first) {
+        if (loop->outside > 0)
+            poll(loop, 0);
+        return;
+    }
+    int64_t next_ns = bide__timers_next_ns(&loop->timers);
+    if (next_ns == INT64_MAX && loop->outside == 0 &&
+        !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE)) {
+        break_idle(loop);
+        return;
+    }
+    if (loop->runtime->options.virtual_clock)
+        wait_virtual(loop, next_ns);
+    else
+        poll(loop, next_ns);
+}
+
+void bide__loop_run(struct bide__loop *loop)
+{
+    while (!finished(loop)) {
+        run_ready(loop);
+        loop->now_ns = bide__loop_clock_ns(loop);
+        bide__timers_expire(&loop->timers, loop->now_ns);
+        take_mail(loop);
+        bide__signals_handle(loop);
+        if (!finished(loop))
+            wait_for_events(loop);
+    }
+}
+
+static int open_pools(struct bide__loop *loop)
+{
+    bide__slab_init(&loop->tasks, sizeof(struct bide_task), 64);
+    bide__slab_init(&loop->errors, sizeof(bide_error), 16);
+    loop->reserve_error = bide__alloc_aligned(_Alignof(bide_error), sizeof(bide_error));
+    loop->background = bide__calloc(1, sizeof *loop->background);
+    loop->scheduler = bide__alloc_aligned(64, sizeof *loop->scheduler);
+    if (!loop->reserve_error || !loop->background || !loop->scheduler)
+        return -ENOMEM;
+    memset(loop->scheduler, 0, sizeof *loop->scheduler);
+    return 0;
+}
+
+/* The loop's own context: the thread it runs on. */
+static void adopt_thread(struct bide__loop *loop)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &low, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    loop->thread_stack.low = low;
+    loop->thread_stack.high = (char *)low + size;
+#if BIDE__TSAN
+    loop->thread_stack.fiber = __tsan_get_current_fiber();
+#endif
+    loop->thread = pthread_self();
+    loop->tid = (int)syscall(SYS_gettid);
+    struct bide_task *scheduler = loop->scheduler;
+    scheduler->head.attention = BIDE__ATTENTION_OUTSIDE;
+    scheduler->loop = loop;
+    scheduler->stack = &loop->thread_stack;
+    scheduler->state = BIDE__TASK_STARTED;
+    scheduler->object = (struct bide__object){&bide__kind_task, "loop", NULL};
+    bide__list_init(&scheduler->errors);
+    bide__loop_here = loop;
+    bide__current = &scheduler->head;
+}
+
+int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index)
+{
+    memset(loop, 0, sizeof *loop);
+    loop->runtime = runtime;
+    loop->index = index;
+    int result = open_pools(loop);
+    if (result == 0)
+        result = bide__io_epoll.open(loop, &loop->io);
+    if (result < 0)
+        return result;
+    bide__stacks_init(&loop->stacks);
+    loop->now_ns = bide__loop_clock_ns(loop);
+    bide__timers_init(&loop->timers, loop->now_ns);
+    bide__group_init(loop->background, NULL, (struct bide_group_options){.name = "background"});
+    loop->background->scope.deadline_ns = INT64_MAX;
+    loop->shuffling = runtime->options.shuffle_seed != 0;
+    bide__rng_init(&loop->shuffle, runtime->options.shuffle_seed + (uint64_t)index);
+    adopt_thread(loop);
+    return 0;
+}
+
+static void free_records(struct bide__loop *loop)
+{
+    while (loop->free_tasks) {
+        struct bide_task *task = loop->free_tasks;
+        loop->free_tasks = task->next;
+        bide__slab_free(&loop->tasks, task);
+    }
+    int64_t tasks = bide__slab_done(&loop->tasks);
+    int64_t errors = bide__slab_done(&loop->errors);
+    if (tasks || errors)
+        fprintf(stderr, "bide: the loop ends with %lld tasks and %lld errors that nobody freed\n",
+                (long long)tasks, (long long)errors);
+}
+
+void bide__loop_done(struct bide__loop *loop)
+{
+    if (loop->background) {
+        struct bide__list_node *node;
+        while (loop->io && (node = bide__list_first(&loop->background->children)))
+            bide__task_free(bide__task_of_node(node));
+    }
+    if (loop->io) {
+        loop->io->ops->close(loop->io);
+        bide__stacks_done(&loop->stacks);
+    }
+    if (loop->scheduler && loop->io)
+        bide__error_release_all(loop->scheduler);
+    free_records(loop);
+    bide__free(loop->reserve_error);
+    bide__free(loop->background);
+    bide__current = bide__outside();
+    bide__loop_here = NULL;
+    bide__free(loop->scheduler);
+}

@@ -1,0 +1,227 @@
+/*
+ * The loop of one thread: ready queue, tick, and what belongs to it. loop.c has the turn; the paths
+ * that every suspension takes are inline here.
+ *
+ * One turn: run ready tasks -> expire timers -> take mail -> poll I/O. Tasks switch to each other
+ * directly; the loop's own stack (`scheduler`) runs only between turns.
+ *
+ * Invariants
+ *  1. Completions and timers only make tasks ready: user code never runs inside the turn.
+ *  2. While tasks are ready, I/O is polled every BIDE_CAP_POLL_SLICES slices at the latest.
+ *  3. `slices` grows with every resumed task: it is the heartbeat that the watchdog reads.
+ */
+#ifndef BIDE_CORE_LOOP_H
+#define BIDE_CORE_LOOP_H
+
+#include "base/caps.h"
+#include "base/rng.h"
+#include "base/slab.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/stack.h"
+#include "core/task.h"
+#include "core/timer.h"
+
+#include <bide/runtime.h>
+#include <pthread.h>
+
+/* Work that another thread hands to the loop. */
+struct bide__mail {
+    struct bide__mail *next;
+    void (*deliver)(struct bide__mail *mail); /* runs on the loop's thread; must not suspend */
+};
+
+struct bide__loop {
+    struct bide_task *ready_first, *ready_last;
+    uint64_t slices;  /* tasks resumed since the start; read by the watchdog */
+    uint64_t poll_at; /* when to poll although tasks are ready; the watchdog may lower it */
+    int64_t now_ns; /* the clock at the last tick */
+    struct bide__stacks stacks;
+    struct bide_task *starved, *starved_last; /* fresh tasks without a stack */
+    struct bide__slab tasks; /* records */
+    struct bide_task *free_tasks;
+    struct bide__slab errors;
+    struct bide_error *reserve_error; /* for "out of memory" */
+    bool reserve_error_used;
+    struct bide__timers timers;
+    struct bide__io *io;
+    struct bide__mail *mail;    /* atomic: a stack, newest first */
+    size_t outside; /* waits that something outside will end: I/O, lanes, signals */
+    size_t jobs;    /* of those, jobs on lanes: virtual time stands still for them */
+    uint64_t next_task_id;
+    struct bide_task *main_task; /* NULL when it has ended */
+    int main_status; /* what it returned */
+    int status;      /* the exit status */
+    struct bide__timer drain_timer;
+    int drain_stage;
+    struct bide__mail stop_mail;
+    uint32_t stop_posted; /* atomic */
+    struct bide_group *background;
+    struct bide__runtime *runtime;
+    struct bide__rng shuffle;
+    bool shuffling;
+    int index;
+    pthread_t thread;
+    int tid;
+    uint32_t polling; /* atomic: in the poll, so not blocked */
+    uint32_t asked;   /* atomic: what signal handlers want: BIDE__ASKED_* of runtime.h */
+    struct bide__queue until_stop;
+    struct bide__object until_stop_object;
+    struct bide__stack thread_stack;
+    struct bide_task *scheduler; /* the loop's own context, with the thread's stack */
+};
+
+extern __thread struct bide__loop *bide__loop_here __attribute__((tls_model("initial-exec")));
+
+static inline void bide__ready(struct bide_task *task)
+{
+    struct bide__loop *loop = task->loop;
+    task->next = NULL;
+    if (loop->ready_first)
+        loop->ready_last->next = task;
+    else
+        loop->ready_first = task;
+    loop->ready_last = task;
+}
+
+/* Gives a fresh task a stack, or moves it to `starved` (false). */
+bool bide__loop_equip(struct bide__loop *loop, struct bide_task *task);
+
+/* Takes the next task to run off the queue: the scheduler if there is none or it is due. With
+   `adopt`, a fresh task is given back without a stack: the caller's stack takes it. */
+static inline struct bide_task *bide__loop_next(struct bide__loop *loop, bool adopt)
+{
+    struct bide_task *task;
+    do {
+        task = loop->ready_first;
+        if (bide__unlikely(!task ||
+                           loop->slices >= __atomic_load_n(&loop->poll_at, __ATOMIC_RELAXED)))
+            return loop->scheduler;
+        loop->ready_first = task->next;
+        if (task->next) {
+            __builtin_prefetch(task->next->next);
+            __builtin_prefetch(task->next->sp);
+        }
+    } while (bide__unlikely(!task->sp) && !adopt && !bide__loop_equip(loop, task));
+    loop->slices++;
+    task->head.budget = BIDE_CAP_OP_BUDGET;
+    return task;
+}
+
+/* Leaves the running task, which has arranged for its being woken, for the next one. */
+static inline __attribute__((always_inline)) void bide__suspend(struct bide_task *me)
+{
+    struct bide_task *to = bide__loop_next(me->loop, false);
+    if (to == me)
+        return;
+    bide__current = &to->head;
+    bide__context_go(me->stack, &me->sp, to->stack, to->sp);
+}
+
+/* The head that runs when no task does. */
+struct bide__head *bide__outside(void);
+
+/* What attention means for an await that begins: 0, -ECANCELED, or it does not return. */
+int bide__attention(struct bide_task *me);
+
+static inline int bide__checkpoint(struct bide_task *me)
+{
+    return bide__unlikely(me->head.attention) ? bide__attention(me) : 0;
+}
+
+/* Ends an await that did not suspend: yields when this slice has had its share. */
+void bide__budget_spent(struct bide_task *me);
+static inline void bide__done_at_once(struct bide_task *me)
+{
+    if (bide__unlikely(--me->head.budget <= 0))
+        bide__budget_spent(me);
+}
+
+static inline void bide__queue_push(struct bide__queue *queue, struct bide__wait *wait)
+{
+    wait->queue = queue;
+    wait->next = NULL;
+    wait->previous = queue->last;
+    if (queue->last)
+        queue->last->next = wait;
+    else
+        queue->first = wait;
+    queue->last = wait;
+}
+
+static inline void bide__queue_remove(struct bide__wait *wait)
+{
+    struct bide__queue *queue = wait->queue;
+    if (wait->previous)
+        wait->previous->next = wait->next;
+    else
+        queue->first = wait->next;
+    if (wait->next)
+        wait->next->previous = wait->previous;
+    else
+        queue->last = wait->previous;
+    wait->queue = NULL;
+}
+
+/*
+ * Waits in `queue` (or in none: NULL) for `object` until bide__wake. The caller has done the
+ * checkpoint, and fills wait->payload, ->abort and ->shielded first; the rest is set here. Gives
+ * the result: the waker's, or -ECANCELED, or -EDEADLK at once when this wait would close a cycle.
+ */
+int bide__wait_checked(struct bide_task *me, struct bide__queue *queue, struct bide__wait *wait,
+                       struct bide__object *object);
+
+/* The same for objects without holders: nothing to check. */
+static inline __attribute__((always_inline)) int bide__wait(struct bide_task *me,
+                                                            struct bide__queue *queue,
+                                                            struct bide__wait *wait,
+                                                            struct bide__object *object)
+{
+    wait->task = me;
+    wait->object = object;
+    wait->since_ns = me->loop->now_ns;
+    wait->queue = NULL;
+    if (queue)
+        bide__queue_push(queue, wait);
+    me->wait = wait;
+    bide__suspend(me);
+    return wait->result;
+}
+
+/* Takes the other waits of a ring out of their queues. */
+void bide__forget_peers(struct bide__wait *wait);
+
+/* Decides a wait: takes it out of its queue and makes its task ready. */
+static inline void bide__wake(struct bide__wait *wait, int result)
+{
+    struct bide_task *task = wait->task;
+    if (bide__unlikely(wait->peer != NULL))
+        bide__forget_peers(wait);
+    if (wait->queue)
+        bide__queue_remove(wait);
+    wait->result = result;
+    task->wait = NULL;
+    bide__ready(task);
+}
+
+/* Decides every wait in the queue, first come first. */
+static inline void bide__wake_all(struct bide__queue *queue, int result)
+{
+    while (queue->first)
+        bide__wake(queue->first, result);
+}
+
+/* The clock, fresh; with a virtual clock, the virtual time. */
+int64_t bide__loop_clock_ns(struct bide__loop *loop);
+
+/* From any thread: has `deliver` called on the loop's thread, and wakes the loop. */
+void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail);
+
+/* The main task has ended. */
+void bide__loop_main_ended(struct bide__loop *loop, struct bide_task *task);
+
+int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index);
+void bide__loop_run(struct bide__loop *loop);
+void bide__loop_done(struct bide__loop *loop);
+
+#endif

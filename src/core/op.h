@@ -1,0 +1,86 @@
+/*
+ * What an I/O backend must offer; io/epoll.c implements it, uring and a simulation will. Called by
+ * the loop (poll, wake) and by src/io (the rest).
+ *
+ * An operation lives in the frame of the task that waits for it. `perform` tries it; when it cannot
+ * finish at once the task is suspended, and the wait is decided exactly once, also when it is
+ * cancelled. `perform` returns only when the kernel can no longer touch the operation's buffer.
+ *
+ * The caller of `perform` has done the checkpoint (core/loop.h), clears the operation, fills what
+ * its kind needs, and calls bide__done_at_once if `waited` is still false. An operation may be
+ * performed again: a write of many bytes is one, performed until all are sent.
+ */
+#ifndef BIDE_CORE_OP_H
+#define BIDE_CORE_OP_H
+
+#include "core/task.h"
+
+#include <sys/socket.h>
+
+enum bide__op_kind {
+    BIDE__OP_ACCEPT,   /* result: the new descriptor (close-on-exec, non-blocking); its peer goes
+                          to address, address_size, unless address is NULL */
+    BIDE__OP_CONNECT,  /* to address, address_size; -EBUSY: the queue of a unix listener is full */
+    BIDE__OP_RECEIVE,  /* into buffer: bytes, 0 at the end of the stream */
+    BIDE__OP_SEND,     /* from buffer: bytes, perhaps fewer than asked for */
+    BIDE__OP_READABLE, /* until it can be read without blocking; nothing is transferred */
+    BIDE__OP_WRITABLE,
+};
+
+/* One descriptor, as the backend knows it: registered once, for its whole life. */
+struct bide__fd {
+    int fd;              /* -1: somebody closed it behind its owner's back */
+    uint32_t generation; /* the backend's: tells late events of the number's earlier owner apart */
+    uint8_t readiness;   /* the backend's */
+    bool short_is_drained; /* reading less than asked for means that nothing is left: true of TCP */
+    struct bide__io *io;   /* set by attach */
+    struct bide__queue readers, writers;
+    struct bide__object object;
+};
+
+struct bide__op {
+    struct bide__wait wait; /* private to the backend */
+    uint8_t kind;           /* enum bide__op_kind */
+    bool waited;            /* out: the task was suspended */
+    struct bide__fd *fd;
+    void *buffer;
+    size_t size; /* at most INT_MAX is transferred at a time */
+    struct sockaddr *address;
+    socklen_t address_size;
+};
+
+struct bide__io {
+    const struct bide__io_ops *ops;
+    struct bide__loop *loop;
+};
+
+struct bide__io_ops {
+    const char *name;
+    /* A backend for this loop. Negative errno when the kernel refuses. */
+    int (*open)(struct bide__loop *loop, struct bide__io **ret_io);
+    /* Says in the log what is still attached. */
+    void (*close)(struct bide__io *io);
+    /* Registers a non-blocking descriptor; forgets it (before it is closed). Nobody may wait for it
+       then: its owner has decided the waits. */
+    int (*attach)(struct bide__io *io, struct bide__fd *fd);
+    void (*detach)(struct bide__io *io, struct bide__fd *fd);
+    /* Does the operation for the running task and gives its result: >= 0, a negative errno,
+       -ECANCELED, or what the descriptor's owner decided its waits with. Suspends if it must. */
+    int (*perform)(struct bide__io *io, struct bide__op *op);
+    /* Waits at most until `deadline_ns` of the monotonic clock (0: not at all, INT64_MAX: until
+       something happens) and wakes what is done. */
+    void (*poll)(struct bide__io *io, int64_t deadline_ns);
+    /* Makes a poll in progress, or the next one, return. From any thread, or a signal handler. */
+    void (*wake)(struct bide__io *io);
+};
+
+extern const struct bide__io_ops bide__io_epoll;
+
+/*
+ * Ends the threads of the offload lanes and waits for them; NULL until a lane has a thread. For the
+ * runtime, when the tasks of all loops have ended and before a loop is taken down: a lane's thread
+ * that has just posted a completion may still be about to wake the loop.
+ */
+extern void (*bide__lanes_stop)(void);
+
+#endif

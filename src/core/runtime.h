@@ -1,0 +1,83 @@
+/*
+ * What the loops of one bide_run share: options, stopping, signals, the watchdog. runtime.c has
+ * the start and the end; signals.c and watchdog.c the two threads' worth of surprises.
+ */
+#ifndef BIDE_CORE_RUNTIME_H
+#define BIDE_CORE_RUNTIME_H
+
+#include <bide/runtime.h>
+#include <pthread.h>
+#include <signal.h>
+
+struct bide__loop;
+
+/* What a loop runs first: fn behind a thunk that stores its status. */
+struct bide__main {
+    bide__main_void *run_void; /* one of the two */
+    bide__main_int *run_int;
+};
+
+struct bide__runtime {
+    struct bide_options options;
+    struct bide__main main;
+    pthread_mutex_t lock;      /* of loops */
+    struct bide__loop **loops; /* NULL before a loop starts and after it has ended */
+    int loop_count;
+    int others; /* loops besides the first that run; the first one's */
+    uint32_t stopping;         /* atomic: bide_stop was called */
+    const char *stop_reason;
+    int64_t virtual_now_ns;    /* with options.virtual_clock: the time */
+    int64_t virtual_real_us;   /* and the wall clock at virtual time 0 */
+};
+
+static inline const struct bide_options *bide__runtime_options(const struct bide__runtime *runtime)
+{
+    return &runtime->options;
+}
+
+/* Stops every loop; from any thread. */
+void bide__runtime_stop(struct bide__runtime *runtime, const char *reason);
+
+/*
+ * signals.c: the policy of runtime.h while a runtime runs. Between open and close loop 0 must exist:
+ * handlers write into it. Nothing at all happens with options.ignore_signals.
+ */
+void bide__signals_open(struct bide__runtime *runtime);
+void bide__signals_close(void);
+
+/* On a loop's thread, around its turns: an alternate stack, without which no overflow is named. */
+void bide__signals_thread_open(void);
+void bide__signals_thread_close(void);
+
+/* Bits of loop->asked. */
+enum {
+    BIDE__ASKED_STOP = 1, /* bide__runtime_stop */
+    BIDE__ASKED_TREE = 2, /* print the task tree; loop 0 asks the others */
+    BIDE__ASKED_EXIT = 4, /* print the task tree and end the process */
+    BIDE__ASKED_NOW = 8,  /* the loop did not answer: the handler of the watchdog's signal does */
+};
+
+/* On a loop's thread, from its turn, when loop->asked is not 0: does what signals asked for. */
+void bide__signals_handle(struct bide__loop *loop);
+
+/* Asks the loops other than the first for their tree: loops are freed under runtime->lock, so this
+   is not for handlers. */
+void bide__signals_ask_others(struct bide__runtime *runtime);
+
+/*
+ * watchdog.c: one thread that looks at the heartbeat of every loop, twice per options.watchdog. It
+ * reports the blocked ones, has busy ones poll, and helps signals to an answer. With
+ * options.watchdog = BIDE_FOREVER there is none.
+ */
+enum { BIDE__WATCHDOG_SIGNAL = SIGURG };
+void bide__watchdog_open(struct bide__runtime *runtime);
+void bide__watchdog_close(void);
+
+/* In the handler of its signal, with the handler's third argument: notes what this thread's loop
+   does; whether the watchdog had asked for that. */
+bool bide__watchdog_sample(const void *ucontext);
+
+/* The runtime of this process, while bide_run runs; atomic. */
+extern struct bide__runtime *bide__runtime_here;
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Cancel scopes inside the library; include/bide/scope.h has the semantics. scope.c keeps the
+ * `effective` marks: a scope is effectively cancelled if it, or one around it up to the next
+ * shield, is cancelled, where "around" goes on in the task that holds the group.
+ */
+#ifndef BIDE_CORE_SCOPE_H
+#define BIDE_CORE_SCOPE_H
+
+#include "core/task.h"
+
+enum bide__scope_kind { BIDE__SCOPE_DEADLINE, BIDE__SCOPE_SHIELD, BIDE__SCOPE_GROUP };
+
+/* Makes `scope` the innermost one of the running task; own_deadline_ns is absolute. */
+void bide__scope_push(struct bide__scope *scope, enum bide__scope_kind kind,
+                      const struct bide_site *at, int64_t own_deadline_ns);
+
+/* Takes it off, which must be the innermost of the running task, and updates its attention. */
+void bide__scope_pop(struct bide__scope *scope);
+
+/* Cancels a scope, a whole task, or the children of a group; spreads to all that is inside. */
+void bide__scope_cancel(struct bide__scope *scope, const char *reason);
+void bide__task_cancel(struct bide_task *task, const char *reason);
+void bide__group_cancel_children(struct bide_group *group);
+
+/* Whether the running task is being unwound out of a scope entered while `was` unwound. */
+static inline bool bide__unwinding_since(const struct bide_error *was)
+{
+    return bide__current->unwinding != was;
+}
+
+/* Why the running task is cancelled: for the message. */
+const char *bide__cancel_reason(const struct bide_task *task);
+
+/* The tightest deadline in force for a task. */
+int64_t bide__deadline_ns(const struct bide_task *task);
+
+#endif

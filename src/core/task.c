@@ -1,0 +1,399 @@
+/*
+ * The life of a task: spawned, given a stack, run, ended, joined. Called by the spawn, await_task
+ * and bide_wait of include/bide/task.h, and by the loop for fresh tasks.
+ *
+ * A stack runs `stack_main` for ever: it runs one task to its end, and if the next ready task is
+ * fresh, that one at once, without a switch. So a burst of short tasks shares one warm stack.
+ */
+#include "core/graph.h"
+#include "core/loop.h"
+#include "core/scope.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct bide_task) == 320, "five cache lines; see the bench `parked_1m`");
+
+static struct bide_task *task_holder(const struct bide__object *object, size_t index,
+                                     const struct bide_site **ret_since)
+{
+    struct bide_task *task = bide__container_of(object, struct bide_task, object);
+    *ret_since = object->made;
+    return index == 0 ? task : NULL;
+}
+
+const struct bide__kind bide__kind_task = {"task", "joins", task_holder, false};
+
+static uint64_t awaits_until_cancel;
+static bool await_was_cancelled;
+
+void bide__cancel_nth_await(uint64_t n)
+{
+    awaits_until_cancel = n;
+    await_was_cancelled = false;
+    if (bide__loop_here && bide__loop_here->main_task)
+        bide__loop_here->main_task->head.attention |= BIDE__ATTENTION_COUNT;
+}
+
+bool bide__nth_await_cancelled(void)
+{
+    return await_was_cancelled;
+}
+
+bool bide__awaits_are_counted(void)
+{
+    return awaits_until_cancel > 0;
+}
+
+void bide__await_counted(struct bide_task *me)
+{
+    if (awaits_until_cancel == 0 || --awaits_until_cancel > 0)
+        return;
+    await_was_cancelled = true;
+    bide__task_cancel(me, "the test cancels at this await");
+}
+
+static struct bide_task *record_new(struct bide__loop *loop, size_t args_size)
+{
+    struct bide_task *task = loop->free_tasks;
+    if (bide__likely(task != NULL))
+        loop->free_tasks = task->next;
+    else if (!(task = bide__slab_alloc(&loop->tasks)))
+        return NULL;
+    task->args = task->small_args;
+    if (bide__unlikely(args_size > BIDE__TASK_SMALL_ARGS) &&
+        !(task->args = bide__alloc(args_size))) {
+        task->id = 0;
+        task->next = loop->free_tasks;
+        loop->free_tasks = task;
+        return NULL;
+    }
+    return task;
+}
+
+struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site *at,
+                                 const char *name, void (*thunk)(void *), const void *args,
+                                 size_t args_size)
+{
+    struct bide_task *task = record_new(loop, args_size);
+    if (bide__unlikely(!task))
+        return NULL;
+    task->head = (struct bide__head){at, NULL, 0, 0};
+    task->sp = NULL;
+    task->stack = NULL;
+    task->loop = loop;
+    task->wait = NULL;
+    task->scope = NULL;
+    task->catches = NULL;
+    task->group = NULL;
+    task->id = ++loop->next_task_id;
+    task->state = BIDE__TASK_QUEUED;
+    task->visit = 0;
+    task->result_wanted = false;
+    task->said_ready = false;
+    task->cancelled = false;
+    task->root_effective = false;
+    task->ended_by_cancel = false;
+    task->renamed = false;
+    task->error_count = 0;
+    task->no_await_depth = 0;
+    task->cancel_reason = NULL;
+    task->no_await_at = NULL;
+    task->thunk = thunk;
+    task->error = NULL;
+    bide__list_init(&task->errors);
+    task->joiners = (struct bide__queue){NULL, NULL};
+    task->object = (struct bide__object){&bide__kind_task, name, at};
+    memcpy(task->args, args, args_size);
+    if (bide__unlikely(bide__awaits_are_counted()))
+        task->head.attention |= BIDE__ATTENTION_COUNT;
+    return task;
+}
+
+void bide__task_free(struct bide_task *task)
+{
+    struct bide__loop *loop = task->loop;
+    if (task->group)
+        bide__list_remove(&task->node);
+    if (bide__unlikely(task->args != task->small_args))
+        bide__free(task->args);
+    if (bide__unlikely(task->renamed))
+        bide__free((char *)(uintptr_t)task->object.name);
+    task->state = BIDE__TASK_FREED;
+    task->id = 0;
+    task->next = loop->free_tasks;
+    loop->free_tasks = task;
+}
+
+struct bide_task *bide__task_of_ref(bide_task_ref ref)
+{
+    return ref.task && ref.task->id == ref.id ? ref.task : NULL;
+}
+
+struct bide_task *bide__task_parent(const struct bide_task *task)
+{
+    return task->group ? task->group->scope.task : NULL;
+}
+
+bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, const char *name,
+                          void (*thunk)(void *), const void *args, size_t args_size,
+                          bool result_wanted)
+{
+    struct bide_task *me = bide__task_current();
+    if (bide__unlikely(me->head.attention & BIDE__ATTENTION_OUTSIDE)) {
+        bide__current->at = at;
+        bide__misuse("spawn outside a task at %s:%d in %s", at->file, at->line, at->function);
+    }
+    struct bide__loop *loop = me->loop;
+    if (bide__unlikely(!bide__group_open(group)))
+        bide__misuse("task #%llu '%s' spawns at %s:%d into the group of %s:%d, which has ended",
+                     (unsigned long long)me->id, bide__task_label(me), at->file, at->line,
+                     group->scope.site ? group->scope.site->file : "?",
+                     group->scope.site ? group->scope.site->line : 0);
+    BIDE_ASSERT(args_size <= BIDE_CAP_SPAWN_ARGS_BYTES,
+                "spawn at %s:%d copies %zu bytes of arguments; the limit is %d", at->file, at->line,
+                args_size, BIDE_CAP_SPAWN_ARGS_BYTES);
+    struct bide_task *task = bide__task_new(loop, at, name, thunk, args, args_size);
+    if (bide__unlikely(!task))
+        bide__fail(at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a task"));
+    task->result_wanted = result_wanted;
+    bide__group_add(group, task);
+    return (bide_task_ref){task, task->id};
+}
+
+static void end_of_task(struct bide_task *task, bide_error *error)
+{
+    struct bide__loop *loop = task->loop;
+    task->state = BIDE__TASK_ENDED;
+    task->stack = NULL;
+    if (bide__unlikely(error != NULL)) {
+        bide__error_disown(error);
+        error->state = BIDE__ERROR_ENDED;
+    }
+    if (bide__unlikely(task->error_count))
+        bide__error_release_all(task);
+    bide__wake_all(&task->joiners, error && !bide__error_is_cancel(error) ? BIDE__JOIN_FAILED
+                                                                          : BIDE__JOIN_DONE);
+    if (task->group) {
+        bide__group_child_ended(task->group, task, error);
+    } else {
+        task->error = error;
+        bide__loop_main_ended(loop, task);
+    }
+}
+
+static void run(void *arg)
+{
+    struct bide_task *task = arg;
+    task->thunk(task->args);
+}
+
+void bide__task_run(struct bide_task *task)
+{
+    task->state = BIDE__TASK_STARTED;
+    bide_error *error = bide__boundary(run, task);
+    end_of_task(task, error);
+}
+
+static void stack_main(struct bide__stack *stack)
+{
+    bide__context_entered();
+    for (;;) {
+        struct bide_task *task = bide__task_current();
+        struct bide__loop *loop = task->loop;
+        bide__task_run(task);
+        struct bide_task *next = bide__loop_next(loop, true);
+        bide__current = &next->head;
+        if (!next->sp) {
+            next->stack = stack;
+            continue;
+        }
+        if (bide__unlikely(loop->starved != NULL)) {
+            struct bide_task *starved = loop->starved;
+            loop->starved = starved->next;
+            bide__ready(starved);
+        }
+        bide__stack_give(&loop->stacks, stack);
+        bide__context_go(stack, &stack->sp, next->stack, next->sp);
+    }
+}
+
+bool bide__loop_equip(struct bide__loop *loop, struct bide_task *task)
+{
+    struct bide__stack *stack = bide__stack_take(&loop->stacks, stack_main);
+    if (bide__unlikely(!stack)) {
+        task->next = NULL;
+        if (loop->starved)
+            loop->starved_last->next = task;
+        else
+            loop->starved = task;
+        loop->starved_last = task;
+        return false;
+    }
+    task->stack = stack;
+    task->sp = stack->sp;
+    return true;
+}
+
+/* The task of a handle that must not be stale. */
+static struct bide_task *of_handle(struct bide_task *me, bide_task_ref ref, const char *use)
+{
+    struct bide_task *task = bide__task_of_ref(ref);
+    if (bide__unlikely(!task))
+        bide__misuse("%s at %s:%d of task #%llu, whose result was taken before, or whose group has "
+                     "ended",
+                     use, me->head.at ? me->head.at->file : "?",
+                     me->head.at ? me->head.at->line : 0, (unsigned long long)ref.id);
+    return task;
+}
+
+/* A wait for what another task does: its end, or its bide_task_ready. */
+static int wait_for_task(struct bide_task *me, struct bide_task *task)
+{
+    struct bide__wait wait = {.payload = NULL};
+    return bide__wait_checked(me, &task->joiners, &wait, &task->object);
+}
+
+static __attribute__((noreturn)) void raise_ended(struct bide_task *me, struct bide_task *task)
+{
+    if (task->error)
+        bide__fail(me->head.at, bide__error_clone(task->error));
+    bide__fail(me->head.at,
+               bide_error_new(BIDE_CANCELLED, "task #%llu '%s' was cancelled",
+                              (unsigned long long)task->id, bide__task_label(task)));
+}
+
+bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, NULL);
+    struct bide_task *task = of_handle(me, child, "await_task");
+    if (task->state == BIDE__TASK_ENDED)
+        bide__done_at_once(me);
+    while (task->state != BIDE__TASK_ENDED) {
+        result = wait_for_task(me, task);
+        if (bide__unlikely(result < 0))
+            bide__raise(result, &task->object);
+        task = of_handle(me, child, "await_task");
+    }
+    if (bide__unlikely(task->error || task->ended_by_cancel)) {
+        if (me->head.attention & BIDE__ATTENTION_CANCEL)
+            bide__raise(-ECANCELED, &task->object);
+        raise_ended(me, task);
+    }
+    memcpy(ret_value, task->args, size);
+    bide__task_free(task);
+    return bide_void;
+}
+
+bide_async(void) bide__start_ready(bide_task_ref child)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide_task *task = of_handle(me, child, "start_ready");
+    int result = bide__checkpoint(me);
+    while (result == 0 && !task->said_ready && task->state != BIDE__TASK_ENDED)
+        result = wait_for_task(me, task);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &task->object);
+    bool ready_before_end = task->said_ready;
+    if (task->state == BIDE__TASK_ENDED && !ready_before_end) {
+        if (me->head.attention & BIDE__ATTENTION_CANCEL)
+            bide__raise(-ECANCELED, &task->object);
+        if (task->error || task->ended_by_cancel)
+            raise_ended(me, task);
+        bide__fail(me->head.at,
+                   bide_error_new(BIDE_CLOSED, "task #%llu '%s' ended without bide_task_ready()",
+                                  (unsigned long long)task->id, bide__task_label(task)));
+    }
+    task->result_wanted = false;
+    if (task->state == BIDE__TASK_ENDED)
+        bide__task_free(task);
+    return bide_void;
+}
+
+void bide_task_ready(void)
+{
+    struct bide_task *me = bide__task_current();
+    if (me->head.attention & BIDE__ATTENTION_OUTSIDE)
+        return;
+    me->said_ready = true;
+    bide__wake_all(&me->joiners, 0);
+}
+
+bide_task_ref bide_current_task(void)
+{
+    struct bide_task *me = bide__task_current();
+    if (me->head.attention & BIDE__ATTENTION_OUTSIDE)
+        return (bide_task_ref){NULL, 0};
+    return (bide_task_ref){me, me->id};
+}
+
+struct collect {
+    bide_task_ref *tasks;
+    size_t capacity, count;
+};
+
+static void collect(struct bide_task *task, int depth, void *arg)
+{
+    (void)depth;
+    struct collect *to = arg;
+    size_t at = to->count < to->capacity ? to->count : to->capacity;
+    to->count++;
+    if (at == to->capacity) {
+        if (at == 0 || to->tasks[at - 1].id < task->id)
+            return;
+        at--;
+    }
+    for (; at > 0 && to->tasks[at - 1].id > task->id; at--)
+        to->tasks[at] = to->tasks[at - 1];
+    to->tasks[at] = (bide_task_ref){task, task->id};
+}
+
+size_t bide_all_tasks(bide_task_ref *ret_tasks, size_t capacity)
+{
+    struct collect to = {ret_tasks, capacity, 0};
+    if (bide__loop_here)
+        bide__each_task(bide__loop_here, collect, &to);
+    return to.count;
+}
+
+bool bide_task_done(bide_task_ref ref)
+{
+    struct bide_task *task = bide__task_of_ref(ref);
+    return !task || task->state == BIDE__TASK_ENDED;
+}
+
+const char *bide_task_name(bide_task_ref ref)
+{
+    struct bide_task *task = bide__task_of_ref(ref);
+    return task ? bide__task_label(task) : "";
+}
+
+void bide_task_rename(const char *format, ...)
+{
+    struct bide_task *me = bide__task_current();
+    char *name = bide__alloc(BIDE__TASK_NAME_BYTES);
+    if (!name || (me->head.attention & BIDE__ATTENTION_OUTSIDE)) {
+        bide__free(name);
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, BIDE__TASK_NAME_BYTES, format, args);
+    va_end(args);
+    if (me->renamed)
+        bide__free((char *)(uintptr_t)me->object.name);
+    me->object.name = name;
+    me->renamed = true;
+}
+
+void bide_cancel_task(bide_task_ref ref, const char *reason)
+{
+    struct bide_task *task = bide__task_of_ref(ref);
+    if (task)
+        bide__task_cancel(task, reason ? reason : "cancelled");
+}

@@ -1,0 +1,110 @@
+/*
+ * endpoint.c: see endpoint.h.
+ */
+#include "io/endpoint.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/graph.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+__thread struct bide__queue bide__descriptors_wanted;
+
+int bide__endpoint_open(size_t object_size, size_t endpoint_offset, int fd,
+                        const struct bide__kind *kind, const char *name, void **ret_object)
+{
+    size_t name_bytes = strlen(name) + 1;
+    char *object = bide__alloc(object_size + name_bytes);
+    if (!object)
+        return -ENOMEM;
+    memset(object, 0, object_size);
+    struct bide__endpoint *endpoint = (void *)(object + endpoint_offset);
+    char *own_name = memcpy(object + object_size, name, name_bytes);
+    endpoint->fd.fd = fd;
+    bide__object_init(&endpoint->fd.object, kind, own_name, bide__current->at);
+    struct bide__io *io = bide__loop_here->io;
+    int code = io->ops->attach(io, &endpoint->fd);
+    if (code < 0) {
+        bide__free(object);
+        return code;
+    }
+    *ret_object = object;
+    return 0;
+}
+
+bool bide__endpoint_close(struct bide__endpoint *endpoint)
+{
+    struct bide__fd *fd = &endpoint->fd;
+    BIDE_ASSERT(!endpoint->closed, "%s %s is closed twice", fd->object.kind->noun,
+                bide__endpoint_name(endpoint));
+    BIDE_ASSERT(fd->io->loop == bide__loop_here, "%s %s is closed on another loop than its own",
+                fd->object.kind->noun, bide__endpoint_name(endpoint));
+    endpoint->closed = true;
+    bide__wake_all(&fd->readers, -ESHUTDOWN);
+    bide__wake_all(&fd->writers, -ESHUTDOWN);
+    fd->io->ops->detach(fd->io, fd);
+    int number = fd->fd;
+    fd->fd = -1; /* who was woken before, and tries again, must not meet the number's next owner */
+    if (number >= 0)
+        close(number);
+    if (bide__descriptors_wanted.first)
+        bide__wake(bide__descriptors_wanted.first, 0);
+    return endpoint->inside == 0;
+}
+
+void bide__endpoint_enter(struct bide_task *me, struct bide__endpoint *endpoint,
+                          const char *operation)
+{
+    const struct bide__fd *fd = &endpoint->fd;
+    if (bide__unlikely(fd->io->loop != me->loop))
+        bide__misuse("%s %s on loop %d: it belongs to loop %d", operation,
+                     bide__endpoint_name(endpoint), me->loop->index, fd->io->loop->index);
+    if (bide__unlikely(endpoint->closed))
+        bide__net_raise(-ESHUTDOWN, operation, bide__endpoint_name(endpoint));
+    endpoint->inside++;
+}
+
+bide_error *bide__net_error(int code, const char *operation, const char *name)
+{
+    if (code == -ESHUTDOWN)
+        return bide_error_new(BIDE_CLOSED, "%s %s: it was closed meanwhile", operation, name);
+    if (code == -ENOMEM)
+        return bide_error_new(BIDE_NO_MEMORY, "%s %s: out of memory", operation, name);
+    return bide_error_of_errno(-code, "%s %s", operation, name);
+}
+
+void bide__net_raise(int code, const char *operation, const char *name)
+{
+    static const struct bide__kind kind = {.noun = "connection", .verb = "waits for"};
+    static const struct bide__object object = {&kind, NULL, NULL};
+    if (code == -ECANCELED)
+        bide__raise(code, &object);
+    bide__fail(bide__current->at, bide__net_error(code, operation, name));
+}
+
+struct pause {
+    struct bide__timer timer;
+    struct bide__wait wait;
+};
+
+static void pause_over(struct bide__timer *timer)
+{
+    bide__wake(&bide__container_of(timer, struct pause, timer)->wait, 0);
+}
+
+int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide__object *object,
+                    int64_t duration_ns)
+{
+    struct bide__timers *timers = &me->loop->timers;
+    struct pause pause = {.timer.fire = pause_over};
+    int code = bide__checkpoint(me);
+    if (code < 0)
+        return code;
+    bide__timer_arm(timers, &pause.timer, bide__loop_clock_ns(me->loop) + duration_ns);
+    code = bide__wait(me, queue, &pause.wait, object);
+    bide__timer_disarm(timers, &pause.timer);
+    return code;
+}

@@ -1,0 +1,67 @@
+/*
+ * What streams and listeners share: a descriptor attached to the loop, tasks inside its operations,
+ * closing under them, and errors. Called by stream.c and listen.c.
+ *
+ *   open --close--> closed, freed as soon as nobody is inside
+ *
+ * Invariants
+ *  1. A task is inside from before its first look at the endpoint until it has made its error:
+ *     the memory stays that long, and only that.
+ */
+#ifndef BIDE_IO_ENDPOINT_H
+#define BIDE_IO_ENDPOINT_H
+
+#include "core/loop.h"
+
+#include <bide/net.h>
+
+struct bide__endpoint {
+    struct bide__fd fd;
+    uint32_t inside; /* tasks in an operation */
+    bool closed;
+};
+
+/* The address as text; it lies behind the object. */
+static inline const char *bide__endpoint_name(const struct bide__endpoint *endpoint)
+{
+    return endpoint->fd.object.name;
+}
+
+/* A zeroed stream or listener of `object_size` bytes with its endpoint at `endpoint_offset`, for a
+   non-blocking descriptor, which it takes if it succeeds. */
+int bide__endpoint_open(size_t object_size, size_t endpoint_offset, int fd,
+                        const struct bide__kind *kind, const char *name, void **ret_object);
+
+/* Wakes who waits with -ESHUTDOWN and closes the descriptor. True: free the memory now, else the
+   last task inside does. */
+bool bide__endpoint_close(struct bide__endpoint *endpoint);
+
+/* The start of an operation, after the checkpoint: misuse by another loop, BIDE_CLOSED when it is
+   closed already. */
+void bide__endpoint_enter(struct bide_task *me, struct bide__endpoint *endpoint,
+                          const char *operation);
+
+/* The end of one. True: it was closed meanwhile and this was the last; free it. */
+static inline bool bide__endpoint_leave(struct bide__endpoint *endpoint)
+{
+    return --endpoint->inside == 0 && bide__unlikely(endpoint->closed);
+}
+
+/* The error of a negative code: "read from 127.0.0.1:80: Connection reset by peer". */
+bide_error *bide__net_error(int code, const char *operation, const char *name);
+
+/* Raises at the await in progress. */
+__attribute__((noreturn, cold)) void bide__net_raise(int code, const char *operation,
+                                                     const char *name);
+
+/* Waits for a while, or until bide__wake in `queue` (may be NULL). 0 or -ECANCELED. */
+int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide__object *object,
+                    int64_t duration_ns);
+
+/* The tasks of this thread that wait for a free descriptor. */
+extern __thread struct bide__queue bide__descriptors_wanted;
+
+/* A new stream for a connected, non-blocking socket, which it takes if it succeeds. */
+int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);
+
+#endif

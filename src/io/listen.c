@@ -1,0 +1,318 @@
+/*
+ * listen.c: listeners: include/bide/net.h from listening to accepting. Calls endpoint.c, stream.c
+ * for the accepted ones, and the backend (core/op.h).
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/graph.h"
+#include "io/address.h"
+#include "io/endpoint.h"
+
+#include <bide/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct bide_listener {
+    uint16_t port;     /* 0: not TCP */
+    dev_t path_device; /* of the socket file that closing removes: it and no other */
+    ino_t path_inode;  /* 0: none */
+    struct bide__endpoint endpoint;
+};
+
+/* ms that accepting pauses when it runs out of descriptors, unless one is closed earlier */
+enum { STARVED_PAUSE_MS = 100 };
+/* ms between two lines about it */
+enum { STARVED_LOG_MS = 10000 };
+
+static const struct bide__kind kind_listener = {.noun = "listener", .verb = "accepts on"};
+
+static const char listening[] = "listen on";
+static const char accepting[] = "accept on";
+
+/* Sets up what every listening descriptor has. */
+static int prepare(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Makes the listener of a listening descriptor, which it takes if it succeeds. */
+static int listener_new(int fd, bide_listener **ret_listener)
+{
+    int yes = 1;
+    char name[BIDE_ADDRESS_BYTES];
+    struct bide__address address = {.size = sizeof address.un};
+    if (getsockname(fd, &address.any, &address.size) < 0)
+        return -errno;
+    /* Accepted connections inherit it: it costs no system call for each. */
+    if (address.any.sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    bide__address_format(&address, name, sizeof name);
+    void *object;
+    int code = prepare(fd);
+    if (code == 0)
+        code = bide__endpoint_open(sizeof(bide_listener), offsetof(bide_listener, endpoint), fd,
+                                   &kind_listener, name, &object);
+    if (code < 0)
+        return code;
+    *ret_listener = object;
+    (*ret_listener)->port = bide__address_port(&address);
+    return 0;
+}
+
+/* Whether the socket file at this address was left behind by a listener that is gone. */
+static bool left_behind(const struct bide__address *address)
+{
+    struct stat status;
+    if (address->un.sun_path[0] == '\0' || lstat(address->un.sun_path, &status) < 0 ||
+        !S_ISSOCK(status.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, &address->any, address->size) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int bind_to(int fd, const struct bide__address *address)
+{
+    if (bind(fd, &address->any, address->size) == 0)
+        return 0;
+    int code = -errno;
+    if (address->any.sa_family == AF_UNIX && code == -EADDRINUSE && left_behind(address)) {
+        unlink(address->un.sun_path);
+        code = bind(fd, &address->any, address->size) == 0 ? 0 : -errno;
+    }
+    return code;
+}
+
+/* A bound and listening socket. `mode` is for unix sockets. */
+static int listening_socket(const struct bide__address *address, unsigned mode,
+                            const struct bide_listen_options *options)
+{
+    int yes = 1;
+    int code = 0;
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (address->any.sa_family == AF_UNIX) {
+        /* Before the bind, so that the file never has any other permissions; see unix(7). */
+        if (fchmod(fd, mode) < 0)
+            code = -errno;
+    } else {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) < 0)
+            code = -errno;
+    }
+    if (code == 0)
+        code = bind_to(fd, address);
+    if (code == 0 && listen(fd, options->backlog > 0 ? options->backlog : INT_MAX) < 0)
+        code = -errno;
+    if (code == 0)
+        return fd;
+    close(fd);
+    return code;
+}
+
+static bide_listener *listen_address(const struct bide__address *address, unsigned mode,
+                                     const struct bide_listen_options *options)
+{
+    static const struct bide_listen_options defaults;
+    struct bide_task *me = bide__task_current();
+    char name[BIDE_ADDRESS_BYTES];
+    bide_listener *listener = NULL;
+    int fd = -1;
+    bide__address_format(address, name, sizeof name);
+    int code = bide__checkpoint(me);
+    if (code == 0)
+        code = fd = listening_socket(address, mode, options ? options : &defaults);
+    if (code >= 0)
+        code = listener_new(fd, &listener);
+    if (code < 0) {
+        if (fd >= 0)
+            close(fd);
+        bide__net_raise(code, listening, name);
+    }
+    bide__done_at_once(me);
+    return listener;
+}
+
+bide_async(bide_listener_ptr)
+    bide_listen_tcp(const char *host, uint16_t port, const struct bide_listen_options *options)
+{
+    struct bide__address address;
+    if (bide__address_parse(host, port, &address) < 0)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_INVALID, "listen on \"%s\" port %u: not a numeric address",
+                                  host ? host : "(null)", (unsigned)port));
+    return bide_ready(bide_listener_ptr, listen_address(&address, 0, options));
+}
+
+bide_async(bide_listener_ptr) bide_listen_unix(const char *path, unsigned mode)
+{
+    struct bide__address address;
+    struct stat status;
+    int code = bide__address_parse_unix(path, &address);
+    if (code < 0)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_INVALID, "listen on \"%s\": the path is %s",
+                                  path ? path : "(null)",
+                                  code == -EINVAL ? "empty" : "longer than 107 bytes"));
+    bide_listener *listener = listen_address(&address, mode, NULL);
+    if (address.un.sun_path[0] != '\0' && lstat(address.un.sun_path, &status) == 0) {
+        listener->path_device = status.st_dev;
+        listener->path_inode = status.st_ino;
+    }
+    return bide_ready(bide_listener_ptr, listener);
+}
+
+bide_async(bide_listener_ptr) bide_listen_fd(int fd)
+{
+    struct bide_task *me = bide__task_current();
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    bide_listener *listener = NULL;
+    char name[32];
+    snprintf(name, sizeof name, "descriptor %d", fd);
+    int code = bide__checkpoint(me);
+    if (code == 0 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+        code = -errno;
+    if (code == 0)
+        code = listens ? listener_new(fd, &listener) : -EINVAL;
+    if (code < 0)
+        bide__net_raise(code, listening, name);
+    bide__done_at_once(me);
+    return bide_ready(bide_listener_ptr, listener);
+}
+
+void bide_close_listener(void *listener_)
+{
+    bide_listener *listener = listener_;
+    struct stat status;
+    if (!listener)
+        return;
+    const char *path = bide__endpoint_name(&listener->endpoint) + strlen("unix:");
+    if (listener->path_inode && lstat(path, &status) == 0 &&
+        status.st_ino == listener->path_inode && status.st_dev == listener->path_device)
+        unlink(path);
+    if (bide__endpoint_close(&listener->endpoint))
+        bide__free(listener);
+}
+
+bide_async(void) bide__listener_left(bide_listener_ptr listener, bide_error *error)
+{
+    (void)error;
+    bide_close_listener(listener);
+    return bide_void;
+}
+
+/* Whether the error is about the connection that would have been accepted; see accept(2). */
+static bool only_that_connection(int code)
+{
+    return code == -ECONNABORTED || code == -EPROTO || code == -ENETDOWN || code == -ENOPROTOOPT ||
+           code == -EHOSTDOWN || code == -ENONET || code == -EHOSTUNREACH || code == -ENETUNREACH;
+}
+
+static bool out_of_something(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}
+
+/* Waits until there may be a descriptor again. */
+static int wait_for_descriptor(struct bide_task *me, bide_listener *listener, int why)
+{
+    static __thread int64_t logged_ns;
+    int64_t now_ns = bide__clock_monotonic_ns();
+    if (logged_ns == 0 || now_ns - logged_ns >= STARVED_LOG_MS * BIDE__NS_PER_MS) {
+        logged_ns = now_ns;
+        bide_log(BIDE_LOG_WARN, "%s %s: %s; connections wait", accepting,
+                 bide__endpoint_name(&listener->endpoint), strerror(-why));
+    }
+    return bide__net_pause(me, &bide__descriptors_wanted, &listener->endpoint.fd.object,
+                           STARVED_PAUSE_MS * BIDE__NS_PER_MS);
+}
+
+/* The next connection's descriptor and peer, or a negative code. */
+static int accept_socket(struct bide_task *me, bide_listener *listener,
+                         struct bide__address *ret_peer)
+{
+    struct bide__io *io = me->loop->io;
+    struct bide__op op = {.kind = BIDE__OP_ACCEPT, .fd = &listener->endpoint.fd};
+    for (;;) {
+        op.address = &ret_peer->any;
+        op.address_size = sizeof ret_peer->un;
+        int code = io->ops->perform(io, &op);
+        if (code >= 0) {
+            ret_peer->size = op.address_size;
+            if (!op.waited)
+                bide__done_at_once(me);
+            return code;
+        }
+        if (listener->endpoint.closed)
+            return code == -ECANCELED ? code : -ESHUTDOWN;
+        if (out_of_something(code)) {
+            code = wait_for_descriptor(me, listener, code);
+            op.waited = true;
+            if (code < 0)
+                return code;
+        } else if (!only_that_connection(code)) {
+            return code;
+        } else {
+            bide__done_at_once(me); /* a peer that aborts in a flood must not keep the loop */
+        }
+    }
+}
+
+bide_async(bide_stream_ptr) bide_accept(bide_listener *listener)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__address peer;
+    char name[BIDE_ADDRESS_BYTES];
+    bide_stream *stream;
+    int code = bide__checkpoint(me);
+    if (bide__unlikely(code < 0))
+        bide__net_raise(code, accepting, bide__endpoint_name(&listener->endpoint));
+    bide__endpoint_enter(me, &listener->endpoint, accepting);
+    int fd = accept_socket(me, listener, &peer);
+    /* The name of the stream or, without one, of the listener that failed. */
+    if (fd >= 0 && peer.any.sa_family != AF_UNIX)
+        bide__address_format(&peer, name, sizeof name);
+    else
+        snprintf(name, sizeof name, "%s", bide__endpoint_name(&listener->endpoint));
+    if (bide__endpoint_leave(&listener->endpoint))
+        bide__free(listener);
+    if (fd < 0)
+        bide__net_raise(fd, accepting, name);
+    code = bide__stream_new(fd, name, &stream);
+    if (code < 0) {
+        close(fd);
+        bide__net_raise(code, "accept from", name);
+    }
+    return bide_ready(bide_stream_ptr, stream);
+}
+
+uint16_t bide_listener_port(const bide_listener *listener)
+{
+    return listener->port;
+}
+
+const char *bide_listener_address(const bide_listener *listener)
+{
+    return bide__endpoint_name(&listener->endpoint);
+}
+
+int bide_listener_fd(const bide_listener *listener)
+{
+    return listener->endpoint.fd.fd;
+}

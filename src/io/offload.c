@@ -1,0 +1,330 @@
+/*
+ * offload.c: the lanes of include/bide/offload.h: threads that run plain calls for tasks. Calls the
+ * loop (core/loop.h) to wait and to post completions.
+ *
+ *   QUEUED --a thread takes it--> RUNNING --the call returned--> ENDED
+ *     |                             |
+ *     +--cancel--> ENDED            +--cancel: `reason` is set, the wait goes on
+ *
+ * Invariants
+ *  1. A job lives in the frame of the task that waits for it. What both sides touch is guarded by
+ *     the lane's lock, but for the three atomic fields.
+ *  2. Every edge but the last is made under the lock. So a cancel either takes a job that nobody
+ * has begun, or waits for it.
+ *  3. A thread is counted in `threads` until it no longer needs the lane. One that ends joins the
+ *     one that ended before it: all are joined, and nobody waits for long.
+ */
+#include "base/caps.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/graph.h"
+#include "core/loop.h"
+
+#include <bide/offload.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* s after which a thread without work ends */
+enum { IDLE_S = 10 };
+
+enum job_state { QUEUED, RUNNING, ENDED };
+
+struct job {
+    struct bide__list_node
+        node; /* in the lane's `queue` while QUEUED, in `running` while RUNNING */
+    struct lane *lane;
+    struct bide__loop *loop;
+    void (*run)(void *args);
+    void *args;
+    const struct bide_site *at;
+    int reason;     /* 0, or what the wait is to end with although the call ran; the loop's */
+    int state;      /* enum job_state; atomic, for the wait graph */
+    bool cancelled; /* atomic: what bide_offload_cancelled says */
+    bool posted;    /* atomic: the thread no longer needs the loop */
+    struct bide__mail mail;
+    struct bide__wait wait;
+    struct bide__object object;
+};
+
+struct lane {
+    const char *name;
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* a job, or the end */
+    pthread_cond_t left; /* a thread ended */
+    struct bide__list queue, running;
+    size_t queued;
+    size_t threads, limit;
+    size_t waiting; /* threads that have nothing, or start: that will look at the queue */
+    bool stopping;
+    bool joinable; /* `ended` is a thread that nobody has joined */
+    pthread_t ended;
+};
+
+static struct lane lanes[] = {
+    [BIDE_BLOCKING] = {.name = "blocking", .limit = BIDE_CAP_BLOCKING_THREADS},
+    [BIDE_CPU] = {.name = "cpu"},
+};
+enum { LANES = sizeof lanes / sizeof *lanes };
+
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+/* The cores of this process, before loops are pinned to some: a thread inherits its maker's. */
+static cpu_set_t cores;
+static int core_count;
+
+static __thread struct job *job_here;
+
+__attribute__((constructor)) static void look_at_cores(void)
+{
+    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+        core_count = CPU_COUNT(&cores);
+}
+
+static void prepare(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    for (int i = 0; i < LANES; i++) {
+        pthread_mutex_init(&lanes[i].lock, NULL);
+        pthread_cond_init(&lanes[i].work, &attributes);
+        pthread_cond_init(&lanes[i].left, &attributes);
+        bide__list_init(&lanes[i].queue);
+        bide__list_init(&lanes[i].running);
+    }
+    pthread_condattr_destroy(&attributes);
+    long online = core_count > 0 ? core_count : sysconf(_SC_NPROCESSORS_ONLN);
+    lanes[BIDE_CPU].limit = online > 0 ? (size_t)online : 1;
+}
+
+bool bide_offload_cancelled(void)
+{
+    return job_here && __atomic_load_n(&job_here->cancelled, __ATOMIC_RELAXED);
+}
+
+static void set_state(struct job *job, enum job_state state)
+{
+    BIDE_DASSERT(state == (job->state == QUEUED && state == ENDED ? ENDED : job->state + 1),
+                 "a job goes from state %d to %d", job->state, state);
+    __atomic_store_n(&job->state, state, __ATOMIC_RELEASE);
+}
+
+/* On the loop's thread. */
+static void deliver(struct bide__mail *mail)
+{
+    struct job *job = bide__container_of(mail, struct job, mail);
+    /* The loop may end as soon as the task goes on, and the thread may be about to wake it still.
+     */
+    while (!__atomic_load_n(&job->posted, __ATOMIC_ACQUIRE))
+        sched_yield();
+    bide__wake(&job->wait, job->reason);
+}
+
+static void run_job(struct lane *lane, struct job *job)
+{
+    set_state(job, RUNNING);
+    bide__list_push_back(&lane->running, &job->node);
+    pthread_mutex_unlock(&lane->lock);
+    job_here = job;
+    job->run(job->args);
+    job_here = NULL;
+    pthread_mutex_lock(&lane->lock);
+    bide__list_remove(&job->node);
+    set_state(job, ENDED);
+    pthread_mutex_unlock(&lane->lock);
+    bide__loop_post(job->loop, &job->mail);
+    __atomic_store_n(&job->posted, true, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&lane->lock);
+}
+
+/* Takes the next job, with the lock; NULL: there was none for long. */
+static struct job *next_job(struct lane *lane)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_S;
+    int error = 0;
+    while (bide__list_empty(&lane->queue) && !lane->stopping && error != ETIMEDOUT)
+        error = pthread_cond_timedwait(&lane->work, &lane->lock, &until);
+    struct bide__list_node *node = bide__list_pop_front(&lane->queue);
+    return node ? bide__container_of(node, struct job, node) : NULL;
+}
+
+static void *thread_main(void *arg)
+{
+    struct lane *lane = arg;
+    char name[16];
+    snprintf(name, sizeof name, "bide-%s", lane->name);
+    pthread_setname_np(pthread_self(), name);
+    pthread_mutex_lock(&lane->lock);
+    struct job *job;
+    while ((job = next_job(lane))) {
+        lane->waiting--;
+        lane->queued--;
+        run_job(lane, job);
+        lane->waiting++;
+    }
+    lane->waiting--;
+    lane->threads--;
+    bool join = lane->joinable;
+    pthread_t earlier = lane->ended;
+    lane->joinable = true;
+    lane->ended = pthread_self();
+    pthread_cond_signal(&lane->left);
+    pthread_mutex_unlock(&lane->lock);
+    if (join)
+        pthread_join(earlier, NULL);
+    return NULL;
+}
+
+static void lanes_stop(void)
+{
+    for (int i = 0; i < LANES; i++) {
+        struct lane *lane = &lanes[i];
+        pthread_mutex_lock(&lane->lock);
+        lane->stopping = true;
+        pthread_cond_broadcast(&lane->work);
+        while (lane->threads > 0)
+            pthread_cond_wait(&lane->left, &lane->lock);
+        lane->stopping = false;
+        bool join = lane->joinable;
+        lane->joinable = false;
+        pthread_mutex_unlock(&lane->lock);
+        if (join)
+            pthread_join(lane->ended, NULL);
+    }
+}
+
+/* All signals but those that a fault of the thread itself causes. */
+static void block_signals(sigset_t *ret_before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, ret_before);
+}
+
+/* With the lock. 0 or a negative errno. */
+static int start_thread(struct lane *lane)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t before;
+    if (bide__mem_should_fail())
+        return -EAGAIN;
+    int error = pthread_attr_init(&attributes);
+    if (error)
+        return -error;
+    if (core_count > 0)
+        pthread_attr_setaffinity_np(&attributes, sizeof cores, &cores);
+    block_signals(&before);
+    error = pthread_create(&thread, &attributes, thread_main, lane);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error)
+        return -error;
+    lane->threads++;
+    lane->waiting++;
+    __atomic_store_n(&bide__lanes_stop, lanes_stop, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* Queues the job. A negative errno when no thread will ever take it. */
+static int submit(struct lane *lane, struct job *job)
+{
+    int code = 0;
+    pthread_mutex_lock(&lane->lock);
+    if (lane->queued >= lane->waiting && lane->threads < lane->limit)
+        code = start_thread(lane);
+    if (lane->threads > 0) {
+        code = 0;
+        bide__list_push_back(&lane->queue, &job->node);
+        lane->queued++;
+        pthread_cond_signal(&lane->work);
+    }
+    pthread_mutex_unlock(&lane->lock);
+    return code;
+}
+
+static void abort_wait(struct bide__wait *wait, int reason)
+{
+    struct job *job = bide__container_of(wait, struct job, wait);
+    pthread_mutex_lock(&job->lane->lock);
+    bool taken_back = job->state == QUEUED;
+    if (taken_back) {
+        bide__list_remove(&job->node);
+        job->lane->queued--;
+        set_state(job, ENDED);
+    } else if (job->state == RUNNING) {
+        job->reason = reason;
+        __atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&job->lane->lock);
+    if (taken_back)
+        bide__wake(wait, reason);
+}
+
+/* Who holds what a queued job waits for: this loop's tasks whose jobs run. They are never stuck:
+   what they wait for has no holders. */
+static struct bide_task *holder(const struct bide__object *object, size_t index,
+                                const struct bide_site **ret_since)
+{
+    const struct job *job = bide__container_of(object, struct job, object);
+    struct bide_task *found = NULL;
+    if (__atomic_load_n(&job->state, __ATOMIC_ACQUIRE) != QUEUED)
+        return NULL;
+    pthread_mutex_lock(&job->lane->lock);
+    bide__list_foreach(node, &job->lane->running)
+    {
+        const struct job *runs = bide__container_of(node, struct job, node);
+        if (!found && runs->loop == bide__loop_here && index-- == 0) {
+            found = runs->wait.task;
+            *ret_since = runs->at;
+        }
+    }
+    pthread_mutex_unlock(&job->lane->lock);
+    return found;
+}
+
+static const struct bide__kind kind_lane = {
+    .noun = "lane", .verb = "waits for", .holder = holder, .any_holder = false};
+
+void bide__offload(enum bide_lane lane_index, const struct bide_site *at, const char *name,
+                   void (*run)(void *), void *args)
+{
+    struct bide_task *me = bide__task_current();
+    struct lane *lane = &lanes[lane_index];
+    struct job job = {.lane = lane,
+                      .loop = me->loop,
+                      .run = run,
+                      .args = args,
+                      .at = at,
+                      .mail = {.deliver = deliver},
+                      .wait = {.abort = abort_wait, .task = me}};
+    bide__object_init(&job.object, &kind_lane, lane->name, at);
+    pthread_once(&prepared, prepare);
+    int code = bide__checkpoint(me);
+    if (code == 0) {
+        code = submit(lane, &job);
+        if (code < 0)
+            bide__fail(me->head.at, bide_error_new(BIDE_LIMIT,
+                                                   "offload %s: the lane '%s' has no thread, and "
+                                                   "none can be started: %s",
+                                                   name, lane->name, strerror(-code)));
+        me->loop->outside++;
+        me->loop->jobs++;
+        code = bide__wait(me, NULL, &job.wait, &job.object);
+        me->loop->jobs--;
+        me->loop->outside--;
+    }
+    if (bide__unlikely(code < 0))
+        bide__raise(code, &job.object);
+}

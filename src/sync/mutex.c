@@ -1,0 +1,161 @@
+/*
+ * The task mutex; include/bide/mutex.h has the semantics. Called by users and by condition.c; calls
+ * the wait mechanism of core/loop.h.
+ *
+ * Unlocking writes the next owner into the mutex before that task runs: between the two nobody can
+ * take the lock, and a cancel that comes in between changes nothing.
+ */
+#include "sync/sync.h"
+
+#include "core/scope.h"
+
+#include <errno.h>
+
+_Static_assert(offsetof(struct bide_task, head) == 0, "bide_mutex_is_mine compares with the head");
+
+/* NULL when it ended without unlocking. */
+static struct bide_task *living_owner(const bide_mutex *mutex)
+{
+    struct bide_task *owner = bide__task_of_ref(mutex->owner);
+    return owner && owner->state < BIDE__TASK_ENDED ? owner : NULL;
+}
+
+static struct bide_task *mutex_holder(const struct bide__object *object, size_t index,
+                                      const struct bide_site **ret_since)
+{
+    const bide_mutex *mutex = bide__container_of(object, bide_mutex, object);
+    struct bide_task *owner = index == 0 ? living_owner(mutex) : NULL;
+    if (owner)
+        *ret_since = mutex->locked_at;
+    return owner;
+}
+
+static const struct bide__kind mutex_kind = {"mutex", "wants", mutex_holder, false};
+
+void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_site *made)
+{
+    *mutex = (bide_mutex){.owner = {NULL, 0}};
+    bide__object_init(&mutex->object, &mutex_kind, name, made);
+}
+
+static inline void own(bide_mutex *mutex, struct bide_task *task, const struct bide_site *at)
+{
+    mutex->owner.task = task;
+    mutex->owner.id = task->id;
+    mutex->locked_at = at;
+}
+
+static __attribute__((noinline)) int wait_for_lock(struct bide_task *me, bide_mutex *mutex)
+{
+    const struct bide_task *owner = living_owner(mutex);
+    bide__object_ready(&mutex->object, &mutex_kind);
+    if (bide__unlikely(!owner)) {
+        char label[BIDE__LABEL_BYTES];
+        bide__misuse("task #%llu '%s' wants %s at %s:%d, which task #%llu locked at %s:%d and ended "
+                     "without unlocking",
+                     (unsigned long long)me->id, bide__task_label(me),
+                     bide__object_label(&mutex->object, label, sizeof label),
+                     BIDE__AT(me->head.at), (unsigned long long)mutex->owner.id,
+                     BIDE__AT(mutex->locked_at));
+    }
+    bide__check_loop(me, owner, "mutex");
+    struct bide__wait wait;
+    bide__wait_prepare(&wait, NULL);
+    return bide__wait_checked(me, &mutex->waiting, &wait, &mutex->object);
+}
+
+bide_async(void) bide_lock(bide_mutex *mutex)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    if (bide__likely(result == 0)) {
+        if (bide__likely(!mutex->owner.task)) {
+            own(mutex, me, me->head.at);
+            bide__done_at_once(me);
+            return bide_void;
+        }
+        result = wait_for_lock(me, mutex);
+        if (bide__likely(result == 0))
+            return bide_void;
+    }
+    bide__object_ready(&mutex->object, &mutex_kind);
+    bide__raise(result, &mutex->object);
+}
+
+bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
+{
+    struct bide_task *me = bide__task_current();
+    if (bide__outside_of_tasks())
+        bide__misuse("bide_try_lock outside of tasks at %s:%d", BIDE__AT(at));
+    if (mutex->owner.task)
+        return false;
+    own(mutex, me, at);
+    return true;
+}
+
+void bide__mutex_release(bide_mutex *mutex)
+{
+    struct bide__wait *next = mutex->waiting.first;
+    if (!next) {
+        mutex->owner.task = NULL;
+        return;
+    }
+    own(mutex, next->task, next->task->head.at);
+    bide__wake(next, 0);
+}
+
+static __attribute__((noreturn, cold)) void not_the_owner(bide_mutex *mutex,
+                                                          const struct bide_site *at)
+{
+    char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
+    bide__object_ready(&mutex->object, &mutex_kind);
+    bide__object_label(&mutex->object, label, sizeof label);
+    bide__who_runs(me);
+    if (!mutex->owner.task)
+        bide__misuse("%s unlocks %s at %s:%d, which nobody holds", me, label, BIDE__AT(at));
+    const struct bide_task *owner = living_owner(mutex);
+    bide__misuse("%s unlocks %s at %s:%d, which task #%llu '%s' locked at %s:%d", me, label,
+                 BIDE__AT(at), (unsigned long long)mutex->owner.id,
+                 owner ? bide__task_label(owner) : "ended", BIDE__AT(mutex->locked_at));
+}
+
+void bide__unlock_slow(bide_mutex *mutex, const struct bide_site *at)
+{
+    if (bide__unlikely(!bide_mutex_is_mine(mutex)))
+        not_the_owner(mutex, at);
+    bide__mutex_release(mutex);
+}
+
+void bide__locked_leave_slow(struct bide__locked *locked)
+{
+    bide_mutex *mutex = locked->mutex;
+    if (!mutex)
+        return;
+    /* An error may leave a condition's wait without the lock: condition.h, invariant 2. */
+    if (bide__current->unwinding && !bide_mutex_is_mine(mutex))
+        return;
+    bide__unlock_slow(mutex, locked->at);
+}
+
+int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex)
+{
+    int result = -ECANCELED;
+    if (bide__likely(!mutex->owner.task)) {
+        own(mutex, me, me->head.at);
+        return 0;
+    }
+    if (!(me->head.attention & BIDE__ATTENTION_CANCEL))
+        result = wait_for_lock(me, mutex);
+    if (result != -ECANCELED)
+        return result;
+    struct bide__scope shield = {0};
+    bide__shield_enter(&shield, me->head.at, bide_ms(BIDE_CAP_CLEANUP_MS));
+    if (mutex->owner.task) {
+        result = wait_for_lock(me, mutex);
+    } else {
+        own(mutex, me, me->head.at);
+        result = 0;
+    }
+    bide__scope_pop(&shield);
+    return result;
+}

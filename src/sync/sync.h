@@ -1,0 +1,92 @@
+/*
+ * What the files of this folder share: sites and tasks in messages, the check of the loop, and the
+ * parts of one primitive that another one needs (a condition those of the mutex, select those of
+ * the channel).
+ */
+#ifndef BIDE_SYNC_SYNC_H
+#define BIDE_SYNC_SYNC_H
+
+#include "core/graph.h"
+#include "core/loop.h"
+
+#include <bide/channel.h>
+#include <bide/mutex.h>
+
+#include <stdio.h>
+
+/* A site as the arguments of "%s:%d". */
+#define BIDE__AT(site) (site) ? (site)->file : "?", (site) ? (site)->line : 0
+
+enum { BIDE__LABEL_BYTES = 64 };
+
+static inline bool bide__outside_of_tasks(void)
+{
+    return bide__current->attention & BIDE__ATTENTION_OUTSIDE;
+}
+
+/* "task #4 'worker'" into text, for the running task; gives text. */
+static inline const char *bide__who_runs(char text[BIDE__LABEL_BYTES])
+{
+    const struct bide_task *me = bide__task_current();
+    if (bide__outside_of_tasks())
+        snprintf(text, BIDE__LABEL_BYTES, "code outside of tasks");
+    else
+        snprintf(text, BIDE__LABEL_BYTES, "task #%llu '%s'", (unsigned long long)me->id,
+                 bide__task_label(me));
+    return text;
+}
+
+/* An all-zero object gets its kind before it is first waited for. */
+static inline void bide__object_ready(struct bide__object *object, const struct bide__kind *kind)
+{
+    if (bide__unlikely(!object->kind))
+        object->kind = kind;
+}
+
+/* Debug builds: an object is used by tasks of one loop. `other` uses it too, or is NULL. */
+static inline void bide__check_loop(const struct bide_task *me, const struct bide_task *other,
+                                    const char *noun)
+{
+    (void)me;
+    (void)other;
+    (void)noun;
+    BIDE_DASSERT(!other || other->loop == me->loop,
+                 "task #%llu '%s' of loop %d uses a %s of loop %d, which task #%llu '%s' uses",
+                 (unsigned long long)me->id, bide__task_label(me), me->loop->index, noun,
+                 other->loop->index, (unsigned long long)other->id, bide__task_label(other));
+}
+
+/* What bide__wait does not set; cheaper than zeroing all. */
+static inline void bide__wait_prepare(struct bide__wait *wait, void *payload)
+{
+    wait->shielded = false;
+    wait->abort = NULL;
+    wait->peer = NULL;
+    wait->payload = payload;
+}
+
+static inline const struct bide_task *bide__first_waiting(const struct bide__queue *queue)
+{
+    return queue->first ? queue->first->task : NULL;
+}
+
+/* mutex.c: gives the mutex, which the running task holds, to the next one or makes it free. */
+void bide__mutex_release(bide_mutex *mutex);
+
+/* mutex.c: takes it back, shielded from cancels for BIDE_CAP_CLEANUP_MS: 0, or -ECANCELED or
+   -EDEADLK, and then the task does not hold it. */
+int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex);
+
+/* channel.c: does it if it can be done at once: 0, -EAGAIN, or -EPIPE when the channel is closed
+   (and, for a receive, drained). */
+int bide__channel_send_now(struct bide__channel *channel, const void *value);
+int bide__channel_receive_now(struct bide__channel *channel, void *ret_value);
+
+/* channel.c: raises BIDE_CLOSED, saying who closed it. */
+__attribute__((noreturn, cold)) void bide__channel_raise_closed(struct bide__channel *channel);
+
+/* channel.c: once a channel has registered ends, only they use it: misuse otherwise. */
+void bide__channel_check_end(const struct bide_task *me, const struct bide__channel *channel,
+                             bool sends);
+
+#endif

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Installs bide into a scratch folder and builds a program with it outside the tree.
+
+Called by tools/run_tests with CC in the environment. The line under test is the one that the
+header's #error prints: cc app.c $(pkg-config --cflags --libs bide). Ends with the closing line.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COMPILER = os.environ.get("CC", "cc")
+LINE = "cc app.c $(pkg-config --cflags --libs bide)"
+EXPECTED = "the answer is 42\n"
+
+
+def run(command, folder, environment, timeout_s=300):
+    """Runs a shell line; returns its status and its output."""
+    result = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, timeout=timeout_s,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            errors="replace")
+    return result.returncode, result.stdout
+
+
+class Checks:
+    """Counts what passed and prints what did not."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def check(self, title, good, output):
+        """One check; the output is shown when it fails."""
+        if good:
+            self.passed += 1
+            print("ok " + title)
+        else:
+            self.failed += 1
+            print("FAILED " + title + "\n" + output)
+        return good
+
+
+def check_programs(checks, scratch, environment):
+    """The program, linked with the shared library, then with the static one."""
+    line = LINE.replace("cc ", COMPILER + " ", 1)
+    for title, command in (
+            ("shared", line + " && ./a.out"),
+            ("static", line.replace("--libs", "--libs --static") + " -static -o s.out && ./s.out")):
+        status, output = run(command, scratch, environment)
+        # A static glibc warns about getaddrinfo and dlopen; the program's own line comes last.
+        checks.check(f"a program outside the tree, {title}: {command}",
+                     status == 0 and output.endswith(EXPECTED), output)
+    status, output = run("ldd a.out", scratch, environment)
+    checks.check("the first one uses libbide.so", "libbide.so" in output, output)
+    status, output = run("test -x s.out && ldd s.out", scratch, environment)
+    checks.check("the second one needs no library", "not a dynamic" in output, output)
+
+
+def check_headers(checks, prefix, scratch, environment):
+    """Each public header compiles alone, and only together with -fexceptions."""
+    flags = "$(pkg-config --cflags bide)"
+    for header in sorted((prefix / "include/bide").glob("*.h")):
+        command = f"echo '#include <bide/{header.name}>' | {COMPILER} -x c -fsyntax-only {flags} -"
+        status, output = run(command, scratch, environment)
+        checks.check(f"<bide/{header.name}> compiles alone", status == 0, output)
+    command = f"{COMPILER} -c app.c $(pkg-config --cflags bide | sed 's/-fexceptions//')"
+    status, output = run(command, scratch, environment)
+    checks.check("without -fexceptions the compiler says which line to type",
+                 status != 0 and re.search("error.*" + re.escape(LINE), output), output)
+
+
+def main():
+    """Installs, then checks; exit status 1 if anything failed."""
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="bide-install-") as folder:
+        scratch = pathlib.Path(folder)
+        prefix = scratch / "prefix"
+        environment = dict(os.environ, BIDE_BUILD_ROOT=str(scratch / "build"))
+        status, output = run(f"./dev install --prefix '{prefix}'", ROOT, environment)
+        if checks.check("./dev install --prefix DIR", status == 0, output):
+            found = sorted(prefix.rglob("bide.pc"))
+            checks.check("it installs one bide.pc", len(found) == 1, str(found))
+            environment["PKG_CONFIG_PATH"] = str(found[0].parent)
+            environment["LD_LIBRARY_PATH"] = str(found[0].parent.parent)
+            program = scratch / "program"
+            program.mkdir()
+            shutil.copy(ROOT / "tests/install/app.c", program)
+            check_programs(checks, program, environment)
+            check_headers(checks, prefix, program, environment)
+    print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+/*
+ * The epoll backend by itself: polling and waking, late events, waiting for a descriptor that is
+ * not a socket.
+ */
+#include "net_case.h"
+
+#include "base/clock.h"
+#include "core/graph.h"
+#include "core/loop.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+static struct bide__loop no_loop;
+
+static struct bide__io *open_io(void)
+{
+    struct bide__io *io = NULL;
+    require(bide__io_epoll.open(&no_loop, &io) == 0);
+    return io;
+}
+
+static int64_t poll_ns(struct bide__io *io, int64_t deadline_ns)
+{
+    int64_t start_ns = bide__clock_monotonic_ns();
+    io->ops->poll(io, deadline_ns);
+    return bide__clock_monotonic_ns() - start_ns;
+}
+
+TEST_PLAIN(a_poll_keeps_its_deadline)
+{
+    struct bide__io *io = open_io();
+    check(poll_ns(io, 0) < 50 * BIDE__NS_PER_MS);
+    check(poll_ns(io, 1) < 50 * BIDE__NS_PER_MS);
+    check(poll_ns(io, bide__clock_monotonic_ns() - 1) < 50 * BIDE__NS_PER_MS);
+    for (int i = 1; i <= 5; i++) {
+        int64_t until_ns = bide__clock_monotonic_ns() + i * 300000;
+        poll_ns(io, until_ns);
+        check(bide__clock_monotonic_ns() >= until_ns);
+    }
+    io->ops->close(io);
+}
+
+TEST_PLAIN(a_wake_before_the_poll_is_not_lost)
+{
+    struct bide__io *io = open_io();
+    for (int i = 0; i < 3; i++) {
+        io->ops->wake(io);
+        io->ops->wake(io);
+        check(poll_ns(io, bide__clock_monotonic_ns() + 5 * BIDE__NS_PER_S) < BIDE__NS_PER_S);
+        /* Both wake-ups are one. */
+        check(poll_ns(io, bide__clock_monotonic_ns() + 20 * BIDE__NS_PER_MS) >=
+              20 * BIDE__NS_PER_MS);
+    }
+    io->ops->close(io);
+}
+
+static void *wake_soon(void *io_)
+{
+    struct bide__io *io = io_;
+    usleep(20000);
+    io->ops->wake(io);
+    return NULL;
+}
+
+TEST_PLAIN(another_thread_wakes_the_poll)
+{
+    pthread_t thread;
+    struct bide__io *io = open_io();
+    require(pthread_create(&thread, NULL, wake_soon, io) == 0);
+    check(poll_ns(io, INT64_MAX) >= 10 * BIDE__NS_PER_MS);
+    pthread_join(thread, NULL);
+    io->ops->close(io);
+}
+
+TEST_PLAIN(a_backend_without_descriptors_says_so)
+{
+    struct bide__io *io = NULL;
+    struct rlimit limit;
+    require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    int before = open_descriptors();
+    for (int left = 0; left < 2; left++) {
+        struct rlimit tight = limit;
+        int lowest_free = dup(0);
+        close(lowest_free);
+        tight.rlim_cur = (rlim_t)(lowest_free + left);
+        require(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+        check_int(bide__io_epoll.open(&no_loop, &io), -EMFILE);
+        require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    }
+    check_ptr(io, NULL);
+    check_int(open_descriptors(), before);
+}
+
+static const struct bide__kind kind_pipe = {.noun = "pipe", .verb = "waits for"};
+
+static int perform(struct bide__fd *fd, enum bide__op_kind kind)
+{
+    struct bide__op op = {.kind = (uint8_t)kind, .fd = fd};
+    return fd->io->ops->perform(fd->io, &op);
+}
+
+static async(int) until_readable(struct bide__fd *fd);
+SPAWNABLE(int, until_readable, struct bide__fd *)
+static async(int) until_readable(struct bide__fd *fd)
+{
+    return ready(int, perform(fd, BIDE__OP_READABLE));
+}
+
+TEST(any_descriptor_can_be_waited_for, .real_clock = true)
+{
+    int ends[2];
+    char byte;
+    struct bide__io *io = bide__loop_here->io;
+    require(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+    struct bide__fd reads = {.fd = ends[0], .object = {&kind_pipe, "in", NULL}};
+    struct bide__fd writes = {.fd = ends[1], .object = {&kind_pipe, "out", NULL}};
+    check_int(io->ops->attach(io, &reads), 0);
+    check_int(io->ops->attach(io, &writes), 0);
+    check_int(perform(&writes, BIDE__OP_WRITABLE), 0);
+    for (int i = 0; i < 3; i++) {
+        with_group(g) {
+            task(int) waiter = spawn(g, until_readable, &reads);
+            await(bide_sleep(bide_ms(5)));
+            check(!bide_task_done(bide_ref(waiter)));
+            check_int(write(ends[1], "x", 1), 1);
+            check_int(await_task(waiter), 0);
+        }
+        /* Still readable: nothing was transferred. */
+        check_int(perform(&reads, BIDE__OP_READABLE), 0);
+        check_int(read(ends[0], &byte, 1), 1);
+    }
+    io->ops->detach(io, &reads);
+    io->ops->detach(io, &writes);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(a_regular_file_is_refused, .real_clock = true)
+{
+    char path[] = "/tmp/bide_epoll_XXXXXX";
+    int file = mkstemp(path);
+    struct bide__io *io = bide__loop_here->io;
+    struct bide__fd fd = {.fd = file, .object = {&kind_pipe, NULL, NULL}};
+    unlink(path);
+    check_int(io->ops->attach(io, &fd), -EPERM);
+    close(file);
+}
+
+/* Events of a descriptor that somebody closed behind its stream's back, while a copy of it lives,
+   go on arriving: they are not taken for events of the number's next owner. */
+TEST(a_late_event_does_not_reach_the_next_owner, .real_clock = true)
+{
+    bide_error *err;
+    char buffer[8];
+    bide_stream *old[2], *new[2];
+    await(bide_stream_pair(old));
+    int number = bide_stream_fd(old[0]);
+    int copy = dup(number);
+    close(number);
+    test_capture_stderr();
+    await(bide_stream_pair(new));
+    check_contains(test_captured(), "was closed behind its back");
+    check_int(bide_stream_fd(new[0]), number);
+    with_group(g) {
+        task(size_t) reader = spawn(g, bide_read, new[0], buffer, sizeof buffer);
+        await(bide_sleep(bide_ms(5)));
+        await(bide_write(old[1], "late", 4));
+        await(bide_sleep(bide_ms(20)));
+        check(!bide_task_done(bide_ref(reader)));
+        await(bide_write(new[1], "mine", 4));
+        check_int(await_task(reader), 4);
+        check_mem(buffer, "mine", 4);
+    }
+    attempt(&err, bide_read, old[0], (void *)buffer, sizeof buffer);
+    require(err);
+    check_int(err->system_errno, EBADF);
+    bide_close(old[0]);
+    await(bide_write(new[1], "good", 4));
+    check_int(await(bide_read(new[0], buffer, sizeof buffer)), 4);
+    bide_close(old[1]);
+    bide_close(new[0]);
+    bide_close(new[1]);
+    close(copy);
+}
+
+/* What is closed is out of the epoll set, even if a copy of it lives on. */
+TEST(a_closed_stream_with_a_copy_wakes_nobody, .real_clock = true)
+{
+    bide_stream *pair[2];
+    await(bide_stream_pair(pair));
+    int copy = dup(bide_stream_fd(pair[0]));
+    bide_close(pair[0]);
+    struct bide__loop *loop = bide__loop_here;
+    int64_t until_ns = bide__clock_monotonic_ns() + 20 * BIDE__NS_PER_MS;
+    check_int(send(bide_stream_fd(pair[1]), "x", 1, 0), 1);
+    /* The sender's own edge, then nothing. */
+    loop->io->ops->poll(loop->io, 0);
+    loop->io->ops->poll(loop->io, until_ns);
+    check(bide__clock_monotonic_ns() >= until_ns);
+    bide_close(pair[1]);
+    close(copy);
+}
+
+static async(void) leave_open(void);
+static async(void) leave_open(void)
+{
+    bide_stream *pair[2];
+    await(bide_stream_pair(pair));
+    bide_close(pair[0]);
+    close(bide_stream_fd(pair[1]));
+    return bide_void;
+}
+
+TEST_PLAIN(what_stays_open_is_named_at_the_end)
+{
+    test_capture_stderr();
+    check_int(bide_run(leave_open), 0);
+    const char *said = test_captured();
+    check_contains(said, "stream unix: was never closed; it was opened at ");
+    check_contains(said, "epoll_test.c:");
+}
