@@ -13,8 +13,11 @@ static void *own_sp, *other_sp;
 static void pong(struct bide__stack *stack)
 {
     bide__context_entered();
-    for (;;)
+    uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
+    for (;;) {
         bide__context_go(stack, &other_sp, &own_stack, own_sp);
+        MEASURE_ALIVE(a, b, c, d, e, f);
+    }
 }
 
 static struct measured switch_bare(uint64_t count)
@@ -28,10 +31,12 @@ static struct measured switch_bare(uint64_t count)
             abort();
         other_sp = other->sp;
     }
-    uint64_t start_ns = measure_now_ns();
-    for (uint64_t i = 0; i < count; i += 2)
+    uint64_t a = 1, b = 2, c = 3, d = 4, i, start_ns = measure_now_ns();
+    for (i = 0; i < count; i += 2) {
         bide__context_go(&own_stack, &own_sp, other, other_sp);
-    return (struct measured){(count + 1) / 2 * 2, measure_now_ns() - start_ns};
+        MEASURE_ALIVE(a, b, c, d, i, count);
+    }
+    return (struct measured){i, measure_now_ns() - start_ns};
 }
 
 /* timer_arm_cancel: the oldest of a million timers is cancelled and armed again. */

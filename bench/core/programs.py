@@ -22,6 +22,7 @@ class Programs:
         self.left_out = []  # one line per system or program that could not be had
         self.built = set()  # names of programs
         self.systems = set()
+        self.incomplete = False  # something of bide's own is missing
         # The system's own Python where there is one: the others often lack uvloop.
         self.python = shutil.which("/usr/bin/python3") or shutil.which("python3")
 
@@ -110,6 +111,7 @@ class Programs:
         package = self.library_build / "meson-uninstalled" / "bide-uninstalled.pc"
         if not library.exists() or not package.exists():
             self.left_out.append("bide (the library is not built: use ./dev bench core)")
+            self.incomplete = True
             return
         ask = ["pkg-config", "--cflags", str(package)]
         flags = [*c_flags, *subprocess.check_output(ask, text=True).split()]
@@ -119,5 +121,6 @@ class Programs:
             link = [library, "-pthread", "-ldl", "-lm", "-Wl,-z,now"]
             if not self.compile(program, [*cc, *flags, *own, f"{program}.c", *link], quiet=False):
                 self.left_out.append(f"{program} (does not build, see above)")
+                self.incomplete = True
         if "bide_await" in self.built and not shutil.which("valgrind"):
             self.left_out.append("await_ready (needs valgrind)")

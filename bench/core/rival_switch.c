@@ -85,8 +85,11 @@ static void *main_context, *other_context;
 
 static void pong(void)
 {
-    for (;;)
+    uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
+    for (;;) {
         rival_switch(&other_context, main_context);
+        MEASURE_ALIVE(a, b, c, d, e, f);
+    }
 }
 
 static void make_other_context(void)
@@ -100,10 +103,12 @@ static void make_other_context(void)
 
 static struct measured switch_bare(uint64_t count)
 {
-    uint64_t start_ns = measure_now_ns();
-    for (uint64_t i = 0; i < count; i += 2)
+    uint64_t a = 1, b = 2, c = 3, d = 4, i, start_ns = measure_now_ns();
+    for (i = 0; i < count; i += 2) {
         rival_switch(&main_context, other_context);
-    return (struct measured){(count + 1) / 2 * 2, measure_now_ns() - start_ns};
+        MEASURE_ALIVE(a, b, c, d, i, count);
+    }
+    return (struct measured){i, measure_now_ns() - start_ns};
 }
 
 int main(int argc, char **argv)

@@ -46,7 +46,7 @@
 #ifndef BIDE_CHANNEL_H
 #define BIDE_CHANNEL_H
 
-#include <bide/task.h>
+#include <bide/mutex.h>
 
 struct bide__end;
 
@@ -124,13 +124,15 @@ struct bide__channel {
  * value was not delivered. The value has the channel's type; numbers convert within integers, and
  * within floating types.
  */
-#define bide_send(c, ...) bide__send(&(c)->channel, BIDE__MESSAGE(c, "bide_send", __VA_ARGS__))
+#define bide_send(c, ...)                                                                          \
+    bide__send(&(c)->channel, BIDE__MESSAGE(c, "bide_send", __VA_ARGS__), sizeof((c)->type_[0]))
 
 /* await(bide_receive(c, &value)): an async(bool): true with the value, or false and `value` is left
    alone when the channel is closed and drained. Suspends while it is empty. Raises BIDE_CANCELLED,
    BIDE_DEADLOCK. */
 #define bide_receive(c, ret_value)                                                                 \
-    bide__receive(&(c)->channel, BIDE__PLACE(c, "bide_receive", ret_value))
+    bide__receive(&(c)->channel, BIDE__PLACE(c, "bide_receive", ret_value),                        \
+                  sizeof((c)->type_[0]))
 
 /* The same without waiting: whether the value was sent, or received. False also when the channel
    is closed (bide_channel_closed tells). Never suspend. */
@@ -206,11 +208,70 @@ void bide__channel_leave(void *owner);
 void bide__end_enter(struct bide__end *end, struct bide__channel *channel, bool sends,
                      const struct bide_site *at);
 void bide__end_leave(struct bide__end *end);
-bide_async(void) bide__send(struct bide__channel *channel, const void *value);
-bide_async(bool) bide__receive(struct bide__channel *channel, void *ret_value);
 BIDE__MUST_USE bool bide__try_send(struct bide__channel *channel, const void *value);
 BIDE__MUST_USE bool bide__try_receive(struct bide__channel *channel, void *ret_value);
 void bide__channel_close(struct bide__channel *channel, const struct bide_site *at, const char *why);
+
+/*
+ * Sending and receiving through the buffer while nobody waits is in the header, where the size of
+ * the values is a constant. All else is behind `begin`; waits park in the caller's frame, as those
+ * of a mutex do.
+ */
+BIDE__MUST_USE int bide__send_begin(struct bide__channel *channel, const void *value,
+                                    struct bide__parking *parking);
+BIDE__MUST_USE int bide__receive_begin(struct bide__channel *channel, void *ret_value,
+                                       struct bide__parking *parking);
+__attribute__((noreturn, cold)) void bide__send_failed(struct bide__channel *channel, int result);
+/* False when the channel is closed and drained; else raises. */
+BIDE__MUST_USE bool bide__receive_ended(struct bide__channel *channel, int result);
+
+static inline __attribute__((always_inline)) bide_async(void)
+    bide__send(struct bide__channel *channel, const void *value, size_t size)
+{
+    struct bide__head *me = bide__current;
+    if (__builtin_expect(channel->count < channel->capacity && !channel->receivers.first &&
+                             !channel->closed && !channel->sender_ends && !me->attention &&
+                             --me->budget > 0,
+                         1)) {
+        char *put = channel->put;
+        __builtin_memcpy(put, value, size);
+        put += size;
+        channel->put = put == channel->buffer_end ? channel->buffer : put;
+        if (++channel->count > channel->high_water)
+            channel->high_water = channel->count;
+    } else {
+        struct bide__parking parking;
+        int how = bide__send_begin(channel, value, &parking);
+        if (how == BIDE__PARK)
+            bide__park(&parking);
+        if (how && parking.wait.result)
+            bide__send_failed(channel, parking.wait.result);
+    }
+    return bide_void;
+}
+
+static inline __attribute__((always_inline)) bide_async(bool)
+    bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
+{
+    struct bide__head *me = bide__current;
+    if (__builtin_expect(channel->count > 0 && !channel->senders.first && !channel->receiver_ends &&
+                             !me->attention && --me->budget > 0,
+                         1)) {
+        char *take = channel->take;
+        __builtin_memcpy(ret_value, take, size);
+        take += size;
+        channel->take = take == channel->buffer_end ? channel->buffer : take;
+        channel->count--;
+    } else {
+        struct bide__parking parking;
+        int how = bide__receive_begin(channel, ret_value, &parking);
+        if (how == BIDE__PARK)
+            bide__park(&parking);
+        if (how && parking.wait.result)
+            return bide_ready(bool, bide__receive_ended(channel, parking.wait.result));
+    }
+    return bide_ready(bool, true);
+}
 
 /* A typed channel, perhaps NULL, as its first member. */
 #define BIDE__CHANNEL(c)                                                                           \

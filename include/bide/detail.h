@@ -94,6 +94,7 @@ struct bide__head {
     struct bide_error *unwinding; /* the error that unwinds this stack now, or NULL */
     uint32_t attention;           /* BIDE__ATTENTION_*: 0 on the fast path */
     int32_t budget;               /* awaits that may still finish at once in this slice */
+    uint64_t id;                  /* of the task; 0 when its record is free */
 };
 
 /* The running task of this thread; outside of tasks a head with BIDE__ATTENTION_OUTSIDE. */
@@ -116,10 +117,36 @@ struct bide__object {
 };
 
 /* FIFO of waiting tasks; all zero is empty. */
-struct bide__wait;
 struct bide__queue {
     struct bide__wait *first, *last;
 };
+
+/* One wait, in the waiting task's frame. */
+struct bide__wait {
+    struct bide__wait *next, *previous; /* in `queue` */
+    struct bide__queue *queue;          /* NULL: in none */
+    struct bide_task *task;
+    struct bide__object *object; /* what for, for reports and the wait graph */
+    int64_t since_ns;            /* the tick's clock */
+    int result;                  /* 0 or a negative errno, set by what decides the wait */
+    bool shielded;               /* a cancel does not end it */
+    void (*abort)(struct bide__wait *wait, int reason); /* ends it early; NULL: bide__wake */
+    struct bide__wait *peer;     /* a ring of waits of which the first woken decides; NULL: alone */
+    void *payload;               /* the primitive's: where a value goes to or comes from */
+};
+
+/*
+ * The switch away, done from the user's own frame: a primitive whose `begin` gives true has
+ * arranged the wait, and the caller parks at once; when bide__park returns, wait.result stands. The
+ * return from a park is a jump, so no return address is predicted that another task's call left.
+ * In sanitized builds of the library `begin` waits by itself and gives false.
+ */
+struct bide__parking {
+    void **save_sp;
+    void *to_sp;
+    struct bide__wait wait;
+};
+void bide__park(const struct bide__parking *parking);
 
 struct bide__timer {
     struct bide__list_node node; /* linked while armed */

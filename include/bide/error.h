@@ -23,7 +23,8 @@
  *  1. An error in flight belongs to its task. A caught one belongs to the task that caught it and
  *     stays readable until that task has caught BIDE_CAP_ERRORS_KEPT (32) more, or ends.
  *  2. The first error wins: an error raised by a handler while another unwinds, and errors of
- *     further children of a group, are attached to it (`also`), never lost.
+ *     further children of a group, are attached to it (`also`): the first BIDE_CAP_ERRORS_KEPT as
+ *     they are, the others as a count.
  *  3. An error of a task that nobody joins goes to its group; one that no group owns goes to the
  *     error hook (runtime.h), which prints it and fails a test.
  *  4. A raw `cleanup` attribute may not fail while an error unwinds: that aborts, naming both.
@@ -59,13 +60,18 @@ enum bide_code {
 #undef X
 };
 
-enum { BIDE__AWAITS_KEPT = 12, BIDE__SPAWNS_KEPT = 6, BIDE__MESSAGE_BYTES = 240 };
+enum {
+    BIDE__AWAITS_KEPT = 12,
+    BIDE__SPAWNS_KEPT = 6,
+    BIDE__NAME_BYTES = 32,
+    BIDE__MESSAGE_BYTES = 240
+};
 
 /* One step of a spawn chain: a task, and the line that spawned it. */
 struct bide_spawned {
     uint64_t id;
-    const char *name;
     const struct bide_site *at;
+    char name[BIDE__NAME_BYTES];
 };
 
 typedef struct bide_error {
@@ -76,6 +82,7 @@ typedef struct bide_error {
     struct bide_error *cause;        /* what it was raised from, or NULL */
     struct bide_error *also;         /* further errors: of siblings, of cleanups; a list by next */
     struct bide_error *next;         /* in the `also` list that holds it */
+    uint32_t dropped;                /* further errors and causes beyond the kept ones */
     uint16_t await_count;            /* awaits it passed through, innermost first ... */
     uint16_t spawn_count;            /* tasks above it, innermost first */
     uint8_t state;                   /* enum bide__error_state */
@@ -84,13 +91,15 @@ typedef struct bide_error {
     struct bide_spawned spawns[BIDE__SPAWNS_KEPT];
     struct bide__list_node node;     /* in the list of the task that owns it ... */
     struct bide_task *owner;         /* ... or NULL */
-    const struct bide_error *origin; /* what it is a copy of: several tasks may raise one failure */
+    uint64_t serial;                 /* tells it from all others of its loop */
+    uint64_t origin;                 /* serial of what it is a copy of, or 0 */
     char message[BIDE__MESSAGE_BYTES];
 } bide_error;
 
 /*
  * Makes an error that the running task owns. `format` as printf(3), cut at 239 bytes. Never
- * suspends, never fails: without memory it gives the loop's reserve error, BIDE_NO_MEMORY.
+ * suspends. Without memory it gives one of the loop's reserve errors, with code BIDE_NO_MEMORY;
+ * when those are in use as well, the process ends with a report.
  */
 bide_error *bide_error_new(int code, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3), __returns_nonnull__));
@@ -99,7 +108,9 @@ bide_error *bide_error_new(int code, const char *format, ...)
 bide_error *bide_error_of_errno(int system_errno, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3), __returns_nonnull__));
 
-/* Says what `error` was raised from; gives `error`: `fail(bide_error_because(new, old))`. */
+/* Says what `error` was raised from; gives `error`: `fail(bide_error_because(new, old))`. `old` is
+   copied if it is in flight or belongs to another error already. Of a chain of causes the first
+   BIDE_CAP_CAUSES are kept. */
 bide_error *bide_error_because(bide_error *error, bide_error *cause)
     __attribute__((__returns_nonnull__));
 

@@ -30,8 +30,10 @@
 
 #include <bide/task.h>
 
+enum { BIDE__WAITED = 1, BIDE__PARK = 2 };
+
 typedef struct bide_mutex {
-    bide_task_ref owner;               /* .task is NULL while it is free */
+    struct bide_task *owner;           /* NULL while it is free */
     const struct bide_site *locked_at; /* where the owner locked it */
     struct bide__queue waiting;
     struct bide__object object;
@@ -55,7 +57,7 @@ typedef struct bide_mutex {
  * `await(bide_lock(mutex))`. Errors as with_lock; also BIDE_MISUSE when the task that held the
  * mutex ended without unlocking it.
  */
-bide_async(void) bide_lock(bide_mutex *mutex);
+static inline bide_async(void) bide_lock(bide_mutex *mutex);
 
 /* Takes the mutex if it is free and gives whether it did. Never suspends. */
 #define bide_try_lock(mutex) bide__try_lock(mutex, BIDE__SITE("bide_try_lock"))
@@ -67,7 +69,30 @@ bide_async(void) bide_lock(bide_mutex *mutex);
 /* Whether the running task holds it. Never suspends. */
 static inline bool bide_mutex_is_mine(const bide_mutex *mutex)
 {
-    return (const void *)mutex->owner.task == (const void *)bide__current;
+    return (const void *)mutex->owner == (const void *)bide__current;
+}
+
+/* The usual case is in the header: a free mutex costs no call. A wait parks in the caller's frame
+   (detail.h); `begin` gives 0 when there is nothing to wait for, else that the wait's result counts,
+   BIDE__PARK when it must be parked for first. */
+BIDE__MUST_USE int bide__lock_begin(bide_mutex *mutex, struct bide__parking *parking);
+__attribute__((noreturn, cold)) void bide__lock_failed(bide_mutex *mutex, int result);
+
+static inline __attribute__((always_inline)) bide_async(void) bide_lock(bide_mutex *mutex)
+{
+    struct bide__head *me = bide__current;
+    if (__builtin_expect(!mutex->owner && !me->attention && --me->budget > 0, 1)) {
+        mutex->owner = (struct bide_task *)(void *)me;
+        mutex->locked_at = me->at;
+    } else {
+        struct bide__parking parking;
+        int how = bide__lock_begin(mutex, &parking);
+        if (how == BIDE__PARK)
+            bide__park(&parking);
+        if (how && parking.wait.result)
+            bide__lock_failed(mutex, parking.wait.result);
+    }
+    return bide_void;
 }
 
 void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_site *made);
@@ -78,7 +103,7 @@ static inline __attribute__((always_inline)) void bide__unlock(bide_mutex *mutex
                                                                const struct bide_site *at)
 {
     if (__builtin_expect(bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
-        mutex->owner.task = NULL;
+        mutex->owner = NULL;
     else
         bide__unlock_slow(mutex, at);
 }
@@ -93,7 +118,7 @@ static inline __attribute__((always_inline)) void bide__locked_leave(struct bide
 {
     bide_mutex *mutex = locked->mutex;
     if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
-        mutex->owner.task = NULL;
+        mutex->owner = NULL;
     else
         bide__locked_leave_slow(locked);
 }

@@ -42,8 +42,12 @@
 
 /* bytes of an error's message, NUL included: one line */
 #define BIDE_CAP_ERROR_MESSAGE 240
-/* errors kept of one group; later ones are only counted */
+/* errors that a task keeps after it caught them, and further errors that one error keeps */
 #define BIDE_CAP_ERRORS_KEPT 32
+/* links of a chain of causes */
+#define BIDE_CAP_CAUSES 16
+/* errors that a loop sets aside for being out of memory */
+#define BIDE_CAP_RESERVE_ERRORS 8
 
 /* Memory */
 

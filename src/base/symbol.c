@@ -58,7 +58,7 @@ static const void *part(const struct image *image, uint64_t offset, uint64_t cou
     return image->bytes + offset;
 }
 
-static const ElfW(Shdr) *sections(const struct image *image, size_t *ret_count)
+static const ElfW(Shdr) * sections(const struct image *image, size_t *ret_count)
 {
     const ElfW(Ehdr) *header = part(image, 0, 1, sizeof *header);
     if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -74,7 +74,7 @@ static size_t underscores(const char *name)
 }
 
 /* One of several names of a function: the plainest. */
-static bool better(const ElfW(Sym) *symbol, const ElfW(Sym) *best, const char *strings)
+static bool better(const ElfW(Sym) * symbol, const ElfW(Sym) * best, const char *strings)
 {
     if (!best || symbol->st_value != best->st_value)
         return !best || symbol->st_value > best->st_value;
@@ -83,7 +83,7 @@ static bool better(const ElfW(Sym) *symbol, const ElfW(Sym) *best, const char *s
 
 /* Whether `value` is in this function. Those written in assembler may have no size: their section
    has one. */
-static bool covers(const ElfW(Sym) *symbol, const ElfW(Shdr) *all, size_t all_count,
+static bool covers(const ElfW(Sym) * symbol, const ElfW(Shdr) * all, size_t all_count,
                    uintptr_t value)
 {
     unsigned type = symbol->st_info & 0xf;
@@ -97,8 +97,8 @@ static bool covers(const ElfW(Sym) *symbol, const ElfW(Shdr) *all, size_t all_co
 }
 
 /* The function of this table, one of `all`, that `value` is in. */
-static const char *find_in(const struct image *image, const ElfW(Shdr) *table,
-                           const ElfW(Shdr) *all, size_t all_count, uintptr_t value,
+static const char *find_in(const struct image *image, const ElfW(Shdr) * table,
+                           const ElfW(Shdr) * all, size_t all_count, uintptr_t value,
                            uintptr_t *ret_start)
 {
     const ElfW(Shdr) *names = &all[table->sh_link];

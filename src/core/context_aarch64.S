@@ -76,6 +76,19 @@ bide__context_switch:
     .cfi_endproc
     .size   bide__context_switch, . - bide__context_switch
 
+/* void bide__park(const struct bide__parking *): the same, with its two arguments in memory. */
+    .globl  bide__park
+    .type   bide__park, %function
+    .p2align 4
+bide__park:
+    .cfi_startproc
+    hint    #34
+    ldr     x1, [x0, #8]
+    ldr     x0, [x0]
+    b       bide__context_switch
+    .cfi_endproc
+    .size   bide__park, . - bide__park
+
 /* The first frame of a stack: x19 = argument, x20 = function. Unwinders stop here. */
     .globl  bide__context_start
     .hidden bide__context_start

@@ -7,6 +7,69 @@
 #if defined(__x86_64__)
     .text
 
+/*
+ * void bide__park(const struct bide__parking *): the switch of core/context.h for callers that are
+ * not inline. It goes back to its caller by a jump.
+ */
+    .globl  bide__park
+    .type   bide__park, @function
+    .p2align 4
+bide__park:
+    .cfi_startproc
+    endbr64
+    pushq   %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbp, 0
+    pushq   %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbx, 0
+    pushq   %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r12, 0
+    pushq   %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r13, 0
+    pushq   %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r14, 0
+    pushq   %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r15, 0
+    leaq    .Lparked(%rip), %rax
+    pushq   %rax
+    .cfi_adjust_cfa_offset 8
+    movq    (%rdi), %rcx
+    movq    %rsp, (%rcx)
+    movq    8(%rdi), %rsp
+    popq    %rcx
+    .cfi_adjust_cfa_offset -8
+    notrack jmp *%rcx
+.Lparked:
+    popq    %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r15
+    popq    %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r14
+    popq    %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r13
+    popq    %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r12
+    popq    %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbx
+    popq    %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbp
+    popq    %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
+    notrack jmp *%rcx
+    .cfi_endproc
+    .size   bide__park, . - bide__park
+
 /* The first frame of a stack, which holds the argument and the function. Unwinders stop here. */
     .globl  bide__context_start
     .hidden bide__context_start

@@ -31,15 +31,33 @@ const char *bide_code_name(int code)
     return "error";
 }
 
+/* The oldest that is not in flight makes room. */
+static void evict(struct bide_task *task)
+{
+    bide__list_foreach(node, &task->errors) {
+        bide_error *oldest = bide__container_of(node, bide_error, node);
+        if (oldest->state != BIDE__ERROR_IN_FLIGHT) {
+            bide__error_free(task->loop, oldest);
+            return;
+        }
+    }
+}
+
 void bide__error_own(struct bide_task *task, bide_error *error)
 {
     error->owner = task;
     bide__list_push_back(&task->errors, &error->node);
-    if (++task->error_count <= BIDE_CAP_ERRORS_KEPT)
-        return;
-    bide_error *oldest = bide__container_of(task->errors.head.next, bide_error, node);
-    if (oldest->state != BIDE__ERROR_IN_FLIGHT)
-        bide__error_free(task->loop, oldest);
+    if (bide__unlikely(++task->error_count > BIDE_CAP_ERRORS_KEPT))
+        evict(task);
+}
+
+void bide__error_caught(bide_error *error)
+{
+    error->state = BIDE__ERROR_CAUGHT;
+    if (error->owner) {
+        bide__list_remove(&error->node);
+        bide__list_push_back(&error->owner->errors, &error->node);
+    }
 }
 
 void bide__error_disown(bide_error *error)
@@ -58,10 +76,12 @@ void bide__error_free(struct bide__loop *loop, bide_error *error)
         bide__error_disown(error);
         bide__error_free(loop, error->cause);
         bide__error_free(loop, error->also);
-        if (error == loop->reserve_error)
-            loop->reserve_error_used = false;
-        else
+        if (error >= loop->reserve && error < loop->reserve + BIDE_CAP_RESERVE_ERRORS) {
+            error->next = loop->reserve_free;
+            loop->reserve_free = error;
+        } else {
             bide__slab_free(&loop->errors, error);
+        }
         error = next;
     }
 }
@@ -83,16 +103,17 @@ static bide_error *error_make(int code)
                 me->head.at ? me->head.at->file : "?", me->head.at ? me->head.at->line : 0);
     bide_error *error = bide__slab_alloc(&loop->errors);
     if (!error) {
-        BIDE_ASSERT(!loop->reserve_error_used, "out of memory while reporting that");
-        loop->reserve_error_used = true;
-        error = loop->reserve_error;
+        error = loop->reserve_free;
+        BIDE_ASSERT(error, "out of memory for errors that say so");
+        loop->reserve_free = error->next;
         code = BIDE_NO_MEMORY;
     }
     memset(error, 0, offsetof(bide_error, awaits));
     error->code = code;
     error->node = (struct bide__list_node){NULL, NULL};
     error->owner = NULL;
-    error->origin = NULL;
+    error->serial = ++loop->error_serial;
+    error->origin = 0;
     error->message[0] = 0;
     if (inside)
         bide__error_own(me, error);
@@ -130,13 +151,36 @@ bide_error *bide_error_of_errno(int system_errno, const char *format, ...)
     return error;
 }
 
+/* Cuts a chain of causes that has become too long. */
+static void cut_causes(struct bide__loop *loop, bide_error *error)
+{
+    int links = 0;
+    for (bide_error *at = error; at->cause; at = at->cause) {
+        if (++links <= BIDE_CAP_CAUSES)
+            continue;
+        bide__error_free(loop, at->cause);
+        at->cause = NULL;
+        error->dropped++;
+        return;
+    }
+}
+
+static bool is_free_to_take(const bide_error *error)
+{
+    return error->state != BIDE__ERROR_IN_FLIGHT && error->state != BIDE__ERROR_ATTACHED &&
+           error->state != BIDE__ERROR_ENDED;
+}
+
 bide_error *bide_error_because(bide_error *error, bide_error *cause)
 {
-    if (cause && cause != error && !error->cause) {
-        bide__error_disown(cause);
-        cause->state = BIDE__ERROR_ATTACHED;
-        error->cause = cause;
-    }
+    if (!cause || cause == error || error->cause)
+        return error;
+    if (!is_free_to_take(cause))
+        cause = bide__error_clone(cause);
+    bide__error_disown(cause);
+    cause->state = BIDE__ERROR_ATTACHED;
+    error->cause = cause;
+    cut_causes(bide__loop_here, error);
     return error;
 }
 
@@ -146,12 +190,18 @@ bide_error *bide__error_clone(const bide_error *original)
     error->code = original->code;
     error->system_errno = original->system_errno;
     error->at = original->at;
+    error->dropped = original->dropped;
     error->await_count = original->await_count;
     error->spawn_count = original->spawn_count;
     memcpy(error->awaits, original->awaits, sizeof error->awaits);
     memcpy(error->spawns, original->spawns, sizeof error->spawns);
     memcpy(error->message, original->message, sizeof error->message);
-    error->origin = original;
+    error->origin = original->serial;
+    if (original->cause) {
+        error->cause = bide__error_clone(original->cause);
+        bide__error_disown(error->cause);
+        error->cause->state = BIDE__ERROR_ATTACHED;
+    }
     return error;
 }
 
@@ -162,9 +212,31 @@ void bide__error_attach(bide_error *to, bide_error *error)
     bide__error_disown(error);
     error->state = BIDE__ERROR_ATTACHED;
     bide_error **end = &to->also;
+    size_t count = 0;
+    for (; *end; end = &(*end)->next)
+        count++;
+    if (count < BIDE_CAP_ERRORS_KEPT) {
+        *end = error;
+        return;
+    }
+    bide__error_free(bide__loop_here, error);
+    to->dropped++;
+}
+
+bide_error *bide__error_in_cancel(struct bide__loop *loop, bide_error *cancel)
+{
+    bide_error *failure = cancel->also;
+    cancel->also = NULL;
+    bide__error_free(loop, cancel);
+    if (!failure)
+        return NULL;
+    bide_error *rest = failure->next;
+    failure->next = NULL;
+    bide_error **end = &failure->also;
     while (*end)
         end = &(*end)->next;
-    *end = error;
+    *end = rest;
+    return failure;
 }
 
 bool bide__error_is_cancel(const bide_error *error)
@@ -177,6 +249,14 @@ bide_error *bide_error_current(void)
     return bide__current->unwinding;
 }
 
+bide_error *bide__cancel_error(struct bide_task *me)
+{
+    bide_error *error =
+        bide_error_new(BIDE_CANCELLED, "cancelled: %s", bide__cancel_reason(me));
+    error->is_cancel = true;
+    return error;
+}
+
 void bide__raise(int code, const struct bide__object *object)
 {
     struct bide_task *me = bide__task_current();
@@ -185,8 +265,7 @@ void bide__raise(int code, const struct bide__object *object)
     bide_error *error;
     switch (code) {
     case -ECANCELED:
-        error = bide_error_new(BIDE_CANCELLED, "cancelled: %s", bide__cancel_reason(me));
-        error->is_cancel = true;
+        error = bide__cancel_error(me);
         break;
     case -EDEADLK:
         error = bide_error_new(BIDE_DEADLOCK, "waiting for %s would never end", label);
@@ -206,6 +285,13 @@ void bide__raise(int code, const struct bide__object *object)
     bide__fail(me->head.at, error);
 }
 
+static void report_misuse(const char *text)
+{
+    fprintf(stderr, "bide: misuse: %s\n", text);
+    if (BIDE_DEBUG || (bide__current->attention & BIDE__ATTENTION_OUTSIDE))
+        abort();
+}
+
 void bide__misuse(const char *format, ...)
 {
     char text[BIDE_CAP_ERROR_MESSAGE];
@@ -213,21 +299,27 @@ void bide__misuse(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    struct bide_task *me = bide__task_current();
-    fprintf(stderr, "bide: misuse: %s\n", text);
-    if (BIDE_DEBUG || (me->head.attention & BIDE__ATTENTION_OUTSIDE))
-        abort();
-    bide__fail(me->head.at, bide_error_new(BIDE_MISUSE, "%s", text));
+    report_misuse(text);
+    bide__fail(bide__current->at, bide_error_new(BIDE_MISUSE, "%s", text));
 }
 
-void bide__error_unowned(struct bide__loop *loop, bide_error *error)
+void bide__misuse_noted(const char *format, ...)
+{
+    char text[BIDE_CAP_ERROR_MESSAGE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    report_misuse(text);
+}
+
+void bide__error_unowned(struct bide__loop *loop, const bide_error *error)
 {
     const struct bide_options *options = bide__runtime_options(loop->runtime);
     if (options->error_hook)
         options->error_hook(error, options->error_hook_arg);
     else
         bide_error_print(error);
-    bide__error_free(loop, error);
 }
 
 /* A bounded text that counts what it would have held, as snprintf does. */
@@ -286,6 +378,8 @@ static void put_error(struct text *text, const bide_error *error, int depth, con
         put_error(text, error->cause, depth + 1, "because: ");
     for (const bide_error *also = error->also; also; also = also->next)
         put_error(text, also, depth + 1, "also: ");
+    if (error->dropped)
+        put(text, "%*sand %u more\n", (depth + 1) * 2, "", (unsigned)error->dropped);
 }
 
 size_t bide_error_format(const bide_error *error, char *text, size_t size)

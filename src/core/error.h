@@ -30,6 +30,12 @@ void bide__error_attach(bide_error *to, bide_error *error);
 void bide__error_own(struct bide_task *task, bide_error *error);
 void bide__error_disown(bide_error *error);
 
+/* It was caught: the last of those that its task keeps. */
+void bide__error_caught(bide_error *error);
+
+/* The cancel that the running task's next await raises. */
+bide_error *bide__cancel_error(struct bide_task *me);
+
 /* A copy with its own place in the task's list, for an error that several raise. */
 bide_error *bide__error_clone(const bide_error *error);
 
@@ -42,10 +48,17 @@ void bide__error_release_all(struct bide_task *task);
 /* A cancel in flight, as opposed to an error whose code is BIDE_CANCELLED. */
 bool bide__error_is_cancel(const bide_error *error);
 
-/* Reports an error nobody owns: to options.error_hook, or stderr. Frees it. */
-void bide__error_unowned(struct bide__loop *loop, bide_error *error);
+/* Frees a cancel that has served, and gives the failures that came along with it as one error that
+   nobody owns yet; NULL: none. */
+bide_error *bide__error_in_cancel(struct bide__loop *loop, bide_error *cancel);
+
+/* Reports an error nobody owns: to options.error_hook, or stderr. */
+void bide__error_unowned(struct bide__loop *loop, const bide_error *error);
 
 /* Prints a misuse with both lines on stderr: aborts in hostile builds, raises elsewhere. */
 __attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse(const char *format, ...);
+
+/* The same where raising would do harm: returns, unless the build is hostile. */
+__attribute__((cold, format(printf, 1, 2))) void bide__misuse_noted(const char *format, ...);
 
 #endif

@@ -166,7 +166,7 @@ static void report_cycle(const struct search *search)
         const struct bide_task *before = cycle[(i + count - 1) % count];
         const struct bide__object *held = wanted_by(search, before);
         const struct bide__object *wanted = wanted_by(search, task);
-        fprintf(stderr, "  #%llu %s", (unsigned long long)task->id, bide__task_label(task));
+        fprintf(stderr, "  #%llu %s", (unsigned long long)task->head.id, bide__task_label(task));
         print_place("spawned", task->object.made);
         if (held && held->kind != &bide__kind_task && stuck_holder(search, before, &since) == task) {
             fprintf(stderr, "\n       holds  %s",
@@ -279,7 +279,7 @@ static void print_task(struct bide_task *task, int depth, void *arg)
     }
     out->tasks++;
     say(out, "%*s#%llu %s  %s", 2 + 2 * (depth < 40 ? depth : 40), "",
-        (unsigned long long)task->id, bide__task_label(task), what);
+        (unsigned long long)task->head.id, bide__task_label(task), what);
     if (task->wait && at)
         say(out, "  at %s:%d", at->file, at->line);
     if (made)
@@ -316,7 +316,7 @@ static void later(struct bide_task *task, int depth, void *arg)
     if (!task->wait || task->wait->shielded)
         return;
     if (!out->last || task->wait->since_ns > out->last->wait->since_ns ||
-        (task->wait->since_ns == out->last->wait->since_ns && task->id > out->last->id))
+        (task->wait->since_ns == out->last->wait->since_ns && task->head.id > out->last->head.id))
         out->last = task;
 }
 

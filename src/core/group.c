@@ -111,23 +111,6 @@ static void add_failure(bide_group *group, bide_error *error)
     bide__scope_cancel(&group->scope, error->message);
 }
 
-/* What a cancelled child failed with besides: the first of it, with the rest attached. */
-static bide_error *failure_in_cancel(struct bide__loop *loop, bide_error *cancel)
-{
-    bide_error *failure = cancel->also;
-    cancel->also = NULL;
-    bide__error_free(loop, cancel);
-    if (!failure)
-        return NULL;
-    bide_error *rest = failure->next;
-    failure->next = NULL;
-    bide_error **end = &failure->also;
-    while (*end)
-        end = &(*end)->next;
-    *end = rest;
-    return failure;
-}
-
 void bide__group_child_ended(bide_group *group, struct bide_task *child, bide_error *error)
 {
     struct bide__loop *loop = child->loop;
@@ -135,12 +118,12 @@ void bide__group_child_ended(bide_group *group, struct bide_task *child, bide_er
     group->started--;
     if (bide__unlikely(error && bide__error_is_cancel(error))) {
         child->ended_by_cancel = true;
-        error = failure_in_cancel(loop, error);
+        error = bide__error_in_cancel(loop, error);
     }
     if (bide__unlikely(error != NULL)) {
         child->error = error;
         if (group == loop->background)
-            bide__error_unowned(loop, error);
+            bide__error_unowned(loop, error); /* and its record owns it */
         else
             add_failure(group, error);
     }
@@ -159,6 +142,10 @@ static void wait_for_children(struct bide_task *me, bide_group *group)
     group->state = GROUP_ENDING;
     const struct bide_site *at = me->head.at;
     me->head.at = group->scope.site;
+    if (bide__unlikely(me->head.attention & BIDE__ATTENTION_NO_AWAIT))
+        bide__misuse_noted("the end of the group of %s:%d waits inside the with_no_await of %s:%d",
+                           group->scope.site->file, group->scope.site->line,
+                           me->no_await_at->file, me->no_await_at->line);
     while (group->live > 0) {
         struct bide__wait wait = {.shielded = true};
         if (group->scope.cancelled) {
@@ -182,7 +169,7 @@ static void report_unread(const struct bide_task *child)
     fprintf(stderr,
             "bide: the result of task #%llu '%s', spawned at %s:%d, was never taken: await_task it, "
             "or use spawn_void\n",
-            (unsigned long long)child->id, bide__task_label(child), at->file, at->line);
+            (unsigned long long)child->head.id, bide__task_label(child), at->file, at->line);
 }
 
 /* Frees the ended children whose results nobody took, and says so on an orderly way out. */
@@ -191,7 +178,7 @@ static void free_children(bide_group *group, bool orderly)
     struct bide__list_node *node;
     while ((node = bide__list_first(&group->children))) {
         struct bide_task *child = bide__task_of_node(node);
-        if (orderly && !child->error && !child->ended_by_cancel)
+        if (orderly && child->result_wanted && !child->error && !child->ended_by_cancel)
             report_unread(child);
         bide__task_free(child);
     }
@@ -233,7 +220,7 @@ static void merge(struct bide__loop *loop, bide_error *in_flight, bide_error *fa
 {
     if (bide__error_is_cancel(in_flight) && !bide_cancel_requested()) {
         become(loop, in_flight, failure);
-    } else if (in_flight->origin == failure) {
+    } else if (in_flight->origin == failure->serial) {
         bide_error *also = failure->also;
         failure->also = NULL;
         bide__error_free(loop, failure);
@@ -255,7 +242,8 @@ void bide__group_leave(bide_group *group)
         return;
     if (bide__unwinding_since(group->scope.was))
         bide__scope_cancel(&group->scope, "the group's block was left by an error");
-    if (group->live > 0)
+    bool waited = group->live > 0;
+    if (waited)
         wait_for_children(me, group);
     group->state = GROUP_ENDED;
     bool unwinding = bide__unwinding_since(group->scope.was);
@@ -263,8 +251,12 @@ void bide__group_leave(bide_group *group)
         free_children(group, !unwinding && !group->error && !group->scope.effective);
     bide__scope_pop(&group->scope);
     bide_error *failure = group->error;
-    if (bide__likely(!failure))
+    if (bide__likely(!failure)) {
+        /* The end was an await: in a cancelled scope it raises, as the children were cancelled. */
+        if (bide__unlikely(waited && !unwinding && bide_cancel_requested()))
+            bide__fail(group->scope.site, bide__cancel_error(me));
         return;
+    }
     group->error = NULL;
     note_group_end(failure, group->scope.site);
     if (unwinding) {
@@ -360,6 +352,22 @@ bide_async(void) bide__gather(const struct bide__call *calls, size_t count,
     return bide_void;
 }
 
+/* Nobody has won: the first error with the others attached. */
+static __attribute__((noreturn)) void raise_all(struct bide_task *me, bide_error **errors,
+                                                size_t count)
+{
+    bide_error *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (first)
+            bide__error_attach(first, errors[i]);
+        else
+            first = errors[i];
+    }
+    if (!first)
+        first = bide_error_new(BIDE_CANCELLED, "every call of first_of was cancelled");
+    bide__fail(me->head.at, first);
+}
+
 /* A call of first_of that fails must not end the others, so its error is kept apart. */
 bide_async(size_t) bide__first_of(const struct bide__call *calls, size_t count)
 {
@@ -382,11 +390,8 @@ bide_async(size_t) bide__first_of(const struct bide__call *calls, size_t count)
             (void)start(group, &calls[i], gathered_run, &gathered, sizeof gathered, false);
         }
     }
-    bide_error *all = taken ? NULL : errors[0];
-    for (size_t i = 1; i < count && all; i++)
-        bide__error_attach(all, errors[i]);
-    if (all)
-        bide__fail(me->head.at, all);
+    if (!taken)
+        raise_all(me, errors, count);
     return bide_ready(size_t, winner);
 }
 

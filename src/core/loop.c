@@ -24,6 +24,9 @@ __thread struct bide__loop *bide__loop_here;
 /* While everything waits, virtual time stands still this long for I/O that may be on its way. */
 enum { VIRTUAL_GRACE_NS = 5000000 };
 
+/* Pause before the system is asked again for the memory of a stack. */
+enum { STARVED_RETRY_NS = 2000000 };
+
 int64_t bide__loop_clock_ns(struct bide__loop *loop)
 {
     if (loop->runtime->options.virtual_clock)
@@ -51,7 +54,7 @@ void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
         mail->next = newest;
     } while (!__atomic_compare_exchange_n(&loop->mail, &newest, mail, true, __ATOMIC_RELEASE,
                                           __ATOMIC_RELAXED));
-    if (!mail->next)
+    if (!newest)
         loop->io->ops->wake(loop->io);
 }
 
@@ -155,24 +158,40 @@ static void wait_virtual(struct bide__loop *loop, int64_t next_ns)
         loop->runtime->virtual_now_ns = next_ns;
 }
 
+/* Tries again to give the oldest starved task a stack; whether all is well. */
+static bool feed_starved(struct bide__loop *loop)
+{
+    while (loop->starved) {
+        struct bide_task *task = loop->starved;
+        loop->starved = task->next;
+        if (!bide__loop_equip(loop, task))
+            return false;
+        bide__ready(task);
+    }
+    return true;
+}
+
 /* Looks for I/O, waiting for it if there is nothing else to do. */
 static void wait_for_events(struct bide__loop *loop)
 {
+    if (bide__unlikely(loop->starved != NULL) && !feed_starved(loop) && !loop->ready_first) {
+        poll(loop, bide__clock_monotonic_ns() + STARVED_RETRY_NS);
+        return;
+    }
     if (loop->ready_first) {
         if (loop->outside > 0)
             poll(loop, 0);
         return;
     }
-    int64_t next_ns = bide__timers_next_ns(&loop->timers);
-    if (next_ns == INT64_MAX && loop->outside == 0 &&
+    if (loop->timers.armed == 0 && loop->outside == 0 &&
         !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE)) {
         break_idle(loop);
         return;
     }
     if (loop->runtime->options.virtual_clock)
-        wait_virtual(loop, next_ns);
+        wait_virtual(loop, bide__timers_next_ns(&loop->timers));
     else
-        poll(loop, next_ns);
+        poll(loop, bide__timers_wake_ns(&loop->timers));
 }
 
 void bide__loop_run(struct bide__loop *loop)
@@ -192,11 +211,16 @@ static int open_pools(struct bide__loop *loop)
 {
     bide__slab_init(&loop->tasks, sizeof(struct bide_task), 64);
     bide__slab_init(&loop->errors, sizeof(bide_error), 16);
-    loop->reserve_error = bide__alloc_aligned(_Alignof(bide_error), sizeof(bide_error));
+    loop->reserve = bide__alloc_aligned(_Alignof(bide_error),
+                                        BIDE_CAP_RESERVE_ERRORS * sizeof(bide_error));
     loop->background = bide__calloc(1, sizeof *loop->background);
     loop->scheduler = bide__alloc_aligned(64, sizeof *loop->scheduler);
-    if (!loop->reserve_error || !loop->background || !loop->scheduler)
+    if (!loop->reserve || !loop->background || !loop->scheduler)
         return -ENOMEM;
+    for (int i = 0; i < BIDE_CAP_RESERVE_ERRORS; i++) {
+        loop->reserve[i].next = loop->reserve_free;
+        loop->reserve_free = &loop->reserve[i];
+    }
     memset(loop->scheduler, 0, sizeof *loop->scheduler);
     return 0;
 }
@@ -278,7 +302,7 @@ void bide__loop_done(struct bide__loop *loop)
     if (loop->scheduler && loop->io)
         bide__error_release_all(loop->scheduler);
     free_records(loop);
-    bide__free(loop->reserve_error);
+    bide__free(loop->reserve);
     bide__free(loop->background);
     bide__current = bide__outside();
     bide__loop_here = NULL;

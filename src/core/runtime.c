@@ -134,18 +134,18 @@ int bide_loop_count(void)
 
 void bide__loop_main_ended(struct bide__loop *loop, struct bide_task *task)
 {
+    bide_error *error = task->error;
+    task->error = NULL;
     loop->main_task = NULL;
-    loop->status = task->error ? 1 : loop->main_status;
-    if (task->error) {
-        bool stopped = bide__error_is_cancel(task->error) && bide_stopping() && !task->error->also;
-        if (stopped) {
-            loop->status = 0;
-            bide__error_free(loop, task->error);
-        } else {
-            bide__error_unowned(loop, task->error);
+    loop->status = loop->main_status;
+    if (error) {
+        bool stopped = bide__error_is_cancel(error) && bide_stopping() && !error->also;
+        loop->status = stopped ? 0 : 1;
+        if (!stopped) {
+            bide__error_unowned(loop, error);
             bide__runtime_stop(loop->runtime, "the main task of another loop failed");
         }
-        task->error = NULL;
+        bide__error_free(loop, error);
     }
     bide__task_free(task);
     if (loop->background->live > 0)
@@ -206,7 +206,9 @@ struct loop_thread {
     struct bide__mail ended; /* to loop 0 */
     struct bide__runtime *runtime;
     struct bide__loop *first;
-    int index, result;
+    int index;
+    int start_error; /* a positive errno */
+    int status;
     bool started;
 };
 
@@ -230,11 +232,11 @@ static void *loop_thread_main(void *arg)
     snprintf(name, sizeof name, "bide-loop-%d", thread->index);
     pthread_setname_np(pthread_self(), name);
     struct bide__loop *loop;
-    thread->result = open_loop(runtime, thread->index, &loop);
-    if (thread->result == 0) {
+    thread->start_error = -open_loop(runtime, thread->index, &loop);
+    if (thread->start_error == 0) {
         bide__signals_thread_open();
         bide__loop_run(loop);
-        thread->result = loop->status;
+        thread->status = loop->status;
         bide__signals_thread_close();
         close_loop(runtime, loop);
     } else {
@@ -251,11 +253,10 @@ static void other_loop_ended(struct bide__mail *mail)
     thread->runtime->others--;
 }
 
-static int report_start(int result)
+/* The status that stands for a loop that could not be started. */
+static int report_start(int error)
 {
-    if (result >= 0)
-        return result;
-    fprintf(stderr, "bide: a loop could not be started: %s\n", strerror(-result));
+    fprintf(stderr, "bide: a loop could not be started: %s\n", strerror(error));
     return 1;
 }
 
@@ -267,12 +268,12 @@ static void start_others(struct bide__runtime *runtime, struct loop_thread *thre
         threads[i] = (struct loop_thread){.runtime = runtime, .first = first, .index = i};
         threads[i].ended.deliver = other_loop_ended;
         int error = pthread_create(&threads[i].thread, NULL, loop_thread_main, &threads[i]);
-        threads[i].started = error == 0;
-        threads[i].result = -error;
         if (error) {
+            threads[i].start_error = error;
             bide__runtime_stop(runtime, "a loop could not be started");
             continue;
         }
+        threads[i].started = true;
         runtime->others++;
         first->outside++;
     }
@@ -287,7 +288,7 @@ static int run_loops(struct bide__runtime *runtime)
     int status = threads ? open_loop(runtime, 0, &first) : -ENOMEM;
     if (status < 0) {
         bide__free(threads);
-        return report_start(status);
+        return report_start(-status);
     }
     cpu_set_t before;
     bool repin = count > 1 && sched_getaffinity(0, sizeof before, &before) == 0;
@@ -302,8 +303,9 @@ static int run_loops(struct bide__runtime *runtime)
     for (int i = 1; i < count; i++) {
         if (threads[i].started)
             pthread_join(threads[i].thread, NULL);
-        int result = report_start(threads[i].result);
-        status = result > status ? result : status;
+        int other = threads[i].start_error ? report_start(threads[i].start_error)
+                                           : threads[i].status;
+        status = other > status ? other : status;
     }
     bide__watchdog_close();
     bide__signals_thread_close();
@@ -330,7 +332,7 @@ static int run_runtime(struct bide__main main, const struct bide_options *option
                                             __ATOMIC_ACQ_REL, __ATOMIC_RELAXED),
                 "bide_run is called while another bide_run runs");
     runtime.loops = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.loops);
-    int status = runtime.loops ? run_loops(&runtime) : report_start(-ENOMEM);
+    int status = runtime.loops ? run_loops(&runtime) : report_start(ENOMEM);
     if (bide__lanes_stop)
         bide__lanes_stop();
     __atomic_store_n(&bide__runtime_here, NULL, __ATOMIC_RELEASE);

@@ -39,7 +39,7 @@ static inline const struct bide_options *bide__runtime_options(const struct bide
 void bide__runtime_stop(struct bide__runtime *runtime, const char *reason);
 
 /*
- * signals.c: the policy of runtime.h while a runtime runs. Between open and close loop 0 must exist:
+ * signals.c: the policy of runtime.h while a runtime runs. From open to close loop 0 must exist:
  * handlers write into it. Nothing at all happens with options.ignore_signals.
  */
 void bide__signals_open(struct bide__runtime *runtime);

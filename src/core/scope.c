@@ -185,8 +185,8 @@ void bide__scope_pop(struct bide__scope *scope)
     if (bide__unlikely(me->scope != scope))
         bide__misuse("task #%llu '%s' leaves the scope of %s:%d, which task #%llu '%s' entered and "
                      "which is not its innermost",
-                     (unsigned long long)me->id, bide__task_label(me), scope->site->file, scope->site->line,
-                     (unsigned long long)scope->task->id, bide__task_label(scope->task));
+                     (unsigned long long)me->head.id, bide__task_label(me), scope->site->file, scope->site->line,
+                     (unsigned long long)scope->task->head.id, bide__task_label(scope->task));
     bide__timer_disarm(&me->loop->timers, &scope->timer);
     me->scope = scope->up;
     if (bide__unlikely(scope->cancelled || scope->kind == BIDE__SCOPE_SHIELD))
@@ -214,8 +214,13 @@ static int64_t after(bide_duration duration)
 void bide__deadline_enter(struct bide__scope *scope, const struct bide_site *at,
                           bide_duration duration)
 {
-    if (!outside_of_tasks(at))
-        bide__scope_push(scope, BIDE__SCOPE_DEADLINE, at, after(duration));
+    if (outside_of_tasks(at))
+        return;
+    bide__scope_push(scope, BIDE__SCOPE_DEADLINE, at, after(duration));
+    if (bide__unlikely(duration.ns <= 0)) {
+        scope->timed_out = true;
+        bide__scope_cancel(scope, "deadline passed");
+    }
 }
 
 void bide__shield_enter(struct bide__scope *scope, const struct bide_site *at,
@@ -252,9 +257,14 @@ bool bide__move_on_after(const struct bide_site *at, bide_duration duration, voi
     bide__scope_pop(&scope);
     if (!error)
         return false;
-    if (bide__error_is_cancel(error) && scope.timed_out && !bide_cancel_requested())
+    if (!bide__error_is_cancel(error) || !scope.timed_out || bide_cancel_requested())
+        bide__fail(at, error);
+    struct bide_task *me = bide__task_current();
+    bide_error *failure = bide__error_in_cancel(me->loop, error);
+    if (!failure)
         return true;
-    bide__fail(at, error);
+    bide__error_own(me, failure);
+    bide__fail(at, failure);
 }
 
 bool bide_cancel_requested(void)

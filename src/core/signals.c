@@ -5,7 +5,8 @@
  * does not come to its turn. Calls the graph (trees), the stacks (guards), base/symbol.
  *
  *     SIGTERM, SIGINT, SIGQUIT --> handler, on any thread: bits into loop 0, wake --> its turn
- *                                  `- no turn for 200 ms: watchdog --SIGURG--> handler, on its thread
+ *                                  `- no turn for 200 ms: watchdog --SIGURG--> handler, on its
+ * thread
  *
  * Invariants
  *  1. A handler touches loop 0 only, or the loop of its own thread: others may be freed meanwhile.
@@ -84,7 +85,8 @@ static void chain(int number, siginfo_t *info, void *context)
     } else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN) {
         old->sa_handler(number);
     } else if (number != BIDE__WATCHDOG_SIGNAL) {
-        /* A fault happens again when we return, and then ends the process; a sent signal does not. */
+        /* A fault happens again when we return, and then ends the process; a sent signal does not.
+         */
         sigaction(number, old, NULL);
         if (info->si_code <= 0)
             raise(number);
@@ -192,13 +194,13 @@ static void report_overflow(const struct bide__stack *stack, const void *context
     char text[4096];
     size_t size = sizeof text;
     int length = snprintf(text, size, "bide: STACK OVERFLOW in task #%llu '%s'",
-                          (unsigned long long)task->id, bide__task_label(task));
+                          (unsigned long long)task->head.id, bide__task_label(task));
     if (made)
         length += snprintf(text + length, size - (size_t)length, ", spawned at %.200s:%d",
                            made->file, made->line);
     length += snprintf(text + length, size - (size_t)length, ": it used its %zu KiB",
                        ((size_t)(stack->high - stack->low) + 1023) / 1024);
-    if (at)
+    if (at && at != made)
         length += snprintf(text + length, size - (size_t)length, "; last await at %.200s:%d",
                            at->file, at->line);
     snprintf(text + length, size - (size_t)length, "\n");

@@ -65,7 +65,7 @@ static struct bide_task *record_new(struct bide__loop *loop, size_t args_size)
     task->args = task->small_args;
     if (bide__unlikely(args_size > BIDE__TASK_SMALL_ARGS) &&
         !(task->args = bide__alloc(args_size))) {
-        task->id = 0;
+        task->head.id = 0;
         task->next = loop->free_tasks;
         loop->free_tasks = task;
         return NULL;
@@ -80,7 +80,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     struct bide_task *task = record_new(loop, args_size);
     if (bide__unlikely(!task))
         return NULL;
-    task->head = (struct bide__head){at, NULL, 0, 0};
+    task->head = (struct bide__head){at, NULL, 0, 0, ++loop->next_task_id};
     task->sp = NULL;
     task->stack = NULL;
     task->loop = loop;
@@ -88,7 +88,6 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->scope = NULL;
     task->catches = NULL;
     task->group = NULL;
-    task->id = ++loop->next_task_id;
     task->state = BIDE__TASK_QUEUED;
     task->visit = 0;
     task->result_wanted = false;
@@ -115,21 +114,24 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
 void bide__task_free(struct bide_task *task)
 {
     struct bide__loop *loop = task->loop;
-    if (task->group)
+    if (task->group) {
         bide__list_remove(&task->node);
+        if (bide__unlikely(task->error && task->group == loop->background))
+            bide__error_free(loop, task->error);
+    }
     if (bide__unlikely(task->args != task->small_args))
         bide__free(task->args);
     if (bide__unlikely(task->renamed))
         bide__free((char *)(uintptr_t)task->object.name);
     task->state = BIDE__TASK_FREED;
-    task->id = 0;
+    task->head.id = 0;
     task->next = loop->free_tasks;
     loop->free_tasks = task;
 }
 
 struct bide_task *bide__task_of_ref(bide_task_ref ref)
 {
-    return ref.task && ref.task->id == ref.id ? ref.task : NULL;
+    return ref.task && ref.task->head.id == ref.id ? ref.task : NULL;
 }
 
 struct bide_task *bide__task_parent(const struct bide_task *task)
@@ -149,7 +151,7 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
     struct bide__loop *loop = me->loop;
     if (bide__unlikely(!bide__group_open(group)))
         bide__misuse("task #%llu '%s' spawns at %s:%d into the group of %s:%d, which has ended",
-                     (unsigned long long)me->id, bide__task_label(me), at->file, at->line,
+                     (unsigned long long)me->head.id, bide__task_label(me), at->file, at->line,
                      group->scope.site ? group->scope.site->file : "?",
                      group->scope.site ? group->scope.site->line : 0);
     BIDE_ASSERT(args_size <= BIDE_CAP_SPAWN_ARGS_BYTES,
@@ -160,7 +162,7 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
         bide__fail(at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a task"));
     task->result_wanted = result_wanted;
     bide__group_add(group, task);
-    return (bide_task_ref){task, task->id};
+    return (bide_task_ref){task, task->head.id};
 }
 
 static void end_of_task(struct bide_task *task, bide_error *error)
@@ -262,7 +264,7 @@ static __attribute__((noreturn)) void raise_ended(struct bide_task *me, struct b
         bide__fail(me->head.at, bide__error_clone(task->error));
     bide__fail(me->head.at,
                bide_error_new(BIDE_CANCELLED, "task #%llu '%s' was cancelled",
-                              (unsigned long long)task->id, bide__task_label(task)));
+                              (unsigned long long)task->head.id, bide__task_label(task)));
 }
 
 bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size)
@@ -271,9 +273,8 @@ bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size)
     int result = bide__checkpoint(me);
     if (bide__unlikely(result < 0))
         bide__raise(result, NULL);
+    bide__done_at_once(me);
     struct bide_task *task = of_handle(me, child, "await_task");
-    if (task->state == BIDE__TASK_ENDED)
-        bide__done_at_once(me);
     while (task->state != BIDE__TASK_ENDED) {
         result = wait_for_task(me, task);
         if (bide__unlikely(result < 0))
@@ -290,28 +291,36 @@ bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size)
     return bide_void;
 }
 
+/* What start_ready waits for: 0 when the child said so, else why it will not. */
+static int wait_until_ready(struct bide_task *me, bide_task_ref child)
+{
+    int result = bide__checkpoint(me);
+    while (result == 0 && !child.task->said_ready && child.task->state != BIDE__TASK_ENDED)
+        result = wait_for_task(me, child.task);
+    return result;
+}
+
 bide_async(void) bide__start_ready(bide_task_ref child)
 {
     struct bide_task *me = bide__task_current();
     struct bide_task *task = of_handle(me, child, "start_ready");
-    int result = bide__checkpoint(me);
-    while (result == 0 && !task->said_ready && task->state != BIDE__TASK_ENDED)
-        result = wait_for_task(me, task);
+    int result = wait_until_ready(me, child);
+    /* From here on nobody reads its result, whatever happens. */
+    task->result_wanted = false;
     if (bide__unlikely(result < 0))
         bide__raise(result, &task->object);
-    bool ready_before_end = task->said_ready;
-    if (task->state == BIDE__TASK_ENDED && !ready_before_end) {
+    if (task->state != BIDE__TASK_ENDED)
+        return bide_void;
+    if (bide__unlikely(!task->said_ready)) {
         if (me->head.attention & BIDE__ATTENTION_CANCEL)
             bide__raise(-ECANCELED, &task->object);
         if (task->error || task->ended_by_cancel)
             raise_ended(me, task);
         bide__fail(me->head.at,
                    bide_error_new(BIDE_CLOSED, "task #%llu '%s' ended without bide_task_ready()",
-                                  (unsigned long long)task->id, bide__task_label(task)));
+                                  (unsigned long long)task->head.id, bide__task_label(task)));
     }
-    task->result_wanted = false;
-    if (task->state == BIDE__TASK_ENDED)
-        bide__task_free(task);
+    bide__task_free(task);
     return bide_void;
 }
 
@@ -329,7 +338,7 @@ bide_task_ref bide_current_task(void)
     struct bide_task *me = bide__task_current();
     if (me->head.attention & BIDE__ATTENTION_OUTSIDE)
         return (bide_task_ref){NULL, 0};
-    return (bide_task_ref){me, me->id};
+    return (bide_task_ref){me, me->head.id};
 }
 
 struct collect {
@@ -344,13 +353,13 @@ static void collect(struct bide_task *task, int depth, void *arg)
     size_t at = to->count < to->capacity ? to->count : to->capacity;
     to->count++;
     if (at == to->capacity) {
-        if (at == 0 || to->tasks[at - 1].id < task->id)
+        if (at == 0 || to->tasks[at - 1].id < task->head.id)
             return;
         at--;
     }
-    for (; at > 0 && to->tasks[at - 1].id > task->id; at--)
+    for (; at > 0 && to->tasks[at - 1].id > task->head.id; at--)
         to->tasks[at] = to->tasks[at - 1];
-    to->tasks[at] = (bide_task_ref){task, task->id};
+    to->tasks[at] = (bide_task_ref){task, task->head.id};
 }
 
 size_t bide_all_tasks(bide_task_ref *ret_tasks, size_t capacity)

@@ -45,20 +45,6 @@ struct bide__catch {
     bide_error *was; /* in flight when it was set up */
 };
 
-/* One wait, in the waiting task's frame. */
-struct bide__wait {
-    struct bide__wait *next, *previous; /* in `queue` */
-    struct bide__queue *queue;          /* NULL: in none */
-    struct bide_task *task;
-    struct bide__object *object; /* what for, for reports and the wait graph */
-    int64_t since_ns;            /* the tick's clock */
-    int result;                  /* 0 or a negative errno, set by what decides the wait */
-    bool shielded;               /* a cancel does not end it */
-    void (*abort)(struct bide__wait *wait, int reason); /* ends it early; NULL: bide__wake */
-    struct bide__wait *peer;     /* a ring of waits of which the first woken decides; NULL: alone */
-    void *payload;               /* the primitive's: where a value goes to or comes from */
-};
-
 /*
  * Records have one size and stay records until the loop ends, so that a stale handle can be told by
  * its id; arguments that do not fit are allocated apart.
@@ -75,7 +61,6 @@ struct bide_task {
     struct bide__catch *catches;
     struct bide_group *group;    /* its owner; NULL: a main task */
     struct bide__list_node node; /* in group->children */
-    uint64_t id;                 /* 0 when freed */
     uint8_t state;               /* enum bide__task_state */
     uint8_t visit;               /* mark of a walk over the wait graph */
     bool result_wanted;

@@ -26,7 +26,7 @@ struct bide__role inside_a_task;
 struct bide__zone with_no_await_block;
 
 /* What runs when no task does. Threads share it: its attention bit is all that is ever read. */
-static struct bide__head outside = {NULL, NULL, BIDE__ATTENTION_OUTSIDE, 0};
+static struct bide__head outside = {NULL, NULL, BIDE__ATTENTION_OUTSIDE, 0, 0};
 __thread struct bide__head *bide__current = &outside;
 
 struct bide__head *bide__outside(void)
@@ -54,9 +54,14 @@ stop(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
 /* Who is above the failing task, for the report. */
 static void note_spawns(const struct bide_task *task, bide_error *error)
 {
-    for (; task && error->spawn_count < BIDE__SPAWNS_KEPT; task = bide__task_parent(task))
-        error->spawns[error->spawn_count++] =
-            (struct bide_spawned){task->id, bide__task_label(task), task->object.made};
+    for (; task && error->spawn_count < BIDE__SPAWNS_KEPT; task = bide__task_parent(task)) {
+        struct bide_spawned *spawned = &error->spawns[error->spawn_count++];
+        spawned->id = task->head.id;
+        spawned->at = task->object.made;
+        size_t length = strnlen(bide__task_label(task), sizeof spawned->name - 1);
+        memcpy(spawned->name, bide__task_label(task), length);
+        spawned->name[length] = 0;
+    }
 }
 
 void bide__fail(const struct bide_site *at, bide_error *error)
@@ -75,6 +80,8 @@ void bide__fail(const struct bide_site *at, bide_error *error)
                 me->head.unwinding->message);
         abort();
     }
+    if (error->state == BIDE__ERROR_ATTACHED || error->state == BIDE__ERROR_IN_FLIGHT)
+        error = bide__error_clone(error);
     if (!error->at)
         error->at = at;
     if (!error->spawn_count)
@@ -110,7 +117,7 @@ bide_error *bide__boundary(void (*thunk)(void *), void *args)
         return NULL;
     bide_error *error = me->head.unwinding;
     me->head.unwinding = catch.was;
-    error->state = BIDE__ERROR_CAUGHT;
+    bide__error_caught(error);
     return error;
 }
 
@@ -128,16 +135,25 @@ bide_error *bide__attempt(const struct bide_site *at, void (*thunk)(void *), voi
     return error;
 }
 
-void bide__cleanup(bide_error *was, const struct bide_site *at, void (*thunk)(void *), void *args)
+/* Ordinary code that may fail: its line is an await of the chain then. */
+static void cleanup_in_order(const struct bide_site *at, void (*thunk)(void *), void *args)
 {
     struct bide__head *head = bide__current;
-    const struct bide_site *outer = head->at;
+    struct bide__await_mark mark __attribute__((cleanup(bide__await_left))) = {head->at, false};
+    head->at = at;
+    thunk(args);
+    head->at = mark.outer;
+    mark.returned = true;
+}
+
+void bide__cleanup(bide_error *was, const struct bide_site *at, void (*thunk)(void *), void *args)
+{
     if (!bide__unwinding_since(was)) {
-        head->at = at;
-        thunk(args);
-        head->at = outer;
+        cleanup_in_order(at, thunk, args);
         return;
     }
+    struct bide__head *head = bide__current;
+    const struct bide_site *outer = head->at;
     head->at = at;
     struct bide__scope shield = {0};
     bide__shield_enter(&shield, at, bide_ms(BIDE_CAP_CLEANUP_MS));
@@ -184,7 +200,7 @@ int bide__attention(struct bide_task *me)
     }
     if (me->head.attention & BIDE__ATTENTION_NO_AWAIT)
         bide__misuse("await at %s:%d in task #%llu '%s' inside the with_no_await of %s:%d",
-                     at->file, at->line, (unsigned long long)me->id, bide__task_label(me),
+                     at->file, at->line, (unsigned long long)me->head.id, bide__task_label(me),
                      me->no_await_at->file, me->no_await_at->line);
     if (me->head.attention & BIDE__ATTENTION_COUNT)
         bide__await_counted(me);

@@ -140,7 +140,7 @@ static size_t decided(struct bide_task *me, enum bide_wait_mode mode, const bide
     for (size_t i = 0; i < count; i++) {
         if (still_running(me, tasks[i]))
             running = true;
-        else if (mode == BIDE_FIRST_DONE && (!tasks[i].task || tasks[i].task != me))
+        else if (mode == BIDE_FIRST_DONE && bide__task_of_ref(tasks[i]) != me)
             return i;
         else if (mode == BIDE_FIRST_ERROR && has_failed(tasks[i]))
             return i;

@@ -36,9 +36,9 @@
 
 enum {
     PERIOD_MAX_MS = 100,
-    ANSWER_MS = 100,        /* for the handler on the blocked thread */
-    TREE_OVERDUE_MS = 200,  /* from SIGQUIT until a blocked loop is interrupted for it */
-    EXIT_OVERDUE_MS = 300,  /* the same for the second SIGINT */
+    ANSWER_MS = 100,       /* for the handler on the blocked thread */
+    TREE_OVERDUE_MS = 200, /* from SIGQUIT until a blocked loop is interrupted for it */
+    EXIT_OVERDUE_MS = 300, /* the same for the second SIGINT */
     REPORTS_PER_MINUTE = 5,
     SLOW_BUILD_FACTOR = 10, /* sanitizers, valgrind */
     CPU_SHARE = 4,          /* of the time at least 1 / this on a CPU, or the machine is to blame */
@@ -50,10 +50,10 @@ BIDE_COUNTER(bide_loop_blocked_total, "times a loop was found blocked longer tha
 /* A loop as it was last seen. */
 struct seen {
     uint64_t slices;
-    int64_t since_ns;   /* its last sign of life */
-    int64_t cpu_ns;     /* the CPU time of its thread then */
-    int64_t limit_ns;   /* report after this much; doubles within one episode */
-    int64_t asked_ns;   /* when a signal that it has not answered was first seen; 0: none */
+    int64_t since_ns; /* its last sign of life */
+    int64_t cpu_ns;   /* the CPU time of its thread then */
+    int64_t limit_ns; /* report after this much; doubles within one episode */
+    int64_t asked_ns; /* when a signal that it has not answered was first seen; 0: none */
     bool reported;
 };
 
@@ -106,7 +106,7 @@ bool bide__watchdog_sample(const void *ucontext)
         size_t length = strnlen(name, sizeof sample.name - 1);
         memcpy(sample.name, name, length);
         sample.name[length] = 0;
-        sample.id = task->id;
+        sample.id = task->head.id;
         sample.made = task->object.made;
         sample.at = task->head.at;
     }
@@ -164,22 +164,28 @@ static long state_of(int tid)
 
 static const char *name_of_call(long number)
 {
-#define CALL(name) {SYS_##name, #name}
+#define CALL(name)                                                                                 \
+    {                                                                                              \
+        SYS_##name, #name                                                                          \
+    }
     static const struct {
         long number;
         const char *name;
     } calls[] = {
-        CALL(nanosleep), CALL(clock_nanosleep), CALL(futex), CALL(read), CALL(pread64),
-        CALL(readv), CALL(write), CALL(pwrite64), CALL(writev), CALL(openat), CALL(close),
-        CALL(connect), CALL(accept), CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto),
-        CALL(sendmsg), CALL(ppoll), CALL(pselect6), CALL(epoll_pwait), CALL(fsync),
-        CALL(fdatasync), CALL(sync), CALL(msync), CALL(ftruncate), CALL(fallocate), CALL(flock),
-        CALL(fcntl), CALL(ioctl), CALL(wait4), CALL(waitid), CALL(getrandom), CALL(unlinkat),
-        CALL(renameat2), CALL(getdents64), CALL(munmap), CALL(rt_sigsuspend),
-        CALL(rt_sigtimedwait), CALL(io_uring_enter), CALL(sendfile), CALL(copy_file_range),
+        CALL(nanosleep),   CALL(clock_nanosleep), CALL(futex),           CALL(read),
+        CALL(pread64),     CALL(readv),           CALL(write),           CALL(pwrite64),
+        CALL(writev),      CALL(openat),          CALL(close),           CALL(connect),
+        CALL(accept),      CALL(accept4),         CALL(recvfrom),        CALL(recvmsg),
+        CALL(sendto),      CALL(sendmsg),         CALL(ppoll),           CALL(pselect6),
+        CALL(epoll_pwait), CALL(fsync),           CALL(fdatasync),       CALL(sync),
+        CALL(msync),       CALL(ftruncate),       CALL(fallocate),       CALL(flock),
+        CALL(fcntl),       CALL(ioctl),           CALL(wait4),           CALL(waitid),
+        CALL(getrandom),   CALL(unlinkat),        CALL(renameat2),       CALL(getdents64),
+        CALL(munmap),      CALL(rt_sigsuspend),   CALL(rt_sigtimedwait), CALL(io_uring_enter),
+        CALL(sendfile),    CALL(copy_file_range),
 #ifdef SYS_poll /* machines with the older calls */
-        CALL(poll), CALL(select), CALL(epoll_wait), CALL(open), CALL(pause), CALL(unlink),
-        CALL(rename), CALL(stat),
+        CALL(poll),        CALL(select),          CALL(epoll_wait),      CALL(open),
+        CALL(pause),       CALL(unlink),          CALL(rename),          CALL(stat),
 #endif
     };
 #undef CALL
@@ -263,14 +269,14 @@ static void report(const struct blocked *blocked)
     add(&text, "\n");
     add_state(&text, blocked->state);
     if (blocked->sampled)
-        text.length += bide__symbol_frames(sample.frames, sample.frame_count, "bide__task_run",
-                                           text.bytes + text.length,
-                                           sizeof text.bytes - text.length - 1024);
+        text.length +=
+            bide__symbol_frames(sample.frames, sample.frame_count, "bide__task_run",
+                                text.bytes + text.length, sizeof text.bytes - text.length - 1024);
     else if (dog.runtime->options.ignore_signals)
         add(&text, "  (nothing more is known with ignore_signals)\n");
     else
         add(&text, "  (it did not answer the signal within %d ms)\n", ANSWER_MS);
-    if (blocked->sampled && sample.in_task && sample.at)
+    if (blocked->sampled && sample.in_task && sample.at && sample.at != sample.made)
         add(&text, "  last await at %.200s:%d\n", sample.at->file, sample.at->line);
     add(&text, "  fix: %s\n", fix_for(blocked->state));
     if (dog.suppressed)
@@ -306,8 +312,8 @@ static void restart(struct seen *seen, const struct bide__loop *loop, int64_t no
             (long long)((now_ns - seen->since_ns) / MS));
         put(&text);
     }
-    *seen = (struct seen){slices_of(loop), now_ns, cpu_ns_of(loop), dog.limit_ns, seen->asked_ns,
-                          false};
+    *seen = (struct seen){slices_of(loop), now_ns,         cpu_ns_of(loop),
+                          dog.limit_ns,    seen->asked_ns, false};
 }
 
 /* Under runtime->lock: whether the loop is blocked; then it is asked for a sample. */

@@ -174,8 +174,8 @@ __attribute__((noreturn, cold)) static void shared_direction(const struct bide_t
     const struct bide_site *here = me->head.at;
     const struct bide_site *there = other->head.at;
     bide__misuse("two tasks %s %s at once: #%llu '%s' at %s:%d, and #%llu '%s' at %s:%d since",
-                 operation, name, (unsigned long long)me->id, bide__task_label(me),
-                 here ? here->file : "?", here ? here->line : 0, (unsigned long long)other->id,
+                 operation, name, (unsigned long long)me->head.id, bide__task_label(me),
+                 here ? here->file : "?", here ? here->line : 0, (unsigned long long)other->head.id,
                  bide__task_label(other), there ? there->file : "?", there ? there->line : 0);
 }
 

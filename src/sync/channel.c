@@ -92,7 +92,7 @@ void bide__channel_free(struct bide__channel *channel, const struct bide_site *a
         char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
         bide__misuse("%s frees %s at %s:%d, which task #%llu '%s' uses at %s:%d",
                      bide__who_runs(me), bide__object_label(&channel->to_send, label, sizeof label),
-                     BIDE__AT(at), (unsigned long long)user->id, bide__task_label(user),
+                     BIDE__AT(at), (unsigned long long)user->head.id, bide__task_label(user),
                      BIDE__AT(user->head.at));
     }
     bide__free(channel);
@@ -105,22 +105,25 @@ void bide__channel_leave(void *owner)
     bide__channel_free(channel, channel->to_send.made);
 }
 
-/* The copy of the usual sizes is a load and a store. */
+/* A copy of the usual sizes, as a load and a store; false for other sizes. */
+static inline __attribute__((always_inline)) bool copy_small(void *to, const void *from,
+                                                             size_t size)
+{
+    if (bide__likely(size == 8))
+        memcpy(to, from, 8);
+    else if (size == 4)
+        memcpy(to, from, 4);
+    else if (size == 16)
+        memcpy(to, from, 16);
+    else
+        return false;
+    return true;
+}
+
 static inline void copy(void *to, const void *from, size_t size)
 {
-    switch (size) {
-    case 4:
-        memcpy(to, from, 4);
-        return;
-    case 8:
-        memcpy(to, from, 8);
-        return;
-    case 16:
-        memcpy(to, from, 16);
-        return;
-    default:
+    if (!copy_small(to, from, size))
         memcpy(to, from, size);
-    }
 }
 
 static inline void put(struct bide__channel *channel, const void *value)
@@ -189,14 +192,23 @@ int bide__channel_receive_now(struct bide__channel *channel, void *ret_value)
     return receive_now(channel, ret_value);
 }
 
-void bide__channel_raise_closed(struct bide__channel *channel)
+void bide__send_failed(struct bide__channel *channel, int result)
 {
     char label[BIDE__LABEL_BYTES];
+    if (result != -EPIPE)
+        bide__raise(result, &channel->to_send);
     bide__object_label(&channel->to_send, label, sizeof label);
     bide__fail(bide__current->at,
                bide_error_new(BIDE_CLOSED, "%s was %s by task #%llu '%s' at %s:%d", label,
                               channel->closed_why, (unsigned long long)channel->closed_by,
                               channel->closed_by_name, BIDE__AT(channel->closed_at)));
+}
+
+bool bide__receive_ended(struct bide__channel *channel, int result)
+{
+    if (bide__unlikely(result != -EPIPE))
+        bide__raise(result, &channel->to_receive);
+    return false;
 }
 
 static __attribute__((noinline)) void find_end(const struct bide_task *me,
@@ -212,9 +224,9 @@ static __attribute__((noinline)) void find_end(const struct bide_task *me,
     const char *role = ends->sends ? "sender" : "receiver";
     bide__misuse("task #%llu '%s' uses %s at %s:%d without with_%s, but task #%llu '%s' is a "
                  "registered %s since %s:%d",
-                 (unsigned long long)me->id, bide__task_label(me),
+                 (unsigned long long)me->head.id, bide__task_label(me),
                  bide__object_label(&channel->to_send, label, sizeof label), BIDE__AT(me->head.at),
-                 role, (unsigned long long)ends->task->id, bide__task_label(ends->task), role,
+                 role, (unsigned long long)ends->task->head.id, bide__task_label(ends->task), role,
                  BIDE__AT(ends->since));
 }
 
@@ -226,40 +238,61 @@ void bide__channel_check_end(const struct bide_task *me, const struct bide__chan
         find_end(me, channel, ends);
 }
 
-static inline int wait_in(struct bide_task *me, struct bide__queue *queue, void *payload,
-                          struct bide__object *object, const struct bide__end *holders)
-{
-    struct bide__wait wait;
-    bide__wait_prepare(&wait, payload);
-    bide__check_loop(me, bide__first_waiting(queue), "channel");
-    if (bide__unlikely(holders != NULL))
-        return bide__wait_checked(me, queue, &wait, object);
-    return bide__wait(me, queue, &wait, object);
-}
-
-bide_async(void) bide__send(struct bide__channel *channel, const void *value)
+static __attribute__((noinline)) int send_in_full(struct bide__channel *channel, const void *value,
+                                                  struct bide__parking *parking)
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
     if (bide__unlikely(result < 0))
-        bide__raise(result, &channel->to_send);
+        bide__send_failed(channel, result);
     bide__channel_check_end(me, channel, true);
     result = send_now(channel, value);
-    if (bide__likely(result == 0)) {
+    if (result == 0) {
         bide__done_at_once(me);
-        return bide_void;
+        return 0;
     }
-    if (result == -EAGAIN)
-        result = wait_in(me, &channel->senders, (void *)(uintptr_t)value, &channel->to_send,
-                         channel->receiver_ends);
-    if (bide__likely(result == 0))
-        return bide_void;
-    if (result == -EPIPE)
-        bide__channel_raise_closed(channel);
-    bide__raise(result, &channel->to_send);
+    if (bide__unlikely(result == -EPIPE))
+        bide__send_failed(channel, result);
+    bide__check_loop(me, bide__first_waiting(&channel->senders), "channel");
+    return bide__wait_begin(me, &channel->senders, parking, (void *)(uintptr_t)value,
+                            &channel->to_send, channel->receiver_ends != NULL);
 }
 
-bide_async(bool) bide__receive(struct bide__channel *channel, void *ret_value)
+/* Whether an await may take the short way: nothing to notice, and not the last of its slice. */
+static inline bool unhindered(const struct bide_task *me)
+{
+    return !me->head.attention && me->head.budget > 1;
+}
+
+/*
+ * The two short ways of a rendezvous, meeting a waiting peer and waiting for one. They call nothing,
+ * which keeps them short; all else is in full below or above.
+ */
+int bide__send_begin(struct bide__channel *channel, const void *value,
+                     struct bide__parking *parking)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__wait *receiver = channel->receivers.first;
+    if (bide__likely(unhindered(me) && !channel->sender_ends)) {
+        if (receiver) {
+            if (bide__likely(!receiver->peer &&
+                             copy_small(receiver->payload, value, channel->value_size))) {
+                bide__wake_first(&channel->receivers, receiver);
+                me->head.budget--;
+                return 0;
+            }
+        } else if (bide__likely(channel->count == channel->capacity && !channel->closed &&
+                                !channel->receiver_ends) &&
+                   bide__park_quickly(me, &channel->senders, parking, (void *)(uintptr_t)value,
+                                      &channel->to_send)) {
+            return BIDE__PARK;
+        }
+    }
+    return send_in_full(channel, value, parking);
+}
+
+static __attribute__((noinline)) int receive_in_full(struct bide__channel *channel, void *ret_value,
+                                                     struct bide__parking *parking)
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
@@ -267,15 +300,36 @@ bide_async(bool) bide__receive(struct bide__channel *channel, void *ret_value)
         bide__raise(result, &channel->to_receive);
     bide__channel_check_end(me, channel, false);
     result = receive_now(channel, ret_value);
-    if (bide__likely(result != -EAGAIN)) {
-        bide__done_at_once(me);
-        return bide_ready(bool, result == 0);
+    if (result == -EAGAIN) {
+        bide__check_loop(me, bide__first_waiting(&channel->receivers), "channel");
+        return bide__wait_begin(me, &channel->receivers, parking, ret_value, &channel->to_receive,
+                                channel->sender_ends != NULL);
     }
-    result = wait_in(me, &channel->receivers, ret_value, &channel->to_receive,
-                     channel->sender_ends);
-    if (bide__likely(result == 0 || result == -EPIPE))
-        return bide_ready(bool, result == 0);
-    bide__raise(result, &channel->to_receive);
+    bide__done_at_once(me);
+    parking->wait.result = result;
+    return result == 0 ? 0 : BIDE__WAITED;
+}
+
+int bide__receive_begin(struct bide__channel *channel, void *ret_value,
+                        struct bide__parking *parking)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__wait *sender = channel->senders.first;
+    if (bide__likely(unhindered(me) && !channel->receiver_ends && channel->count == 0)) {
+        if (sender) {
+            if (bide__likely(!sender->peer &&
+                             copy_small(ret_value, sender->payload, channel->value_size))) {
+                bide__wake_first(&channel->senders, sender);
+                me->head.budget--;
+                return 0;
+            }
+        } else if (bide__likely(!channel->closed && !channel->sender_ends) &&
+                   bide__park_quickly(me, &channel->receivers, parking, ret_value,
+                                      &channel->to_receive)) {
+            return BIDE__PARK;
+        }
+    }
+    return receive_in_full(channel, ret_value, parking);
 }
 
 static struct bide_task *task_that_tries(const char *call)
@@ -306,7 +360,7 @@ void bide__channel_close(struct bide__channel *channel, const struct bide_site *
     channel->closed = true;
     channel->closed_at = at;
     channel->closed_why = why;
-    channel->closed_by = inside ? me->id : 0;
+    channel->closed_by = inside ? me->head.id : 0;
     snprintf(channel->closed_by_name, sizeof channel->closed_by_name, "%s",
              inside ? bide__task_label(me) : "outside of tasks");
     bide__wake_all(&channel->receivers, -EPIPE);

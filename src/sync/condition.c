@@ -62,16 +62,16 @@ static void check_held(const struct bide_task *me, bide_condition *condition,
     if (bide__likely(bide_mutex_is_mine(mutex)))
         return;
     char label[BIDE__LABEL_BYTES];
-    const struct bide_task *owner = bide__task_of_ref(mutex->owner);
+    const struct bide_task *owner = mutex->owner;
     bide__object_label(&condition->object, label, sizeof label);
     if (!owner)
         bide__misuse("task #%llu '%s' waits for %s at %s:%d without its lock, which nobody holds",
-                     (unsigned long long)me->id, bide__task_label(me), label,
+                     (unsigned long long)me->head.id, bide__task_label(me), label,
                      BIDE__AT(me->head.at));
     bide__misuse("task #%llu '%s' waits for %s at %s:%d without its lock, which task #%llu '%s' "
                  "locked at %s:%d",
-                 (unsigned long long)me->id, bide__task_label(me), label, BIDE__AT(me->head.at),
-                 (unsigned long long)owner->id, bide__task_label(owner),
+                 (unsigned long long)me->head.id, bide__task_label(me), label, BIDE__AT(me->head.at),
+                 (unsigned long long)owner->head.id, bide__task_label(owner),
                  BIDE__AT(mutex->locked_at));
 }
 

@@ -13,11 +13,11 @@
 
 _Static_assert(offsetof(struct bide_task, head) == 0, "bide_mutex_is_mine compares with the head");
 
-/* NULL when it ended without unlocking. */
+/* NULL when it is free, or its owner ended without unlocking. (The record of a task that ended may
+   belong to another one by now. Then that one is named, and only `locked_at` tells the truth.) */
 static struct bide_task *living_owner(const bide_mutex *mutex)
 {
-    struct bide_task *owner = bide__task_of_ref(mutex->owner);
-    return owner && owner->state < BIDE__TASK_ENDED ? owner : NULL;
+    return mutex->owner && mutex->owner->state < BIDE__TASK_ENDED ? mutex->owner : NULL;
 }
 
 static struct bide_task *mutex_holder(const struct bide__object *object, size_t index,
@@ -34,50 +34,60 @@ static const struct bide__kind mutex_kind = {"mutex", "wants", mutex_holder, fal
 
 void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_site *made)
 {
-    *mutex = (bide_mutex){.owner = {NULL, 0}};
+    *mutex = (bide_mutex){.owner = NULL};
     bide__object_init(&mutex->object, &mutex_kind, name, made);
 }
 
 static inline void own(bide_mutex *mutex, struct bide_task *task, const struct bide_site *at)
 {
-    mutex->owner.task = task;
-    mutex->owner.id = task->id;
+    mutex->owner = task;
     mutex->locked_at = at;
 }
 
-static __attribute__((noinline)) int wait_for_lock(struct bide_task *me, bide_mutex *mutex)
+static void check_before_wait(const struct bide_task *me, bide_mutex *mutex)
 {
     const struct bide_task *owner = living_owner(mutex);
     bide__object_ready(&mutex->object, &mutex_kind);
     if (bide__unlikely(!owner)) {
         char label[BIDE__LABEL_BYTES];
-        bide__misuse("task #%llu '%s' wants %s at %s:%d, which task #%llu locked at %s:%d and ended "
-                     "without unlocking",
-                     (unsigned long long)me->id, bide__task_label(me),
+        bide__misuse("task #%llu '%s' wants %s at %s:%d, which was locked at %s:%d by a task that "
+                     "ended without unlocking",
+                     (unsigned long long)me->head.id, bide__task_label(me),
                      bide__object_label(&mutex->object, label, sizeof label),
-                     BIDE__AT(me->head.at), (unsigned long long)mutex->owner.id,
-                     BIDE__AT(mutex->locked_at));
+                     BIDE__AT(me->head.at), BIDE__AT(mutex->locked_at));
     }
     bide__check_loop(me, owner, "mutex");
-    struct bide__wait wait;
-    bide__wait_prepare(&wait, NULL);
-    return bide__wait_checked(me, &mutex->waiting, &wait, &mutex->object);
 }
 
-bide_async(void) bide_lock(bide_mutex *mutex)
+static __attribute__((noinline)) int lock_in_full(bide_mutex *mutex, struct bide__parking *parking)
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
-    if (bide__likely(result == 0)) {
-        if (bide__likely(!mutex->owner.task)) {
-            own(mutex, me, me->head.at);
-            bide__done_at_once(me);
-            return bide_void;
-        }
-        result = wait_for_lock(me, mutex);
-        if (bide__likely(result == 0))
-            return bide_void;
+    if (bide__unlikely(result < 0))
+        bide__lock_failed(mutex, result);
+    if (!mutex->owner) {
+        own(mutex, me, me->head.at);
+        bide__done_at_once(me);
+        return 0;
     }
+    check_before_wait(me, mutex);
+    return bide__wait_begin(me, &mutex->waiting, parking, NULL, &mutex->object, true);
+}
+
+/* The short way calls nothing: an owner that does not wait is not stuck. */
+int bide__lock_begin(bide_mutex *mutex, struct bide__parking *parking)
+{
+    struct bide_task *me = bide__task_current();
+    const struct bide_task *owner = mutex->owner;
+    if (bide__likely(owner && owner != me && !owner->wait && owner->state < BIDE__TASK_ENDED &&
+                     owner->loop == me->loop && !me->head.attention && mutex->object.kind) &&
+        bide__park_quickly(me, &mutex->waiting, parking, NULL, &mutex->object))
+        return BIDE__PARK;
+    return lock_in_full(mutex, parking);
+}
+
+void bide__lock_failed(bide_mutex *mutex, int result)
+{
     bide__object_ready(&mutex->object, &mutex_kind);
     bide__raise(result, &mutex->object);
 }
@@ -87,7 +97,7 @@ bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
     struct bide_task *me = bide__task_current();
     if (bide__outside_of_tasks())
         bide__misuse("bide_try_lock outside of tasks at %s:%d", BIDE__AT(at));
-    if (mutex->owner.task)
+    if (mutex->owner)
         return false;
     own(mutex, me, at);
     return true;
@@ -97,11 +107,11 @@ void bide__mutex_release(bide_mutex *mutex)
 {
     struct bide__wait *next = mutex->waiting.first;
     if (!next) {
-        mutex->owner.task = NULL;
+        mutex->owner = NULL;
         return;
     }
     own(mutex, next->task, next->task->head.at);
-    bide__wake(next, 0);
+    bide__wake_first(&mutex->waiting, next);
 }
 
 static __attribute__((noreturn, cold)) void not_the_owner(bide_mutex *mutex,
@@ -111,12 +121,15 @@ static __attribute__((noreturn, cold)) void not_the_owner(bide_mutex *mutex,
     bide__object_ready(&mutex->object, &mutex_kind);
     bide__object_label(&mutex->object, label, sizeof label);
     bide__who_runs(me);
-    if (!mutex->owner.task)
+    if (!mutex->owner)
         bide__misuse("%s unlocks %s at %s:%d, which nobody holds", me, label, BIDE__AT(at));
     const struct bide_task *owner = living_owner(mutex);
+    if (!owner)
+        bide__misuse("%s unlocks %s at %s:%d, which a task that has ended locked at %s:%d", me,
+                     label, BIDE__AT(at), BIDE__AT(mutex->locked_at));
     bide__misuse("%s unlocks %s at %s:%d, which task #%llu '%s' locked at %s:%d", me, label,
-                 BIDE__AT(at), (unsigned long long)mutex->owner.id,
-                 owner ? bide__task_label(owner) : "ended", BIDE__AT(mutex->locked_at));
+                 BIDE__AT(at), (unsigned long long)owner->head.id, bide__task_label(owner),
+                 BIDE__AT(mutex->locked_at));
 }
 
 void bide__unlock_slow(bide_mutex *mutex, const struct bide_site *at)
@@ -137,10 +150,17 @@ void bide__locked_leave_slow(struct bide__locked *locked)
     bide__unlock_slow(mutex, locked->at);
 }
 
+static int wait_for_lock(struct bide_task *me, bide_mutex *mutex)
+{
+    struct bide__wait wait = {.payload = NULL};
+    check_before_wait(me, mutex);
+    return bide__wait_checked(me, &mutex->waiting, &wait, &mutex->object);
+}
+
 int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex)
 {
     int result = -ECANCELED;
-    if (bide__likely(!mutex->owner.task)) {
+    if (bide__likely(!mutex->owner)) {
         own(mutex, me, me->head.at);
         return 0;
     }
@@ -150,7 +170,7 @@ int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex)
         return result;
     struct bide__scope shield = {0};
     bide__shield_enter(&shield, me->head.at, bide_ms(BIDE_CAP_CLEANUP_MS));
-    if (mutex->owner.task) {
+    if (mutex->owner) {
         result = wait_for_lock(me, mutex);
     } else {
         own(mutex, me, me->head.at);

@@ -30,7 +30,7 @@ void bide__once_init(bide_once *once, const char *name, const struct bide_site *
 
 static void make_runner(bide_once *once, struct bide_task *task)
 {
-    once->runner = (bide_task_ref){task, task->id};
+    once->runner = (bide_task_ref){task, task->head.id};
     once->running_at = task->head.at;
 }
 

@@ -32,7 +32,7 @@ static int select_now(const struct bide_task *me, bide_select_case *cases, size_
 {
     if (count == 0 || count > BIDE_SELECT_CASES)
         bide__misuse("task #%llu '%s' selects from %zu cases at %s:%d; 1 to %d are allowed",
-                     (unsigned long long)me->id, bide__task_label(me), count,
+                     (unsigned long long)me->head.id, bide__task_label(me), count,
                      BIDE__AT(me->head.at), BIDE_SELECT_CASES);
     size_t start = start_of(count);
     for (size_t i = 0; i < count; i++) {
@@ -53,7 +53,7 @@ static int select_now(const struct bide_task *me, bide_select_case *cases, size_
 static void happened(bide_select_case *one, int result)
 {
     if (result == -EPIPE && one->sends)
-        bide__channel_raise_closed(one->channel);
+        bide__send_failed(one->channel, -EPIPE);
     one->closed = result == -EPIPE;
 }
 

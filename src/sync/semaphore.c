@@ -68,7 +68,7 @@ static void acquire(bide_semaphore *semaphore, struct bide__slot *slot)
         if (!semaphore->slots)
             bide__misuse("task #%llu '%s' takes a slot at %s:%d of a semaphore that was not "
                          "prepared by bide_semaphore_init",
-                         (unsigned long long)me->id, bide__task_label(me), BIDE__AT(me->head.at));
+                         (unsigned long long)me->head.id, bide__task_label(me), BIDE__AT(me->head.at));
         bide__check_loop(me, semaphore->holders ? semaphore->holders->task : NULL, "semaphore");
         struct bide__wait wait = {.payload = slot};
         result = bide__wait_checked(me, &semaphore->waiting, &wait, &semaphore->object);
@@ -147,6 +147,6 @@ void bide__release(bide_semaphore *semaphore, const struct bide_site *at)
         over_release(semaphore, at);
     semaphore->unrecorded--;
     semaphore->released_at = at;
-    semaphore->released_by = bide__outside_of_tasks() ? 0 : bide__task_current()->id;
+    semaphore->released_by = bide__outside_of_tasks() ? 0 : bide__task_current()->head.id;
     give_back(semaphore);
 }

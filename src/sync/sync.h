@@ -12,6 +12,7 @@
 #include <bide/channel.h>
 #include <bide/mutex.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 /* A site as the arguments of "%s:%d". */
@@ -31,7 +32,7 @@ static inline const char *bide__who_runs(char text[BIDE__LABEL_BYTES])
     if (bide__outside_of_tasks())
         snprintf(text, BIDE__LABEL_BYTES, "code outside of tasks");
     else
-        snprintf(text, BIDE__LABEL_BYTES, "task #%llu '%s'", (unsigned long long)me->id,
+        snprintf(text, BIDE__LABEL_BYTES, "task #%llu '%s'", (unsigned long long)me->head.id,
                  bide__task_label(me));
     return text;
 }
@@ -52,17 +53,84 @@ static inline void bide__check_loop(const struct bide_task *me, const struct bid
     (void)noun;
     BIDE_DASSERT(!other || other->loop == me->loop,
                  "task #%llu '%s' of loop %d uses a %s of loop %d, which task #%llu '%s' uses",
-                 (unsigned long long)me->id, bide__task_label(me), me->loop->index, noun,
-                 other->loop->index, (unsigned long long)other->id, bide__task_label(other));
+                 (unsigned long long)me->head.id, bide__task_label(me), me->loop->index, noun,
+                 other->loop->index, (unsigned long long)other->head.id, bide__task_label(other));
 }
 
-/* What bide__wait does not set; cheaper than zeroing all. */
+/* What the start of a wait does not set; cheaper than zeroing all. */
 static inline void bide__wait_prepare(struct bide__wait *wait, void *payload)
 {
     wait->shielded = false;
     wait->abort = NULL;
     wait->peer = NULL;
     wait->payload = payload;
+}
+
+/* The first half of a wait that the caller's caller parks for: BIDE__PARK, or BIDE__WAITED when the
+   result stands already. `has_holders`: the wait graph is asked first. */
+static inline int bide__wait_begin(struct bide_task *me, struct bide__queue *queue,
+                                   struct bide__parking *parking, void *payload,
+                                   struct bide__object *object, bool has_holders)
+{
+    bide__wait_prepare(&parking->wait, payload);
+    if (has_holders && bide__unlikely(bide__graph_deadlock(me, object))) {
+        parking->wait.result = -EDEADLK;
+        return BIDE__WAITED;
+    }
+    return bide__park_begin(me, queue, parking, object) ? BIDE__PARK : BIDE__WAITED;
+}
+
+/*
+ * The same when there is nothing to check and the next task is there with a stack: calls nothing,
+ * so a function that ends with it saves no registers. False: nothing was done.
+ */
+static inline __attribute__((always_inline)) bool
+bide__park_quickly(struct bide_task *me, struct bide__queue *queue, struct bide__parking *parking,
+                   void *payload, struct bide__object *object)
+{
+    struct bide__loop *loop = me->loop;
+    struct bide_task *to = loop->ready_first;
+    if (BIDE__ASAN || BIDE__TSAN ||
+        bide__unlikely(!to || !to->sp ||
+                       loop->slices >= __atomic_load_n(&loop->poll_at, __ATOMIC_RELAXED)))
+        return false;
+    struct bide_task *after = to->next;
+    bide__wait_prepare(&parking->wait, payload);
+    parking->wait.task = me;
+    parking->wait.object = object;
+    parking->wait.since_ns = loop->now_ns;
+    bide__queue_push(queue, &parking->wait);
+    me->wait = &parking->wait;
+    loop->ready_first = after;
+    if (after) {
+        __builtin_prefetch(after->next);
+        __builtin_prefetch(after->sp);
+    }
+    loop->slices++;
+    to->head.budget = BIDE_CAP_OP_BUDGET;
+    bide__current = &to->head;
+    parking->save_sp = &me->sp;
+    /* One vector store of both pointers would make the park wait for it longer than for two. */
+    void *to_sp = to->sp;
+    __asm__("" : "+r"(to_sp));
+    parking->to_sp = to_sp;
+    return true;
+}
+
+/* bide__wake with result 0 of a queue's first, which has no peers. */
+static inline __attribute__((always_inline)) void bide__wake_first(struct bide__queue *queue,
+                                                                   struct bide__wait *first)
+{
+    struct bide__wait *next = first->next;
+    struct bide_task *task = first->task;
+    queue->first = next;
+    if (next)
+        next->previous = NULL;
+    else
+        queue->last = NULL;
+    first->result = 0;
+    task->wait = NULL;
+    bide__ready(task);
 }
 
 static inline const struct bide_task *bide__first_waiting(const struct bide__queue *queue)
@@ -81,9 +149,6 @@ int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex);
    (and, for a receive, drained). */
 int bide__channel_send_now(struct bide__channel *channel, const void *value);
 int bide__channel_receive_now(struct bide__channel *channel, void *ret_value);
-
-/* channel.c: raises BIDE_CLOSED, saying who closed it. */
-__attribute__((noreturn, cold)) void bide__channel_raise_closed(struct bide__channel *channel);
 
 /* channel.c: once a channel has registered ends, only they use it: misuse otherwise. */
 void bide__channel_check_end(const struct bide_task *me, const struct bide__channel *channel,

@@ -441,15 +441,16 @@ static int wait_line;
 static async(void) forget_to_ask(void)
 {
     int value;
-    bide_channel(int) *questions = bide_channel_new(int, 1, "questions");
-    bide_channel(int) *answers = bide_channel_new(int, 1, "answers");
-    require(questions && answers);
-    with_group(g) {
-        with_sender(questions) {
-            await(start_ready(g, answer_after_question, questions, answers));
-            await(bide_yield());
-            wait_line = __LINE__ + 1;
-            (void)await(bide_receive(answers, &value));
+    with_channel(int, questions, 1) {
+        with_channel(int, answers, 1) {
+            with_group(g) {
+                with_sender(questions) {
+                    await(start_ready(g, answer_after_question, questions, answers));
+                    await(bide_yield());
+                    wait_line = __LINE__ + 1;
+                    (void)await(bide_receive(answers, &value));
+                }
+            }
         }
     }
     return bide_void;

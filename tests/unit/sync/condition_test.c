@@ -80,7 +80,7 @@ TEST(one_signal_wakes_one_and_none_is_lost)
         }
     }
     check_int(store.held_at_exit, 5);
-    check(!store.lock.owner.task);
+    check(!store.lock.owner);
 }
 
 TEST(notify_all_lets_everyone_look_in_order, .in_order = true)
@@ -190,7 +190,7 @@ TEST(a_cancelled_waiter_never_swallows_the_signal)
                 bide_group_cancel(g, "the others are not wanted");
             }
             check_int(store.held_at_exit, 3);
-            check(!store.lock.owner.task);
+            check(!store.lock.owner);
             check(!store.changed.waiting.first);
         }
     }
@@ -206,7 +206,7 @@ TEST(cancels_at_every_await_leave_the_lock_free, .cancel_everywhere = true)
         await(put(&store, 1, false));
         await(put(&store, 1, false));
     }
-    check(!store.lock.owner.task);
+    check(!store.lock.owner);
     check(!store.changed.waiting.first);
 }
 
@@ -227,7 +227,7 @@ TEST(a_deadline_ends_the_wait_with_the_lock_held_until_the_block_is_left)
     require(error);
     check_int(error->code, BIDE_TIMEOUT);
     check_int(store.held_at_exit, 1);
-    check(!store.lock.owner.task);
+    check(!store.lock.owner);
 }
 
 SPAWNABLE(void, hold_for, bide_mutex *, int)
@@ -257,7 +257,7 @@ TEST(taking_the_lock_again_is_shielded_and_bounded)
             check_int(store.held_at_exit, seconds == 1);
             bide_group_cancel(g, "the result is not wanted");
         }
-        check(!store.lock.owner.task);
+        check(!store.lock.owner);
     }
 }
 

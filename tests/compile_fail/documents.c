@@ -1,0 +1,123 @@
+/* The mistakes of the documents' rows (examples/documents) that must not compile. A case is named
+ * after its row. */
+#include <bide/bide.h>
+
+#include <stdio.h>
+
+typedef struct user {
+    int id;
+    char name[16];
+} user;
+AWAITABLE(user);
+
+async(void) say_hi(void);
+async(bool) may_enter(const char *name);
+async(user) fetch_user(int id);
+SPAWNABLE(int, work, int)
+async(int) run(void);
+
+#ifdef CASE_C1_C4_bare_call
+// gcc: ignoring return value of 'say_hi' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(void)
+{
+#ifndef FIXED
+    say_hi(); // <- here
+#else
+    await(say_hi());
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_C1_C4_bare_call
+
+#ifdef CASE_C5_C7_bare_call
+// gcc: ignoring return value of 'may_enter' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(void)
+{
+#ifndef FIXED
+    may_enter("bob"); // <- here
+#else
+    bool entered = await(may_enter("bob"));
+    (void)entered;
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_C5_C7_bare_call
+
+#ifdef CASE_C5_C7_held
+// gcc: incompatible types when initializing type '_Bool' using type 'struct forgotten_await_bool'
+// clang: initializing 'bool' with an expression of incompatible type 'struct forgotten_await_bool'
+async(int) run(void)
+{
+#ifndef FIXED
+    bool entered = may_enter("bob"); // <- here
+#else
+    bool entered = await(may_enter("bob"));
+#endif
+    return ready(int, entered);
+}
+#endif // CASE_C5_C7_held
+
+#ifdef CASE_C5_C7_condition
+// gcc: used struct type value where scalar is required
+// clang: statement requires expression of scalar type ('struct forgotten_await_bool' invalid)
+async(int) run(void)
+{
+#ifndef FIXED
+    if (may_enter("bob")) // <- here
+#else
+    if (await(may_enter("bob")))
+#endif
+        return ready(int, 1);
+    return ready(int, 0);
+}
+#endif // CASE_C5_C7_condition
+
+#ifdef CASE_C8_C11_dropped_task
+// gcc: ignoring return value of 'work__spawn' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(void)
+{
+    with_group(g) {
+#ifndef FIXED
+        spawn(g, work, 1); // <- here
+#else
+        spawn_void(g, work, 1);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_C8_C11_dropped_task
+
+#ifdef CASE_C12_leaving_a_group_early
+// gcc: `break` inside a with-block leaves only the block: use goto or return
+// clang: `break` inside a with-block leaves only the block: use goto or return
+// editor: nothing
+async(int) run(void)
+{
+    with_group(g) { // <- here
+        spawn_void(g, work, 1);
+#ifndef FIXED
+        break;
+#else
+        return ready(int, 1);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_C12_leaving_a_group_early
+
+#ifdef CASE_D2_printing_the_call
+// gcc: format '%d' expects argument of type 'int', but argument 2 has type 'struct
+// clang: format specifies type 'int' but the argument has type 'struct forgotten_await_int'
+async(int) run(void)
+{
+#ifndef FIXED
+    printf("%d\n", work(1)); // <- here
+#else
+    printf("%d\n", await(work(1)));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_D2_printing_the_call
