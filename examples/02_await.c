@@ -14,7 +14,8 @@
 static async(int) slow_square(int n)
 {
     await(bide_sleep(bide_ms(500)));
-    return ready(int, n * n);
+    int square = n * n;
+    return ready(int, square);
 }
 
 static async(bool) is_even(int n)

@@ -39,8 +39,8 @@ static async(void) app(void)
     printf("settled: %d, and an error: %s\n", good.value, bad.error->message);
 
     int mirror[2] = {0};
-    size_t winner = await(first_of(bide_into(&mirror[0], query, 4, 9),
-                                   bide_into(&mirror[1], query, 5, 1)));
+    size_t winner =
+        await(first_of(bide_into(&mirror[0], query, 4, 9), bide_into(&mirror[1], query, 5, 1)));
     printf("first: mirror %zu with %d\n", winner, mirror[winner]);
 
     int numbers[] = {6, 7, 8, 9, 10, 11}, results[6];

@@ -13,9 +13,10 @@ typedef struct order {
     int number, price;
 } order;
 CHANNEL(order);
+typedef bide_channel(order) order_channel;
 
-SPAWNABLE(void, take_orders, bide_channel(order) *)
-async(void) take_orders(bide_channel(order) *orders)
+SPAWNABLE(void, take_orders, order_channel *)
+async(void) take_orders(order_channel *orders)
 {
     with_sender(orders) {
         for (int i = 1; i <= 6; i++) {
@@ -27,8 +28,8 @@ async(void) take_orders(bide_channel(order) *orders)
     return bide_void;
 }
 
-SPAWNABLE(int, cook, bide_channel(order) *)
-async(int) cook(bide_channel(order) *orders)
+SPAWNABLE(int, cook, order_channel *)
+async(int) cook(order_channel *orders)
 {
     int earned = 0;
     order next;

@@ -1,7 +1,7 @@
 /*
  * Offload: what computes for long or blocks runs on a thread beside the loop.
  *
- * A task that computes for a second would stop every other task of its loop for a second. OFFLOADABLE
+ * A task that computes for a second would stop every other task of its loop meanwhile. OFFLOADABLE
  * makes a plain function callable by `offload`; the task waits, the loop turns on.
  */
 #include <bide/bide.h>

@@ -1,7 +1,7 @@
 /*
  * Background work and stopping.
  *
- * Every task has an owner. What should outlive the function that starts it goes to the application's
+ * Every task has an owner. What should outlive the function that starts it goes to the program's
  * group, bide_background(): it fails alone, its error goes to the error hook, and it is waited for
  * when main has ended. bide_until_stop waits for SIGTERM, SIGINT or bide_stop: the place where a
  * server stands.

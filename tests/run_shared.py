@@ -10,6 +10,8 @@ import sys
 
 PUBLIC_PREFIX = "bide_"         # bide__ is what the library's own files share
 # What a linker or a sanitizer adds by itself.
+# Read as sentences in clang's thread-safety diagnostics.
+ROLE_NAMES = ("inside_a_task", "with_no_await_block")
 LINKER_NAMES = ("_init", "_fini", "__start_", "__stop_", "__asan_", "__odr_asan")
 # The core needs libc only; libgcc_s brings the unwinder.
 ALLOWED_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "libgcc_s.so", "ld-linux")
@@ -25,7 +27,7 @@ def foreign_exports(library):
     """Exported names that do not carry the library's prefix."""
     names = [words[-1] for words in lines_of("nm", "-D", "--defined-only", library) if words]
     return [name for name in names
-            if not name.startswith(PUBLIC_PREFIX) and not name.startswith(LINKER_NAMES)]
+            if not name.startswith((PUBLIC_PREFIX,) + LINKER_NAMES) and name not in ROLE_NAMES]
 
 
 def exports(library):

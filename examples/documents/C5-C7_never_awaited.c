@@ -1,8 +1,8 @@
 /*
  * C5-C7: the coroutine that was never awaited.
  *
- * The document: `RuntimeWarning: coroutine ... was never awaited`, shown for a bare call, for a held
- * coroutine, and for one inside a condition.
+ * The document: `RuntimeWarning: coroutine ... was never awaited`, shown for a bare call, for a
+ * held coroutine, and for one inside a condition.
  *
  * What goes wrong: the warning comes when the object is collected, perhaps much later and far from
  * the call, on stderr, and the program has already gone on: a check that was never made let

@@ -7,9 +7,9 @@
  * What goes wrong: without the `raise` the cancel is swallowed and the task runs on; an await in
  * the cleanup can be cut by a second cancel.
  *
- * In bide: on_cancel holds the cleanup, and nothing needs to be raised again. The cleanup may await:
- * it is shielded for a bounded time. A cancel that is caught comes back at the next await, until the
- * task has ended.
+ * In bide: on_cancel holds the cleanup, and nothing needs to be raised again. The cleanup may
+ * await: it is shielded for a bounded time. A cancel that is caught comes back at the next await,
+ * until the task has ended.
  */
 #include <bide/bide.h>
 

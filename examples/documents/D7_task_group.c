@@ -8,7 +8,8 @@
  * children arrive as a group that `except ValueError` does not catch.
  *
  * In bide: with_group around the three. The first failure cancels the siblings and is the error of
- * the block, with every other failure attached to it; a deadline around the group stops all in time.
+ * the block, with every other failure attached to it; a deadline around the group stops all in
+ * time.
  */
 #include <bide/bide.h>
 

@@ -9,8 +9,8 @@
  * fails hides the first error.
  *
  * In bide: RESOURCE makes the scope. Its close sees NULL, the error or the cancel, may await, and
- * need not raise again: the error goes on by itself. What fails in a rollback is attached to it. The
- * database here is a pretend driver; the real one comes with the data layer.
+ * need not raise again: the error goes on by itself. What fails in a rollback is attached to it.
+ * The database here is a pretend driver; the real one comes with the data layer.
  */
 #include <bide/bide.h>
 

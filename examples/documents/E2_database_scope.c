@@ -7,8 +7,8 @@
  * What goes wrong: __aexit__ that returns something true swallows the error; a disconnect that
  * fails replaces it; a cancel during the disconnect leaves the connection open.
  *
- * In bide: RESOURCE makes `with(aio_database, ...)`. The close function sees the error with its line
- * and its chain, disconnects, and cannot swallow it. The driver is a pretend one.
+ * In bide: RESOURCE makes `with(aio_database, ...)`. The close function sees the error with its
+ * line and its chain, disconnects, and cannot swallow it. The driver is a pretend one.
  */
 #include <bide/bide.h>
 

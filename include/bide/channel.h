@@ -59,6 +59,7 @@ struct bide__channel {
     size_t high_water;   /* the largest count there has been */
     uint32_t value_size; /* bytes */
     bool closed;
+    bool special;                      /* closed, or has registered ends: no short ways */
     char *put, *take;                  /* the next place to write and to read, in the buffer ... */
     char *buffer, *buffer_end;         /* ... which is [buffer, buffer_end) */
     struct bide__end *sender_ends;     /* registered by with_sender, newest first */
@@ -221,17 +222,16 @@ BIDE__MUST_USE int bide__send_begin(struct bide__channel *channel, const void *v
                                     struct bide__parking *parking);
 BIDE__MUST_USE int bide__receive_begin(struct bide__channel *channel, void *ret_value,
                                        struct bide__parking *parking);
-__attribute__((noreturn, cold)) void bide__send_failed(struct bide__channel *channel, int result);
+__attribute__((__noreturn__, __cold__)) void bide__send_failed(struct bide__channel *channel, int result);
 /* False when the channel is closed and drained; else raises. */
 BIDE__MUST_USE bool bide__receive_ended(struct bide__channel *channel, int result);
 
-static inline __attribute__((always_inline)) bide_async(void)
+static inline __attribute__((__always_inline__)) bide_async(void)
     bide__send(struct bide__channel *channel, const void *value, size_t size)
 {
     struct bide__head *me = bide__current;
     if (__builtin_expect(channel->count < channel->capacity && !channel->receivers.first &&
-                             !channel->closed && !channel->sender_ends && !me->attention &&
-                             --me->budget > 0,
+                             !channel->special && !me->attention && --me->budget > 0,
                          1)) {
         char *put = channel->put;
         __builtin_memcpy(put, value, size);
@@ -250,11 +250,11 @@ static inline __attribute__((always_inline)) bide_async(void)
     return bide_void;
 }
 
-static inline __attribute__((always_inline)) bide_async(bool)
+static inline __attribute__((__always_inline__)) bide_async(bool)
     bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
 {
     struct bide__head *me = bide__current;
-    if (__builtin_expect(channel->count > 0 && !channel->senders.first && !channel->receiver_ends &&
+    if (__builtin_expect(channel->count > 0 && !channel->senders.first && !channel->special &&
                              !me->attention && --me->budget > 0,
                          1)) {
         char *take = channel->take;
@@ -308,16 +308,16 @@ static inline __attribute__((always_inline)) bide_async(bool)
 #define BIDE__WITH_CHANNEL(n, type, c, capacity) BIDE__WITH_CHANNEL2(n, type, c, capacity)
 #define BIDE__WITH_CHANNEL2(n, type, c, capacity)                                                  \
     BIDE__WITH(n,                                                                                  \
-               (type *bide__owned_##n __attribute__((cleanup(bide__channel_leave))) =              \
+               (type *bide__owned_##n __attribute__((__cleanup__(bide__channel_leave))) =              \
                     bide__channel_enter(sizeof(type), sizeof(((type *)0)->type_[0]), (capacity),   \
                                         #c, BIDE__SITE("with_channel(" #c ")")),                   \
-                                             *const c __attribute__((unused)) = bide__owned_##n),  \
+                                             *const c __attribute__((__unused__)) = bide__owned_##n),  \
                (void)0, (void)0)
 
 #define BIDE__WITH_END(n, c, sends, text) BIDE__WITH_END2(n, c, sends, text)
 #define BIDE__WITH_END2(n, c, sends_, text)                                                        \
     BIDE__WITH(n,                                                                                  \
-               (struct bide__end bide__end_##n __attribute__((cleanup(bide__end_leave))) =         \
+               (struct bide__end bide__end_##n __attribute__((__cleanup__(bide__end_leave))) =         \
                     {NULL, NULL, NULL, NULL, NULL, false}),                                        \
                bide__end_enter(&bide__end_##n, &(c)->channel, sends_, BIDE__SITE(text)), (void)0)
 

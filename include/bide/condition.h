@@ -89,7 +89,7 @@ static inline bide_async(void) bide__condition_waited(int unused)
     BIDE__WAIT_UNTIL2(n, condition, mutex, __VA_ARGS__)
 #define BIDE__WAIT_UNTIL2(n, condition_, mutex_, ...)                                              \
     bide__condition_waited(__extension__({                                                         \
-        struct bide__waiting bide__waiting_##n __attribute__((cleanup(bide__condition_left))) = {  \
+        struct bide__waiting bide__waiting_##n __attribute__((__cleanup__(bide__condition_left))) = {  \
             (condition_), (mutex_), 0};                                                            \
         bide__condition_begin(&bide__waiting_##n);                                                 \
         while (!(__VA_ARGS__))                                                                     \

@@ -72,19 +72,30 @@ static inline bool bide_mutex_is_mine(const bide_mutex *mutex)
     return (const void *)mutex->owner == (const void *)bide__current;
 }
 
-/* The usual case is in the header: a free mutex costs no call. A wait parks in the caller's frame
-   (detail.h); `begin` gives 0 when there is nothing to wait for, else that the wait's result counts,
-   BIDE__PARK when it must be parked for first. */
-BIDE__MUST_USE int bide__lock_begin(bide_mutex *mutex, struct bide__parking *parking);
-__attribute__((noreturn, cold)) void bide__lock_failed(bide_mutex *mutex, int result);
-
-static inline __attribute__((always_inline)) bide_async(void) bide_lock(bide_mutex *mutex)
+/*
+ * Taking a free mutex is a few stores in the caller's frame. It counts nothing against the budget of
+ * awaits in a slice (a counter in memory would cost more than the rest), so a loop that does nothing
+ * but take free mutexes does not yield.
+ */
+static inline __attribute__((__always_inline__)) bool bide__lock_free(bide_mutex *mutex,
+                                                                  const struct bide_site *at)
 {
     struct bide__head *me = bide__current;
-    if (__builtin_expect(!mutex->owner && !me->attention && --me->budget > 0, 1)) {
-        mutex->owner = (struct bide_task *)(void *)me;
-        mutex->locked_at = me->at;
-    } else {
+    if (__builtin_expect(mutex->owner || me->attention, 0))
+        return false;
+    mutex->owner = (struct bide_task *)(void *)me;
+    mutex->locked_at = at;
+    return true;
+}
+
+/* A wait parks in the caller's frame (detail.h). `begin` gives 0 when there is nothing to wait for,
+   else that the wait's result counts: BIDE__PARK when it must be parked for first. */
+BIDE__MUST_USE int bide__lock_begin(bide_mutex *mutex, struct bide__parking *parking);
+__attribute__((__noreturn__, __cold__)) void bide__lock_failed(bide_mutex *mutex, int result);
+
+static inline __attribute__((__always_inline__)) bide_async(void) bide_lock(bide_mutex *mutex)
+{
+    if (!bide__lock_free(mutex, bide__current->at)) {
         struct bide__parking parking;
         int how = bide__lock_begin(mutex, &parking);
         if (how == BIDE__PARK)
@@ -99,7 +110,7 @@ void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_sit
 BIDE__MUST_USE bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at);
 void bide__unlock_slow(bide_mutex *mutex, const struct bide_site *at);
 
-static inline __attribute__((always_inline)) void bide__unlock(bide_mutex *mutex,
+static inline __attribute__((__always_inline__)) void bide__unlock(bide_mutex *mutex,
                                                                const struct bide_site *at)
 {
     if (__builtin_expect(bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
@@ -114,7 +125,7 @@ struct bide__locked {
     const struct bide_site *at;
 };
 void bide__locked_leave_slow(struct bide__locked *locked);
-static inline __attribute__((always_inline)) void bide__locked_leave(struct bide__locked *locked)
+static inline __attribute__((__always_inline__)) void bide__locked_leave(struct bide__locked *locked)
 {
     bide_mutex *mutex = locked->mutex;
     if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
@@ -126,12 +137,13 @@ static inline __attribute__((always_inline)) void bide__locked_leave(struct bide
 #define BIDE__WITH_LOCK(n, mutex, text) BIDE__WITH_LOCK2(n, mutex, text)
 #define BIDE__WITH_LOCK2(n, mutex_, text)                                                          \
     BIDE__WITH(n,                                                                                  \
-               (struct bide__locked bide__locked_##n __attribute__((cleanup(bide__locked_leave))) =\
+               (struct bide__locked bide__locked_##n __attribute__((__cleanup__(bide__locked_leave))) =\
                     {NULL, BIDE__SITE("the end of with_lock(" text ")")}),                         \
                __extension__({                                                                     \
                    bide_mutex *const bide__mutex_##n = (mutex_);                                   \
-                   (void)BIDE__AWAIT(__COUNTER__, "with_lock(" text ")",                           \
-                                     bide_lock(bide__mutex_##n));                                  \
+                   if (!bide__lock_free(bide__mutex_##n, BIDE__SITE("with_lock(" text ")")))       \
+                       (void)BIDE__AWAIT(__COUNTER__, "with_lock(" text ")",                       \
+                                         bide_lock(bide__mutex_##n));                              \
                    bide__locked_##n.mutex = bide__mutex_##n;                                       \
                }),                                                                                 \
                (void)0)

@@ -90,7 +90,7 @@ void bide__release(bide_semaphore *semaphore, const struct bide_site *at);
 #define BIDE__WITH_SLOT(n, semaphore, text) BIDE__WITH_SLOT2(n, semaphore, text)
 #define BIDE__WITH_SLOT2(n, semaphore_, text)                                                      \
     BIDE__WITH(n,                                                                                  \
-               (struct bide__slot bide__slot_##n __attribute__((cleanup(bide__slot_leave))) =      \
+               (struct bide__slot bide__slot_##n __attribute__((__cleanup__(bide__slot_leave))) =      \
                     {NULL, NULL, NULL, NULL, NULL}),                                               \
                BIDE__AWAIT(__COUNTER__, "with_slot(" text ")",                                     \
                            bide__slot_take(&bide__slot_##n, (semaphore_))),                        \

@@ -63,17 +63,24 @@ struct bide__stack {
 #else
 #define BIDE__CLOBBER_AVX512
 #endif
+/* The build compiles the library without a red zone; elsewhere it is stepped over. */
+#if BIDE_NO_RED_ZONE
+#define BIDE__SKIP_RED_ZONE
+#define BIDE__UNSKIP_RED_ZONE
+#else
+#define BIDE__SKIP_RED_ZONE "leaq -128(%%rsp), %%rsp\n\t"
+#define BIDE__UNSKIP_RED_ZONE "leaq 128(%%rsp), %%rsp\n\t"
+#endif
 /*
  * Inline, so that no call stands between an await and its return: a `ret` after the switch then
  * finds the address that the return predictor expects, if the tasks wait at the same place. The
  * switch itself is pop + jmp. The compiler saves what it has in registers; rbp and rbx cannot be
- * named as lost everywhere, and the red zone is stepped over. mxcsr and the x87 control word are
+ * named as lost everywhere. mxcsr and the x87 control word are
  * not saved (2 ns): no task may change them across an await.
  */
 static inline __attribute__((always_inline)) void bide__context_switch(void **save_sp, void *to_sp)
 {
-    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
-                     "pushq %%rbp\n\t"
+    __asm__ volatile(BIDE__SKIP_RED_ZONE "pushq %%rbp\n\t"
                      "pushq %%rbx\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
                      "pushq %%rax\n\t"
@@ -83,8 +90,7 @@ static inline __attribute__((always_inline)) void bide__context_switch(void **sa
                      "notrack jmp *%%rcx\n"
                      "1:\n\t"
                      "popq %%rbx\n\t"
-                     "popq %%rbp\n\t"
-                     "leaq 128(%%rsp), %%rsp\n\t"
+                     "popq %%rbp\n\t" BIDE__UNSKIP_RED_ZONE
                      : "+D"(save_sp), "+S"(to_sp)
                      :
                      : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",

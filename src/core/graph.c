@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SEARCH_TASKS = 128, SEARCH_HOLDERS = 64, CHAIN_LINKS = 64, TREE_DEPTH = 500 };
+enum { SEARCH_TASKS = 128, SEARCH_HOLDERS = 64, CHAIN_LINKS = 64 };
 
 enum { NOT_SEEN, STUCK, NOT_STUCK };
 
@@ -200,37 +200,67 @@ bool bide__graph_deadlock(struct bide_task *task, struct bide__object *object)
     return !somebody_runs(task, object) && search_deadlock(task, object);
 }
 
-static void each_below(struct bide_task *task, int depth,
-                       void (*visit)(struct bide_task *, int, void *), void *arg);
-
-static void each_child(struct bide_group *group, int depth,
-                       void (*visit)(struct bide_task *, int, void *), void *arg)
+/* The first child that lives, from `node` on, of `group` and of the groups around it in the same
+   task. */
+static struct bide_task *child_from(struct bide_group *group, struct bide__list_node *node)
 {
-    bide__list_foreach(node, &group->children) {
-        struct bide_task *child = bide__task_of_node(node);
-        if (child->state != BIDE__TASK_ENDED)
-            each_below(child, depth, visit, arg);
+    for (;;) {
+        for (; node != &group->children.head; node = node->next)
+            if (bide__task_of_node(node)->state != BIDE__TASK_ENDED)
+                return bide__task_of_node(node);
+        struct bide__scope *scope = group->scope.up;
+        while (scope && scope->kind != BIDE__SCOPE_GROUP)
+            scope = scope->up;
+        if (!group->scope.task || !scope)
+            return NULL;
+        group = bide__container_of(scope, struct bide_group, scope);
+        node = group->children.head.next;
     }
 }
 
-static void each_below(struct bide_task *task, int depth,
-                       void (*visit)(struct bide_task *, int, void *), void *arg)
+static struct bide_task *first_child(const struct bide_task *task)
 {
-    visit(task, depth, arg);
-    if (depth == TREE_DEPTH)
-        return;
-    for (struct bide__scope *scope = task->scope; scope; scope = scope->up)
-        if (scope->kind == BIDE__SCOPE_GROUP)
-            each_child(bide__container_of(scope, struct bide_group, scope), depth + 1, visit, arg);
+    struct bide__scope *scope = task->scope;
+    while (scope && scope->kind != BIDE__SCOPE_GROUP)
+        scope = scope->up;
+    if (!scope)
+        return NULL;
+    struct bide_group *group = bide__container_of(scope, struct bide_group, scope);
+    return child_from(group, group->children.head.next);
+}
+
+/* Depth first, without a stack: a task knows its group, a group its task. */
+static void each_from(struct bide_task *root, void (*visit)(struct bide_task *, int, void *),
+                      void *arg)
+{
+    int depth = 0;
+    for (struct bide_task *task = root; task;) {
+        visit(task, depth, arg);
+        struct bide_task *next = first_child(task);
+        if (next)
+            depth++;
+        while (!next && task != root) {
+            next = child_from(task->group, task->node.next);
+            if (!next) {
+                task = task->group->scope.task;
+                depth--;
+            }
+        }
+        task = next;
+    }
 }
 
 void bide__each_task(struct bide__loop *loop,
                      void (*visit)(struct bide_task *task, int depth, void *arg), void *arg)
 {
     if (loop->main_task)
-        each_below(loop->main_task, 0, visit, arg);
-    if (loop->background)
-        each_child(loop->background, 0, visit, arg);
+        each_from(loop->main_task, visit, arg);
+    if (!loop->background)
+        return;
+    bide__list_foreach(node, &loop->background->children) {
+        if (bide__task_of_node(node)->state != BIDE__TASK_ENDED)
+            each_from(bide__task_of_node(node), visit, arg);
+    }
 }
 
 struct out {

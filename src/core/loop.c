@@ -24,8 +24,8 @@ __thread struct bide__loop *bide__loop_here;
 /* While everything waits, virtual time stands still this long for I/O that may be on its way. */
 enum { VIRTUAL_GRACE_NS = 5000000 };
 
-/* Pause before the system is asked again for the memory of a stack. */
-enum { STARVED_RETRY_NS = 2000000 };
+/* Pause before the system is asked again for the memory of a stack, and how often that is done. */
+enum { STARVED_RETRY_NS = 2000000, STARVED_TURNS = 1000 };
 
 int64_t bide__loop_clock_ns(struct bide__loop *loop)
 {
@@ -158,34 +158,29 @@ static void wait_virtual(struct bide__loop *loop, int64_t next_ns)
         loop->runtime->virtual_now_ns = next_ns;
 }
 
-/* Tries again to give the oldest starved task a stack; whether all is well. */
-static bool feed_starved(struct bide__loop *loop)
+/* Nothing can happen by itself. If children only lack stacks, the system may have the memory later;
+   otherwise, or when it has not for long, somebody must be told. */
+static void break_silence(struct bide__loop *loop, bool starving)
 {
-    while (loop->starved) {
-        struct bide_task *task = loop->starved;
-        loop->starved = task->next;
-        if (!bide__loop_equip(loop, task))
-            return false;
-        bide__ready(task);
-    }
-    return true;
+    if (starving && loop->starved_turns++ < STARVED_TURNS)
+        poll(loop, bide__clock_monotonic_ns() + STARVED_RETRY_NS);
+    else
+        break_idle(loop);
 }
 
 /* Looks for I/O, waiting for it if there is nothing else to do. */
 static void wait_for_events(struct bide__loop *loop)
 {
-    if (bide__unlikely(loop->starved != NULL) && !feed_starved(loop) && !loop->ready_first) {
-        poll(loop, bide__clock_monotonic_ns() + STARVED_RETRY_NS);
-        return;
-    }
+    bool starving = bide__unlikely(loop->starved != NULL) && !bide__loop_feed(loop);
     if (loop->ready_first) {
+        loop->starved_turns = 0;
         if (loop->outside > 0)
             poll(loop, 0);
         return;
     }
     if (loop->timers.armed == 0 && loop->outside == 0 &&
         !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE)) {
-        break_idle(loop);
+        break_silence(loop, starving);
         return;
     }
     if (loop->runtime->options.virtual_clock)

@@ -38,6 +38,7 @@ struct bide__loop {
     int64_t now_ns; /* the clock at the last tick */
     struct bide__stacks stacks;
     struct bide_task *starved, *starved_last; /* fresh tasks without a stack */
+    int starved_turns; /* turns in which only memory for a stack could help */
     struct bide__slab tasks; /* records */
     struct bide_task *free_tasks;
     struct bide__slab errors;
@@ -87,6 +88,9 @@ static inline void bide__ready(struct bide_task *task)
 
 /* Gives a fresh task a stack, or moves it to `starved` (false). */
 bool bide__loop_equip(struct bide__loop *loop, struct bide_task *task);
+
+/* Gives the starved ones stacks, first come first; whether there were enough. */
+bool bide__loop_feed(struct bide__loop *loop);
 
 /* Takes the next task to run off the queue: the scheduler if there is none or it is due. With
    `adopt`, a fresh task is given back without a stack: the caller's stack takes it. */

@@ -239,6 +239,21 @@ bool bide__loop_equip(struct bide__loop *loop, struct bide_task *task)
     return true;
 }
 
+bool bide__loop_feed(struct bide__loop *loop)
+{
+    while (loop->starved) {
+        struct bide__stack *stack = bide__stack_take(&loop->stacks, stack_main);
+        if (!stack)
+            return false;
+        struct bide_task *task = loop->starved;
+        loop->starved = task->next;
+        task->stack = stack;
+        task->sp = stack->sp;
+        bide__ready(task);
+    }
+    return true;
+}
+
 /* The task of a handle that must not be stale. */
 static struct bide_task *of_handle(struct bide_task *me, bide_task_ref ref, const char *use)
 {

@@ -419,7 +419,7 @@ static void *watch(void *unused)
             break;
         pthread_mutex_unlock(&dog.lock);
         now_ns = bide__clock_monotonic_ns();
-        look(now_ns, now_ns - last_ns > 4 * dog.period_ns);
+        look(now_ns, now_ns - last_ns > 2 * dog.limit_ns);
         last_ns = bide__clock_monotonic_ns();
         pthread_mutex_lock(&dog.lock);
     }

@@ -258,12 +258,6 @@ static __attribute__((noinline)) int send_in_full(struct bide__channel *channel,
                             &channel->to_send, channel->receiver_ends != NULL);
 }
 
-/* Whether an await may take the short way: nothing to notice, and not the last of its slice. */
-static inline bool unhindered(const struct bide_task *me)
-{
-    return !me->head.attention && me->head.budget > 1;
-}
-
 /*
  * The two short ways of a rendezvous, meeting a waiting peer and waiting for one. They call nothing,
  * which keeps them short; all else is in full below or above.
@@ -273,16 +267,15 @@ int bide__send_begin(struct bide__channel *channel, const void *value,
 {
     struct bide_task *me = bide__task_current();
     struct bide__wait *receiver = channel->receivers.first;
-    if (bide__likely(unhindered(me) && !channel->sender_ends)) {
+    if (bide__likely(!me->head.attention && !channel->special)) {
         if (receiver) {
-            if (bide__likely(!receiver->peer &&
+            if (bide__likely(!receiver->peer && me->head.budget > 1 &&
                              copy_small(receiver->payload, value, channel->value_size))) {
                 bide__wake_first(&channel->receivers, receiver);
                 me->head.budget--;
                 return 0;
             }
-        } else if (bide__likely(channel->count == channel->capacity && !channel->closed &&
-                                !channel->receiver_ends) &&
+        } else if (bide__likely(channel->count == channel->capacity) &&
                    bide__park_quickly(me, &channel->senders, parking, (void *)(uintptr_t)value,
                                       &channel->to_send)) {
             return BIDE__PARK;
@@ -315,16 +308,15 @@ int bide__receive_begin(struct bide__channel *channel, void *ret_value,
 {
     struct bide_task *me = bide__task_current();
     struct bide__wait *sender = channel->senders.first;
-    if (bide__likely(unhindered(me) && !channel->receiver_ends && channel->count == 0)) {
+    if (bide__likely(!me->head.attention && !channel->special && channel->count == 0)) {
         if (sender) {
-            if (bide__likely(!sender->peer &&
+            if (bide__likely(!sender->peer && me->head.budget > 1 &&
                              copy_small(ret_value, sender->payload, channel->value_size))) {
                 bide__wake_first(&channel->senders, sender);
                 me->head.budget--;
                 return 0;
             }
-        } else if (bide__likely(!channel->closed && !channel->sender_ends) &&
-                   bide__park_quickly(me, &channel->receivers, parking, ret_value,
+        } else if (bide__park_quickly(me, &channel->receivers, parking, ret_value,
                                       &channel->to_receive)) {
             return BIDE__PARK;
         }
@@ -358,6 +350,7 @@ void bide__channel_close(struct bide__channel *channel, const struct bide_site *
     bool inside = !bide__outside_of_tasks();
     const struct bide_task *me = bide__task_current();
     channel->closed = true;
+    channel->special = true;
     channel->closed_at = at;
     channel->closed_why = why;
     channel->closed_by = inside ? me->head.id : 0;
@@ -383,6 +376,7 @@ void bide__end_enter(struct bide__end *end, struct bide__channel *channel, bool 
     if (end->older)
         end->older->newer = end;
     *newest = end;
+    channel->special = true;
 }
 
 void bide__end_leave(struct bide__end *end)

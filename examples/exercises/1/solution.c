@@ -11,7 +11,8 @@ enum { REQUESTS = 20 };
 static async(int) request(int number)
 {
     await(bide_sleep(bide_ms(50)));
-    return ready(int, number * number);
+    int answer = number * number;
+    return ready(int, answer);
 }
 
 SPAWNABLE(void, request_into, int, size_t, int *)
@@ -26,8 +27,8 @@ static void show(const char *how, const int answers[REQUESTS], int64_t since_ns)
     int sum = 0;
     for (int i = 0; i < REQUESTS; i++)
         sum += answers[i];
-    printf("%s: %d answers, the last is %d, sum %d, %.2f s\n", how, REQUESTS,
-           answers[REQUESTS - 1], sum, (double)(bide_clock_ns() - since_ns) / 1e9);
+    printf("%s: %d answers, the last is %d, sum %d, %.2f s\n", how, REQUESTS, answers[REQUESTS - 1],
+           sum, (double)(bide_clock_ns() - since_ns) / 1e9);
 }
 
 static async(void) app(void)

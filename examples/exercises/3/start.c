@@ -1,5 +1,6 @@
 /*
- * Exercise 3, the start: thirty pages at once from a server that serves five at a time. See task.md.
+ * Exercise 3, the start: thirty pages at once from a server that serves five at a time. See
+ * task.md.
  */
 #include <bide/bide.h>
 

@@ -9,15 +9,14 @@
 #include <bide/test.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,12 +51,13 @@ static bool under_valgrind(void)
     return preload && strstr(preload, "vgpreload");
 }
 
-/* How much has been said on stderr, which is a file here. */
-static off_t said_bytes(void)
+/* Whether this is on stderr already, which is a file here. */
+static bool was_said(const char *part)
 {
-    struct stat status;
-    require(fstat(STDERR_FILENO, &status) == 0);
-    return status.st_size;
+    char said[4096];
+    ssize_t length = pread(STDERR_FILENO, said, sizeof said - 1, 0);
+    said[length > 0 ? length : 0] = 0;
+    return strstr(said, part) != NULL;
 }
 
 static int64_t now_ms(void)
@@ -67,11 +67,10 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Does what a program must not do: keeps its loop until somebody has said something. */
-static void block_until_said(void)
+/* Does what a program must not do: keeps its loop until somebody has said this. */
+static void block_until_said(const char *part)
 {
-    int64_t end_ms = now_ms() + 5000;
-    for (off_t before = said_bytes(); said_bytes() == before && now_ms() < end_ms;)
+    for (int64_t end_ms = now_ms() + 5000; !was_said(part) && now_ms() < end_ms;)
         continue;
 }
 
@@ -97,10 +96,18 @@ static bide_async(void) wait_for_stop(void)
     return bide_void;
 }
 
+static void wait_for_policy(void)
+{
+    struct sigaction action = {.sa_flags = 0};
+    while (!(action.sa_flags & SA_SIGINFO)) {
+        sched_yield();
+        sigaction(SIGTERM, NULL, &action);
+    }
+}
+
 static void *send_from_elsewhere(void *unused)
 {
-    struct timespec moment = {0, 20000000};
-    nanosleep(&moment, NULL);
+    wait_for_policy();
     raise(SIGTERM); /* to this very thread, which is no loop's */
     return unused;
 }
@@ -108,9 +115,6 @@ static void *send_from_elsewhere(void *unused)
 TEST_PLAIN(any_thread_may_get_the_signal)
 {
     pthread_t thread;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    /* Should it come too early, the test must see that and not die of it. */
-    sigaction(SIGTERM, &ignore, NULL);
     require(pthread_create(&thread, NULL, send_from_elsewhere, NULL) == 0);
     check_int(bide_run(wait_for_stop), 0);
     pthread_join(thread, NULL);
@@ -160,8 +164,9 @@ TEST_PLAIN(sigpipe_is_ignored_and_all_is_put_back)
     sigaltstack(NULL, &before);
     check_int(bide_run(look_at_dispositions), 0);
     sigaltstack(NULL, &after);
-    check_ptr(after.ss_sp, before.ss_sp);
     check_int(after.ss_flags, before.ss_flags);
+    if (!(before.ss_flags & SS_DISABLE))
+        check_ptr(after.ss_sp, before.ss_sp);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         sigaction(numbers[i], NULL, &action);
         check(action.sa_handler == note);
@@ -222,8 +227,7 @@ static bide_async(void) blocks_for_ever(void)
 {
     kill(getpid(), SIGINT);
     kill(getpid(), SIGINT);
-    block_until_said();
-    block_until_said();
+    block_until_said("never");
     return bide_void;
 }
 
@@ -264,7 +268,7 @@ TEST_PLAIN(the_third_sigint_asks_nobody)
 static bide_async(void) asked_for_its_tree(void)
 {
     kill(getpid(), SIGQUIT);
-    while (!said_bytes())
+    while (!was_said("1 tasks"))
         await(bide_sleep(bide_ms(1)));
     return bide_void;
 }
@@ -280,22 +284,19 @@ TEST_PLAIN(sigquit_prints_the_tree_and_goes_on)
 
 static bide_async(void) one_of_two(void)
 {
-    if (bide_loop_index() == 0)
+    if (bide_loop_index() == 1) { /* then both are there */
+        wait_for_policy();
         kill(getpid(), SIGQUIT);
+    }
     await(bide_until_stop());
     return bide_void;
 }
 
 static void *stop_when_both_have_printed(void *unused)
 {
-    char said[4096];
-    for (int64_t end_ms = now_ms() + 5000; now_ms() < end_ms;) {
-        ssize_t length = pread(STDERR_FILENO, said, sizeof said - 1, 0);
-        said[length > 0 ? length : 0] = 0;
-        if (strstr(said, "tasks of loop 0") && strstr(said, "tasks of loop 1"))
+    for (int64_t end_ms = now_ms() + 5000; now_ms() < end_ms; sched_yield())
+        if (was_said("tasks of loop 0") && was_said("tasks of loop 1"))
             break;
-        sched_yield();
-    }
     kill(getpid(), SIGTERM);
     return unused;
 }
@@ -315,7 +316,7 @@ TEST_PLAIN(sigquit_is_for_all_loops)
 static bide_async(void) asked_while_it_blocks(void)
 {
     kill(getpid(), SIGQUIT);
-    block_until_said();
+    block_until_said("bide: 1 tasks");
     fprintf(stderr, "it goes on\n");
     return bide_void;
 }
@@ -410,6 +411,8 @@ static int run_wild_pointer(void)
 
 TEST_PLAIN(other_faults_go_where_they_went_before)
 {
+    if (under_valgrind())
+        test_skip("valgrind reports the access itself");
     int status = run_child(run_wild_pointer_with_a_handler);
     check(WIFEXITED(status));
     check_int(WEXITSTATUS(status), 42);

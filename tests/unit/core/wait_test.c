@@ -54,23 +54,30 @@ async(size_t) wait_for_three(enum bide_wait_mode mode, size_t count)
     return ready(size_t, index);
 }
 
-TEST(all_waits_for_the_last, .cancel_everywhere = true, .fail_allocations = true)
+TEST(all_waits_for_the_last)
 {
     check_int(await(wait_for_three(BIDE_ALL, 3)), 3);
     check_int(now_ms(), 3);
 }
 
-TEST(first_done_gives_the_first, .cancel_everywhere = true, .fail_allocations = true)
+TEST(first_done_gives_the_first)
 {
     check_int(await(wait_for_three(BIDE_FIRST_DONE, 3)), 1);
     check_int(now_ms(), 1);
 }
 
-TEST(first_error_without_a_failure_waits_for_all, .cancel_everywhere = true,
-     .fail_allocations = true)
+TEST(first_error_without_a_failure_waits_for_all)
 {
     check_int(await(wait_for_three(BIDE_FIRST_ERROR, 3)), 3);
     check_int(now_ms(), 3);
+}
+
+TEST(waits_with_everything_failing, .cancel_everywhere = true, .fail_allocations = true)
+{
+    check_int(await(wait_for_three(BIDE_ALL, 3)), 3);
+    check(await(wait_for_three(BIDE_FIRST_DONE, 3)) < 3);
+    check_int(await(wait_for_three(BIDE_FIRST_ERROR, 3)), 3);
+    check(now_ms() <= 7);
 }
 
 TEST(an_empty_list_never_waits)
@@ -217,7 +224,7 @@ async(void) say_ready_after(int ms, int rest_ms)
     return bide_void;
 }
 
-TEST(start_ready_goes_on_when_the_child_says_so, .cancel_everywhere = true)
+TEST(start_ready_goes_on_when_the_child_says_so)
 {
     with_group(g) {
         await(start_ready(g, say_ready_after, 3, 4));
@@ -366,7 +373,7 @@ TEST(a_join_is_not_ended_by_readiness)
     check_str(journal, "ready end ");
 }
 
-TEST(start_ready_with_every_allocation_failing, .fail_allocations = true)
+TEST(start_ready_with_everything_failing, .fail_allocations = true, .cancel_everywhere = true)
 {
     with_group(g) {
         await(start_ready(g, say_ready_after, 1, 1));

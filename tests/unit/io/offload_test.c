@@ -290,8 +290,20 @@ TEST(without_any_thread_the_error_is_clear, .real_clock = true)
     check_ptr(err, NULL);
 }
 
+SPAWNABLE(void, nap)
+async(void) nap(void)
+{
+    await(bide_yield());
+    return bide_void;
+}
+
 TEST(with_fewer_threads_it_goes_on, .real_clock = true)
 {
+    /* The stacks of the tasks below are made here: it is threads that shall be missing. */
+    with_group(g) {
+        for (int i = 0; i < 5; i++)
+            spawn_void(g, nap);
+    }
     int64_t start_ns = bide_clock_ns();
     check_int(await(offload(BIDE_BLOCKING, doze_ms, 1)), 1);
     with_group(g) {
