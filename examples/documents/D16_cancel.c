@@ -55,6 +55,13 @@ async(void) swallowing(void)
     return bide_void;
 }
 
+SPAWNABLE(void, take_result, task(void))
+async(void) take_result(task(void) of)
+{
+    await_task(of);
+    return bide_void;
+}
+
 static async(void) app(void)
 {
     with_group(g) {
@@ -66,6 +73,9 @@ static async(void) app(void)
         bide_task_ref both[] = {bide_ref(one), bide_ref(two)};
         await(bide_wait(BIDE_ALL, both, 2));
         printf("both have ended\n");
+        bide_error *error;
+        attempt(&error, take_result, one);
+        printf("raised again: %s\n", error->message);
     }
     return bide_void;
 }

@@ -95,11 +95,10 @@ struct bide__channel {
 
 /* Gives it back with what is still buffered. No task may wait for it or be registered: that is
    BIDE_MISUSE, naming the task. NULL is allowed. Never suspends. */
-#define bide_channel_free(c)                                                                       \
-    bide__channel_free(BIDE__CHANNEL(c), BIDE__SITE("bide_channel_free"))
+#define bide_channel_free(c) bide__channel_free(BIDE__CHANNEL(c), BIDE__SITE("bide_channel_free"))
 
-/* with_channel(T, c, capacity) { ... }: `c` is a new channel inside, freed when the block is left, as
-   by bide_channel_free: put the group of the tasks that use it inside. Entering raises
+/* with_channel(T, c, capacity) { ... }: `c` is a new channel inside, freed when the block is left,
+   as by bide_channel_free: put the group of the tasks that use it inside. Entering raises
    BIDE_NO_MEMORY. */
 #define bide_with_channel(T, c, capacity)                                                          \
     BIDE__WITH_CHANNEL(__COUNTER__, struct bide_channel_of_##T, c, capacity)
@@ -132,8 +131,7 @@ struct bide__channel {
    alone when the channel is closed and drained. Suspends while it is empty. Raises BIDE_CANCELLED,
    BIDE_DEADLOCK. */
 #define bide_receive(c, ret_value)                                                                 \
-    bide__receive(&(c)->channel, BIDE__PLACE(c, "bide_receive", ret_value),                        \
-                  sizeof((c)->type_[0]))
+    bide__receive(&(c)->channel, BIDE__PLACE(c, "bide_receive", ret_value), sizeof((c)->type_[0]))
 
 /* The same without waiting: whether the value was sent, or received. False also when the channel
    is closed (bide_channel_closed tells). Never suspend. */
@@ -143,7 +141,8 @@ struct bide__channel {
     bide__try_receive(&(c)->channel, BIDE__PLACE(c, "bide_try_receive", ret_value))
 
 /* No more values: see invariant 3. By any task. Closing again does nothing. Never suspends. */
-#define bide_channel_close(c) bide__channel_close(&(c)->channel, BIDE__SITE("bide_channel_close"), "closed")
+#define bide_channel_close(c)                                                                      \
+    bide__channel_close(&(c)->channel, BIDE__SITE("bide_channel_close"), "closed")
 
 /* Whether it is closed, how many values are buffered, and the most there have ever been. */
 #define bide_channel_closed(c) ((bool)(c)->channel.closed)
@@ -183,8 +182,8 @@ typedef struct bide_select_case {
 /*
  * Suspends until one of 1 to BIDE_SELECT_CASES cases can happen, does it, and gives its index. A
  * receive from a closed and drained channel counts as ready and sets the case's `closed`; a send to
- * a closed one raises BIDE_CLOSED. Also raises BIDE_CANCELLED: then nothing happened. No deadlock is
- * concluded from a select.
+ * a closed one raises BIDE_CLOSED. Also raises BIDE_CANCELLED: then nothing happened. No deadlock
+ * is concluded from a select.
  */
 bide_async(size_t) bide_select(bide_select_case *cases, size_t count);
 
@@ -211,7 +210,8 @@ void bide__end_enter(struct bide__end *end, struct bide__channel *channel, bool 
 void bide__end_leave(struct bide__end *end);
 BIDE__MUST_USE bool bide__try_send(struct bide__channel *channel, const void *value);
 BIDE__MUST_USE bool bide__try_receive(struct bide__channel *channel, void *ret_value);
-void bide__channel_close(struct bide__channel *channel, const struct bide_site *at, const char *why);
+void bide__channel_close(struct bide__channel *channel, const struct bide_site *at,
+                         const char *why);
 
 /*
  * Sending and receiving through the buffer while nobody waits is in the header, where the size of
@@ -222,7 +222,8 @@ BIDE__MUST_USE int bide__send_begin(struct bide__channel *channel, const void *v
                                     struct bide__parking *parking);
 BIDE__MUST_USE int bide__receive_begin(struct bide__channel *channel, void *ret_value,
                                        struct bide__parking *parking);
-__attribute__((__noreturn__, __cold__)) void bide__send_failed(struct bide__channel *channel, int result);
+__attribute__((__noreturn__, __cold__)) void bide__send_failed(struct bide__channel *channel,
+                                                               int result);
 /* False when the channel is closed and drained; else raises. */
 BIDE__MUST_USE bool bide__receive_ended(struct bide__channel *channel, int result);
 
@@ -296,29 +297,28 @@ static inline __attribute__((__always_inline__)) bide_async(bool)
 
 #define BIDE__PLACE(c, call, ret_value)                                                            \
     ((void *)(sizeof(struct {                                                                      \
-                  char unused;                                                                     \
-                  _Static_assert(                                                                  \
-                      __builtin_types_compatible_p(__typeof__((c)->type_[0]) *,                    \
-                                                   __typeof__(ret_value)),                         \
-                      call ": the value goes into a pointer to the type that the channel carries");\
-              })                                                                                   \
+        char unused;                                                                               \
+        _Static_assert(                                                                            \
+            __builtin_types_compatible_p(__typeof__((c)->type_[0]) *, __typeof__(ret_value)),      \
+            call ": the value goes into a pointer to the type that the channel carries");          \
+    })                                                                                             \
                   ? (ret_value)                                                                    \
                   : NULL))
 
 #define BIDE__WITH_CHANNEL(n, type, c, capacity) BIDE__WITH_CHANNEL2(n, type, c, capacity)
 #define BIDE__WITH_CHANNEL2(n, type, c, capacity)                                                  \
     BIDE__WITH(n,                                                                                  \
-               (type *bide__owned_##n __attribute__((__cleanup__(bide__channel_leave))) =              \
+               (type * bide__owned_##n __attribute__((__cleanup__(bide__channel_leave))) =         \
                     bide__channel_enter(sizeof(type), sizeof(((type *)0)->type_[0]), (capacity),   \
                                         #c, BIDE__SITE("with_channel(" #c ")")),                   \
-                                             *const c __attribute__((__unused__)) = bide__owned_##n),  \
+                    *const c __attribute__((__unused__)) = bide__owned_##n),                       \
                (void)0, (void)0)
 
 #define BIDE__WITH_END(n, c, sends, text) BIDE__WITH_END2(n, c, sends, text)
 #define BIDE__WITH_END2(n, c, sends_, text)                                                        \
     BIDE__WITH(n,                                                                                  \
-               (struct bide__end bide__end_##n __attribute__((__cleanup__(bide__end_leave))) =         \
-                    {NULL, NULL, NULL, NULL, NULL, false}),                                        \
+               (struct bide__end bide__end_##n __attribute__((                                     \
+                    __cleanup__(bide__end_leave))) = {NULL, NULL, NULL, NULL, NULL, false}),       \
                bide__end_enter(&bide__end_##n, &(c)->channel, sends_, BIDE__SITE(text)), (void)0)
 
 CHANNEL(bool);

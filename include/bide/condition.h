@@ -89,8 +89,8 @@ static inline bide_async(void) bide__condition_waited(int unused)
     BIDE__WAIT_UNTIL2(n, condition, mutex, __VA_ARGS__)
 #define BIDE__WAIT_UNTIL2(n, condition_, mutex_, ...)                                              \
     bide__condition_waited(__extension__({                                                         \
-        struct bide__waiting bide__waiting_##n __attribute__((__cleanup__(bide__condition_left))) = {  \
-            (condition_), (mutex_), 0};                                                            \
+        struct bide__waiting bide__waiting_##n                                                     \
+            __attribute__((__cleanup__(bide__condition_left))) = {(condition_), (mutex_), 0};      \
         bide__condition_begin(&bide__waiting_##n);                                                 \
         while (!(__VA_ARGS__))                                                                     \
             bide__condition_step(&bide__waiting_##n);                                              \

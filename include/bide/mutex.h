@@ -73,12 +73,12 @@ static inline bool bide_mutex_is_mine(const bide_mutex *mutex)
 }
 
 /*
- * Taking a free mutex is a few stores in the caller's frame. It counts nothing against the budget of
- * awaits in a slice (a counter in memory would cost more than the rest), so a loop that does nothing
- * but take free mutexes does not yield.
+ * Taking a free mutex is a few stores in the caller's frame. It counts nothing against the budget
+ * of awaits in a slice (a counter in memory would cost more than the rest), so a loop that does
+ * nothing but take free mutexes does not yield.
  */
 static inline __attribute__((__always_inline__)) bool bide__lock_free(bide_mutex *mutex,
-                                                                  const struct bide_site *at)
+                                                                      const struct bide_site *at)
 {
     struct bide__head *me = bide__current;
     if (__builtin_expect(mutex->owner || me->attention, 0))
@@ -111,7 +111,7 @@ BIDE__MUST_USE bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at
 void bide__unlock_slow(bide_mutex *mutex, const struct bide_site *at);
 
 static inline __attribute__((__always_inline__)) void bide__unlock(bide_mutex *mutex,
-                                                               const struct bide_site *at)
+                                                                   const struct bide_site *at)
 {
     if (__builtin_expect(bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
         mutex->owner = NULL;
@@ -125,7 +125,8 @@ struct bide__locked {
     const struct bide_site *at;
 };
 void bide__locked_leave_slow(struct bide__locked *locked);
-static inline __attribute__((__always_inline__)) void bide__locked_leave(struct bide__locked *locked)
+static inline __attribute__((__always_inline__)) void
+bide__locked_leave(struct bide__locked *locked)
 {
     bide_mutex *mutex = locked->mutex;
     if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
@@ -137,8 +138,8 @@ static inline __attribute__((__always_inline__)) void bide__locked_leave(struct 
 #define BIDE__WITH_LOCK(n, mutex, text) BIDE__WITH_LOCK2(n, mutex, text)
 #define BIDE__WITH_LOCK2(n, mutex_, text)                                                          \
     BIDE__WITH(n,                                                                                  \
-               (struct bide__locked bide__locked_##n __attribute__((__cleanup__(bide__locked_leave))) =\
-                    {NULL, BIDE__SITE("the end of with_lock(" text ")")}),                         \
+               (struct bide__locked bide__locked_##n __attribute__((__cleanup__(                   \
+                    bide__locked_leave))) = {NULL, BIDE__SITE("the end of with_lock(" text ")")}), \
                __extension__({                                                                     \
                    bide_mutex *const bide__mutex_##n = (mutex_);                                   \
                    if (!bide__lock_free(bide__mutex_##n, BIDE__SITE("with_lock(" text ")")))       \

@@ -34,7 +34,7 @@ typedef struct bide_semaphore {
     size_t slots;      /* the bound; 0: bide_semaphore_init was not called */
     size_t unrecorded; /* slots taken by bide_acquire */
     struct bide__queue waiting;
-    struct bide__slot *holders; /* of with_slot, newest first */
+    struct bide__slot *holders;          /* of with_slot, newest first */
     const struct bide_site *released_at; /* the last bide_release ... */
     uint64_t released_by;                /* ... and the id of the task that did it */
     struct bide__object object;
@@ -90,8 +90,8 @@ void bide__release(bide_semaphore *semaphore, const struct bide_site *at);
 #define BIDE__WITH_SLOT(n, semaphore, text) BIDE__WITH_SLOT2(n, semaphore, text)
 #define BIDE__WITH_SLOT2(n, semaphore_, text)                                                      \
     BIDE__WITH(n,                                                                                  \
-               (struct bide__slot bide__slot_##n __attribute__((__cleanup__(bide__slot_leave))) =      \
-                    {NULL, NULL, NULL, NULL, NULL}),                                               \
+               (struct bide__slot bide__slot_##n                                                   \
+                __attribute__((__cleanup__(bide__slot_leave))) = {NULL, NULL, NULL, NULL, NULL}),  \
                BIDE__AWAIT(__COUNTER__, "with_slot(" text ")",                                     \
                            bide__slot_take(&bide__slot_##n, (semaphore_))),                        \
                (void)0)

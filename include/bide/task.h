@@ -187,7 +187,7 @@ struct bide__call {
 #define BIDE__HELPER __attribute__((__unused__)) static inline
 #define BIDE__SPAWNABLE_EMIT(async_struct, handle, value_type, fn, name, types, P, M, F, A) \
     BIDE__MUST_USE BIDE__AWAITS async_struct fn types; \
-    struct fn##__args { value_type result; BIDE__UNWRAP M }; \
+    struct fn##__args { value_type result; BIDE__UNWRAP M char bide__given; }; \
     BIDE__HELPER void fn##__thunk(void *args_) BIDE__UNCHECKED \
     { \
         struct fn##__args *x = args_; \
@@ -196,19 +196,19 @@ struct bide__call {
     BIDE__MUST_USE BIDE__HELPER handle fn##__spawn(struct bide_group *group_, \
                                                    const struct bide_site *at_ BIDE__UNWRAP P) \
     { \
-        struct fn##__args x_ = {.result = (value_type){0} BIDE__UNWRAP F}; \
+        struct fn##__args x_ = {.bide__given = 0 BIDE__UNWRAP F}; \
         return (handle){.ref = bide__spawn(group_, at_, name, fn##__thunk, &x_, sizeof x_, true)}; \
     } \
     BIDE__HELPER void fn##__spawn_void(struct bide_group *group_, \
                                        const struct bide_site *at_ BIDE__UNWRAP P) \
     { \
-        struct fn##__args x_ = {.result = (value_type){0} BIDE__UNWRAP F}; \
+        struct fn##__args x_ = {.bide__given = 0 BIDE__UNWRAP F}; \
         (void)bide__spawn(group_, at_, name, fn##__thunk, &x_, sizeof x_, false); \
     } \
     BIDE__HELPER value_type fn##__attempt(struct bide_error **ret_error_, \
                                           const struct bide_site *at_ BIDE__UNWRAP P) BIDE__AWAITS \
     { \
-        struct fn##__args x_ = {.result = (value_type){0} BIDE__UNWRAP F}; \
+        struct fn##__args x_ = {.bide__given = 0 BIDE__UNWRAP F}; \
         *ret_error_ = bide__attempt(at_, fn##__thunk, &x_); \
         return x_.result; \
     } \
@@ -216,7 +216,7 @@ struct bide__call {
                                                 const struct bide_site *at_ BIDE__UNWRAP P) \
         BIDE__AWAITS \
     { \
-        struct fn##__args x_ = {.result = (value_type){0} BIDE__UNWRAP F}; \
+        struct fn##__args x_ = {.bide__given = 0 BIDE__UNWRAP F}; \
         *ret_timed_out_ = bide__move_on_after(at_, duration_, fn##__thunk, &x_); \
         return x_.result; \
     } \
@@ -224,7 +224,7 @@ struct bide__call {
                                               struct bide_error **ret_error_, \
                                               const struct bide_site *at_ BIDE__UNWRAP P) \
     { \
-        *store_ = (struct fn##__args){.result = (value_type){0} BIDE__UNWRAP F}; \
+        *store_ = (struct fn##__args){.bide__given = 0 BIDE__UNWRAP F}; \
         return (struct bide__call){at_, name, fn##__thunk, store_, sizeof *store_, \
                                    ret_value_, sizeof(value_type), ret_error_}; \
     }

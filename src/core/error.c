@@ -31,16 +31,17 @@ const char *bide_code_name(int code)
     return "error";
 }
 
-/* The oldest that is not in flight makes room. */
-static void evict(struct bide_task *task)
+/* The oldest that is not in flight makes room; whether there is one. */
+static bool evict(struct bide_task *task)
 {
     bide__list_foreach(node, &task->errors) {
         bide_error *oldest = bide__container_of(node, bide_error, node);
         if (oldest->state != BIDE__ERROR_IN_FLIGHT) {
             bide__error_free(task->loop, oldest);
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 void bide__error_own(struct bide_task *task, bide_error *error)
@@ -48,7 +49,7 @@ void bide__error_own(struct bide_task *task, bide_error *error)
     error->owner = task;
     bide__list_push_back(&task->errors, &error->node);
     if (bide__unlikely(++task->error_count > BIDE_CAP_ERRORS_KEPT))
-        evict(task);
+        (void)evict(task);
 }
 
 void bide__error_caught(bide_error *error)
@@ -93,6 +94,21 @@ void bide__error_release_all(struct bide_task *task)
         bide__error_free(task->loop, bide__container_of(node, bide_error, node));
 }
 
+/* Without memory: one that was set aside, or the oldest that the task has caught. */
+static bide_error *take_reserve(struct bide__loop *loop, struct bide_task *me)
+{
+    bide_error *error = NULL;
+    do {
+        error = loop->reserve_free;
+        if (!error)
+            error = bide__slab_alloc(&loop->errors);
+        else
+            loop->reserve_free = error->next;
+    } while (!error && me && evict(me));
+    BIDE_ASSERT(error, "out of memory for errors that say so");
+    return error;
+}
+
 /* An error with everything but the message, owned by the running task. */
 static bide_error *error_make(int code)
 {
@@ -103,9 +119,7 @@ static bide_error *error_make(int code)
                 me->head.at ? me->head.at->file : "?", me->head.at ? me->head.at->line : 0);
     bide_error *error = bide__slab_alloc(&loop->errors);
     if (!error) {
-        error = loop->reserve_free;
-        BIDE_ASSERT(error, "out of memory for errors that say so");
-        loop->reserve_free = error->next;
+        error = take_reserve(loop, inside ? me : NULL);
         code = BIDE_NO_MEMORY;
     }
     memset(error, 0, offsetof(bide_error, awaits));

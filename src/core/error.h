@@ -45,6 +45,9 @@ void bide__error_free(struct bide__loop *loop, bide_error *error);
 /* Frees all that the task owns; at its end. */
 void bide__error_release_all(struct bide_task *task);
 
+/* Who a task is, in a form that outlives it. */
+void bide__error_note_task(struct bide_spawned *spawned, const struct bide_task *task);
+
 /* A cancel in flight, as opposed to an error whose code is BIDE_CANCELLED. */
 bool bide__error_is_cancel(const bide_error *error);
 

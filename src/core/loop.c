@@ -259,6 +259,7 @@ int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int 
     if (result < 0)
         return result;
     bide__stacks_init(&loop->stacks);
+    loop->has_canaries = bide__stack_guard() == BIDE__GUARD_CANARY;
     loop->now_ns = bide__loop_clock_ns(loop);
     bide__timers_init(&loop->timers, loop->now_ns);
     bide__group_init(loop->background, NULL, (struct bide_group_options){.name = "background"});

@@ -39,7 +39,9 @@ struct bide__loop {
     struct bide__stacks stacks;
     struct bide_task *starved, *starved_last; /* fresh tasks without a stack */
     int starved_turns; /* turns in which only memory for a stack could help */
-    struct bide__slab tasks; /* records */
+    bool has_canaries;              /* stacks have no better guard ... */
+    struct bide_spawned last_ended; /* ... so this is who a dead canary belongs to */
+    struct bide__slab tasks;        /* records */
     struct bide_task *free_tasks;
     struct bide__slab errors;
     struct bide_error *reserve;     /* BIDE_CAP_RESERVE_ERRORS, for "out of memory" */
@@ -227,6 +229,8 @@ void bide__forget_peers(struct bide__wait *wait);
 static inline void bide__wake(struct bide__wait *wait, int result)
 {
     struct bide_task *task = wait->task;
+    BIDE_DASSERT(task->wait == wait || (wait->peer && task->wait),
+                 "a wait of task #%llu is decided twice", (unsigned long long)task->head.id);
     if (bide__unlikely(wait->peer != NULL))
         bide__forget_peers(wait);
     if (wait->queue)

@@ -292,11 +292,11 @@ static int run_loops(struct bide__runtime *runtime)
     }
     cpu_set_t before;
     bool repin = count > 1 && sched_getaffinity(0, sizeof before, &before) == 0;
+    bide__signals_open(runtime);
+    bide__signals_thread_open();
     start_others(runtime, threads, first);
     if (count > 1)
         pin(0, count);
-    bide__signals_open(runtime);
-    bide__signals_thread_open();
     bide__watchdog_open(runtime);
     bide__loop_run(first);
     status = first->status;

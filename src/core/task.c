@@ -165,9 +165,27 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
     return (bide_task_ref){task, task->head.id};
 }
 
+/* A dead canary is found when the stack is given back: then its task is gone already. */
+static void report_smashed(struct bide__stack *stack)
+{
+    (void)stack;
+    const struct bide_spawned *task = &bide__loop_here->last_ended;
+    fprintf(stderr, "bide: STACK OVERFLOW in task #%llu '%s', spawned at %s:%d: it used its %zu KiB\n",
+            (unsigned long long)task->id, task->name, task->at ? task->at->file : "?",
+            task->at ? task->at->line : 0, bide__stack_bytes() / 1024);
+}
+
+static void note_ended(struct bide__loop *loop, const struct bide_task *task)
+{
+    bide__stack_smashed = report_smashed;
+    bide__error_note_task(&loop->last_ended, task);
+}
+
 static void end_of_task(struct bide_task *task, bide_error *error)
 {
     struct bide__loop *loop = task->loop;
+    if (bide__unlikely(loop->has_canaries))
+        note_ended(loop, task);
     task->state = BIDE__TASK_ENDED;
     task->stack = NULL;
     if (bide__unlikely(error != NULL)) {

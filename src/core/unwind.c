@@ -51,17 +51,20 @@ stop(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
     return _URC_NO_REASON;
 }
 
+void bide__error_note_task(struct bide_spawned *spawned, const struct bide_task *task)
+{
+    spawned->id = task->head.id;
+    spawned->at = task->object.made;
+    size_t length = strnlen(bide__task_label(task), sizeof spawned->name - 1);
+    memcpy(spawned->name, bide__task_label(task), length);
+    spawned->name[length] = 0;
+}
+
 /* Who is above the failing task, for the report. */
 static void note_spawns(const struct bide_task *task, bide_error *error)
 {
-    for (; task && error->spawn_count < BIDE__SPAWNS_KEPT; task = bide__task_parent(task)) {
-        struct bide_spawned *spawned = &error->spawns[error->spawn_count++];
-        spawned->id = task->head.id;
-        spawned->at = task->object.made;
-        size_t length = strnlen(bide__task_label(task), sizeof spawned->name - 1);
-        memcpy(spawned->name, bide__task_label(task), length);
-        spawned->name[length] = 0;
-    }
+    for (; task && error->spawn_count < BIDE__SPAWNS_KEPT; task = bide__task_parent(task))
+        bide__error_note_task(&error->spawns[error->spawn_count++], task);
 }
 
 void bide__fail(const struct bide_site *at, bide_error *error)

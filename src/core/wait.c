@@ -46,9 +46,12 @@ struct sleep {
     struct bide__timer timer;
 };
 
+/* A cancel may have decided the wait in this very tick, before the task could disarm the timer. */
 static void sleep_over(struct bide__timer *timer)
 {
-    bide__wake(&bide__container_of(timer, struct sleep, timer)->wait, 0);
+    struct bide__wait *wait = &bide__container_of(timer, struct sleep, timer)->wait;
+    if (wait->task->wait == wait)
+        bide__wake(wait, 0);
 }
 
 bide_async(void) bide_sleep(bide_duration duration)

@@ -92,7 +92,9 @@ struct pause {
 
 static void pause_over(struct bide__timer *timer)
 {
-    bide__wake(&bide__container_of(timer, struct pause, timer)->wait, 0);
+    struct bide__wait *wait = &bide__container_of(timer, struct pause, timer)->wait;
+    if (wait->task->wait == wait) /* else it was decided in this very tick */
+        bide__wake(wait, 0);
 }
 
 int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide__object *object,

@@ -4,8 +4,8 @@
  *
  * A wait's payload is where the value goes to (a receiver's) or comes from (a sender's). Whoever
  * finds a waiting peer moves the value between the two frames and decides the peer's wait in the
- * same step, so a value is never in between. Waits of a select are like all others: bide__wake takes
- * their peers out of the other queues.
+ * same step, so a value is never in between. Waits of a select are like all others: bide__wake
+ * takes their peers out of the other queues.
  *
  * Invariants
  *  1. Receivers wait only while the buffer is empty, senders only while it is full.
@@ -259,8 +259,8 @@ static __attribute__((noinline)) int send_in_full(struct bide__channel *channel,
 }
 
 /*
- * The two short ways of a rendezvous, meeting a waiting peer and waiting for one. They call nothing,
- * which keeps them short; all else is in full below or above.
+ * The two short ways of a rendezvous, meeting a waiting peer and waiting for one. They call
+ * nothing, which keeps them short; all else is in full below or above.
  */
 int bide__send_begin(struct bide__channel *channel, const void *value,
                      struct bide__parking *parking)
@@ -393,5 +393,5 @@ void bide__end_leave(struct bide__end *end)
         end->older->newer = end->newer;
     if (!*newest)
         bide__channel_close(channel, end->since,
-                    end->sends ? "left by its last sender" : "left by its last receiver");
+                            end->sends ? "left by its last sender" : "left by its last receiver");
 }

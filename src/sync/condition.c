@@ -70,8 +70,8 @@ static void check_held(const struct bide_task *me, bide_condition *condition,
                      BIDE__AT(me->head.at));
     bide__misuse("task #%llu '%s' waits for %s at %s:%d without its lock, which task #%llu '%s' "
                  "locked at %s:%d",
-                 (unsigned long long)me->head.id, bide__task_label(me), label, BIDE__AT(me->head.at),
-                 (unsigned long long)owner->head.id, bide__task_label(owner),
+                 (unsigned long long)me->head.id, bide__task_label(me), label,
+                 BIDE__AT(me->head.at), (unsigned long long)owner->head.id, bide__task_label(owner),
                  BIDE__AT(mutex->locked_at));
 }
 

@@ -53,8 +53,8 @@ static void check_before_wait(const struct bide_task *me, bide_mutex *mutex)
         bide__misuse("task #%llu '%s' wants %s at %s:%d, which was locked at %s:%d by a task that "
                      "ended without unlocking",
                      (unsigned long long)me->head.id, bide__task_label(me),
-                     bide__object_label(&mutex->object, label, sizeof label),
-                     BIDE__AT(me->head.at), BIDE__AT(mutex->locked_at));
+                     bide__object_label(&mutex->object, label, sizeof label), BIDE__AT(me->head.at),
+                     BIDE__AT(mutex->locked_at));
     }
     bide__check_loop(me, owner, "mutex");
 }

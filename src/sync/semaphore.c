@@ -68,7 +68,8 @@ static void acquire(bide_semaphore *semaphore, struct bide__slot *slot)
         if (!semaphore->slots)
             bide__misuse("task #%llu '%s' takes a slot at %s:%d of a semaphore that was not "
                          "prepared by bide_semaphore_init",
-                         (unsigned long long)me->head.id, bide__task_label(me), BIDE__AT(me->head.at));
+                         (unsigned long long)me->head.id, bide__task_label(me),
+                         BIDE__AT(me->head.at));
         bide__check_loop(me, semaphore->holders ? semaphore->holders->task : NULL, "semaphore");
         struct bide__wait wait = {.payload = slot};
         result = bide__wait_checked(me, &semaphore->waiting, &wait, &semaphore->object);
