@@ -166,8 +166,8 @@ def stable(report):
 
 
 def report_of(path, folder, flags):
-    """What a program of docs/reports says: (what is wrong, report). The watchdog draws no conclusion
-    on an overloaded machine, so silence is asked again."""
+    """What a program of docs/reports says: (what is wrong, report). The watchdog draws no
+    conclusions on an overloaded machine, so silence is asked again."""
     for _ in range(10):
         problem, _, errors, _ = build_and_run(path, folder, flags)
         if problem or errors:

@@ -1,4 +1,5 @@
-/* An await outside of bide_run: there is no task that could wait. */
+/* An await outside of bide_run: there is no task that could wait.
+   Fix: Call it from a function that bide_run runs. */
 #include <bide/bide.h>
 
 static async(int) count_users(void)

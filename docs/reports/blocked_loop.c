@@ -1,4 +1,5 @@
-/* A task that computes for long without an await: every other task of its loop stands still. */
+/* A task that computes for long without an await: every other task of its loop stands still.
+   Fix: Give the work to a thread by offload, or yield in between. */
 #include <bide/bide.h>
 
 __attribute__((noinline)) static uint64_t checksum(int64_t milliseconds)

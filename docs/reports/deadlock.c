@@ -1,4 +1,5 @@
-/* Two locks in opposite order. */
+/* Two locks in opposite order.
+   Fix: Take the locks in the same order everywhere. */
 #include <bide/bide.h>
 
 SPAWNABLE(void, transfer, bide_mutex *, bide_mutex *)

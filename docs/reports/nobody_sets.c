@@ -1,4 +1,5 @@
-/* A task waits for an event that nobody will ever set. */
+/* A task waits for an event that nobody will ever set.
+   Fix: Start what sets it before waiting for it. */
 #include <bide/bide.h>
 
 static async(void) app(void)

@@ -1,4 +1,5 @@
-/* A child's result is held and never taken. */
+/* A child's result is held and never taken.
+   Fix: Take it by await_task, or say by spawn_void that nobody will. */
 #include <bide/bide.h>
 
 SPAWNABLE(int, count_users)

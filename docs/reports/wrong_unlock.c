@@ -1,4 +1,5 @@
-/* A task unlocks a mutex that another one holds. */
+/* A task unlocks a mutex that another one holds.
+   Fix: Use with_lock: the task that locked unlocks, on every way out. */
 #include <bide/bide.h>
 
 static bide_mutex lock;

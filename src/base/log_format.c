@@ -118,15 +118,27 @@ static bool needs_quotes(const char *value)
     return false;
 }
 
-/* RFC 3339, UTC, milliseconds. */
+/*
+ * RFC 3339, UTC, milliseconds. Not by gmtime_r(3): it takes a lock, which stays locked in a child
+ * forked while another thread formatted. The date is counted in eras of 400 years that begin in
+ * March (H. Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
+ */
 static void put_time(struct out *out, int64_t time_ns)
 {
-    time_t seconds = (time_t)(time_ns / BIDE__NS_PER_S);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    put_format(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-               tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-               (int)(time_ns / BIDE__NS_PER_MS % 1000));
+    int64_t ms = time_ns / BIDE__NS_PER_MS;
+    int64_t days = ms / 86400000 + 719468; /* since 0000-03-01 */
+    int day_ms = (int)(ms % 86400000);
+    int64_t era = days / 146097;
+    int day_of_era = (int)(days % 146097);
+    int year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int march_month = (5 * day_of_year + 2) / 153;
+    int day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    int month = march_month < 10 ? march_month + 3 : march_month - 9;
+    int year = (int)(era * 400) + year_of_era + (month <= 2);
+    put_format(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day, day_ms / 3600000,
+               day_ms / 60000 % 60, day_ms / 1000 % 60, day_ms % 1000);
 }
 
 static const char *base_name(const char *path)

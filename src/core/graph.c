@@ -147,37 +147,58 @@ static void print_place(const char *word, const struct bide_site *site)
         fprintf(stderr, "  %s %s:%d", word, site->file, site->line);
 }
 
-static void report_cycle(const struct search *search)
+/* Who waits for whom, from the task that asked: the last one waits for ring[start] again. */
+struct ring {
+    struct bide_task *tasks[CHAIN_LINKS];
+    size_t count, start;
+};
+
+static void follow(const struct search *search, struct ring *ring)
+{
+    const struct bide_site *since;
+    struct bide_task *task = search->me;
+    ring->count = ring->start = 0;
+    while (task && ring->count < CHAIN_LINKS) {
+        ring->tasks[ring->count++] = task;
+        task = stuck_holder(search, task, &since);
+        for (size_t i = 0; i < ring->count; i++) {
+            if (ring->tasks[i] == task) {
+                ring->start = i;
+                return;
+            }
+        }
+    }
+}
+
+static void report_link(const struct search *search, const struct ring *ring, size_t i)
 {
     char label[96];
     const struct bide_site *since = NULL;
-    struct bide_task *cycle[CHAIN_LINKS];
-    size_t count = 0;
-    for (struct bide_task *task = search->me; task && count < CHAIN_LINKS;) {
-        cycle[count++] = task;
-        task = stuck_holder(search, task, &since);
-        if (task == search->me)
-            break;
+    struct bide_task *task = ring->tasks[i];
+    size_t before = i > 0 ? i - 1 : ring->count - 1;
+    const struct bide__object *wanted = wanted_by(search, task);
+    const struct bide__object *held = wanted_by(search, ring->tasks[before]);
+    fprintf(stderr, "  #%llu %s", (unsigned long long)task->head.id, bide__task_label(task));
+    print_place("spawned", task->object.made);
+    if (held && held->kind != &bide__kind_task && (i > 0 || ring->start == 0) &&
+        stuck_holder(search, ring->tasks[before], &since) == task) {
+        fprintf(stderr, "\n       holds  %s", bide__object_label(held, label, sizeof label));
+        print_place("since", since);
     }
-    fprintf(stderr, "bide: DEADLOCK among %zu task%s (would wait for ever)\n", count,
-            count == 1 ? "" : "s");
-    for (size_t i = 0; i < count; i++) {
-        struct bide_task *task = cycle[i];
-        const struct bide_task *before = cycle[(i + count - 1) % count];
-        const struct bide__object *held = wanted_by(search, before);
-        const struct bide__object *wanted = wanted_by(search, task);
-        fprintf(stderr, "  #%llu %s", (unsigned long long)task->head.id, bide__task_label(task));
-        print_place("spawned", task->object.made);
-        if (held && held->kind != &bide__kind_task && stuck_holder(search, before, &since) == task) {
-            fprintf(stderr, "\n       holds  %s",
-                    bide__object_label(held, label, sizeof label));
-            print_place("since", since);
-        }
-        fprintf(stderr, "\n       %s  %s", wanted->kind->verb,
-                bide__object_label(wanted, label, sizeof label));
-        print_place("at", task->head.at);
-        fprintf(stderr, "\n");
-    }
+    fprintf(stderr, "\n       %s  %s", wanted->kind->verb,
+            bide__object_label(wanted, label, sizeof label));
+    print_place("at", task->head.at);
+    fprintf(stderr, "\n");
+}
+
+static void report_cycle(const struct search *search)
+{
+    struct ring ring;
+    follow(search, &ring);
+    fprintf(stderr, "bide: DEADLOCK among %zu task%s (would wait for ever)\n", ring.count,
+            ring.count == 1 ? "" : "s");
+    for (size_t i = 0; i < ring.count; i++)
+        report_link(search, &ring, i);
 }
 
 static __attribute__((noinline)) bool search_deadlock(struct bide_task *task,
