@@ -162,10 +162,8 @@ async(void) answerer(numbers *ping, numbers *pong)
 static async(measured) channel_rendezvous(uint64_t count)
 {
     uint64_t value, elapsed_ns = 0;
-    with_channel(uint64_t, ping, 0)
-    {
-        with_channel(uint64_t, pong, 0)
-        {
+    with_channel(uint64_t, ping, 0) {
+        with_channel(uint64_t, pong, 0) {
             with_group(g) {
                 spawn_void(g, answerer, ping, pong);
                 uint64_t start_ns = measure_now_ns();
@@ -195,8 +193,7 @@ async(void) producer(numbers *channel, uint64_t count)
 static async(measured) channel_buffered(uint64_t count)
 {
     uint64_t value, received = 0, elapsed_ns = 0;
-    with_channel(uint64_t, channel, 128)
-    {
+    with_channel(uint64_t, channel, 128) {
         with_group(g) {
             uint64_t start_ns = measure_now_ns();
             spawn_void(g, producer, channel, count);
@@ -356,8 +353,7 @@ static int mapping_count(void)
 
 static async(void) parked_1m(void)
 {
-    with_channel(uint64_t, wake, 0)
-    {
+    with_channel(uint64_t, wake, 0) {
         with_group(g) {
             long before = memory_bytes();
             for (int i = 0; i < PARKED; i++)

@@ -81,7 +81,8 @@ struct bide__await_mark {
     bool returned;
 };
 __attribute__((__cold__)) void bide__await_unwound(const struct bide_site *outer);
-static inline __attribute__((__always_inline__)) void bide__await_left(struct bide__await_mark *mark)
+static inline __attribute__((__always_inline__)) void
+bide__await_left(struct bide__await_mark *mark)
 {
     if (!mark->returned)
         bide__await_unwound(mark->outer);
@@ -92,8 +93,8 @@ static inline __attribute__((__always_inline__)) void bide__await_left(struct bi
     __extension__({                                                                                \
         static const struct bide_site bide__site_##n = {__FILE__, __func__, text, __LINE__};       \
         struct bide__head *const bide__head_##n = bide__current;                                   \
-        struct bide__await_mark bide__mark_##n __attribute__((__cleanup__(bide__await_left))) = {      \
-            bide__head_##n->at, false};                                                            \
+        struct bide__await_mark bide__mark_##n                                                     \
+            __attribute__((__cleanup__(bide__await_left))) = {bide__head_##n->at, false};          \
         bide__head_##n->at = &bide__site_##n;                                                      \
         __auto_type bide__result_##n = (__VA_ARGS__);                                              \
         bide__head_##n->at = bide__mark_##n.outer;                                                 \

@@ -228,7 +228,7 @@ __attribute__((__noreturn__, __cold__)) void bide__send_failed(struct bide__chan
 BIDE__MUST_USE bool bide__receive_ended(struct bide__channel *channel, int result);
 
 static inline __attribute__((__always_inline__)) bide_async(void)
-    bide__send(struct bide__channel *channel, const void *value, size_t size)
+bide__send(struct bide__channel *channel, const void *value, size_t size)
 {
     struct bide__head *me = bide__current;
     if (__builtin_expect(channel->count < channel->capacity && !channel->receivers.first &&
@@ -252,7 +252,7 @@ static inline __attribute__((__always_inline__)) bide_async(void)
 }
 
 static inline __attribute__((__always_inline__)) bide_async(bool)
-    bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
+bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
 {
     struct bide__head *me = bide__current;
     if (__builtin_expect(channel->count > 0 && !channel->senders.first && !channel->special &&

@@ -112,7 +112,7 @@ struct bide__list {
 struct bide__kind;
 struct bide__object {
     const struct bide__kind *kind;
-    const char *name;            /* as given by the user, or NULL */
+    const char *name;             /* as given by the user, or NULL */
     const struct bide_site *made; /* where it was made, or NULL */
 };
 
@@ -131,8 +131,8 @@ struct bide__wait {
     int result;                  /* 0 or a negative errno, set by what decides the wait */
     bool shielded;               /* a cancel does not end it */
     void (*abort)(struct bide__wait *wait, int reason); /* ends it early; NULL: bide__wake */
-    struct bide__wait *peer;     /* a ring of waits of which the first woken decides; NULL: alone */
-    void *payload;               /* the primitive's: where a value goes to or comes from */
+    struct bide__wait *peer; /* a ring of waits of which the first woken decides; NULL: alone */
+    void *payload;           /* the primitive's: where a value goes to or comes from */
 };
 
 /*
@@ -156,17 +156,17 @@ struct bide__timer {
 
 /* A cancel scope: a region of one task that can be cancelled as a whole (core/scope.h). */
 struct bide__scope {
-    struct bide__scope *up;        /* the scope around it in the same task */
-    struct bide_task *task;        /* whose it is */
-    struct bide_error *was;        /* the error in flight at entry: tells how it is left */
-    const struct bide_site *site;  /* where it was entered */
-    const char *reason;            /* why it was cancelled */
-    int64_t deadline_ns;           /* the tightest deadline in force inside; INT64_MAX: none */
-    uint8_t kind;                  /* enum bide__scope_kind */
-    bool cancelled;                /* this very scope was cancelled */
-    bool timed_out;                /* ... by its own deadline */
-    bool effective;                /* it or a scope around it (up to a shield) is cancelled */
-    struct bide__timer timer;      /* armed if its own deadline is the tightest */
+    struct bide__scope *up;       /* the scope around it in the same task */
+    struct bide_task *task;       /* whose it is */
+    struct bide_error *was;       /* the error in flight at entry: tells how it is left */
+    const struct bide_site *site; /* where it was entered */
+    const char *reason;           /* why it was cancelled */
+    int64_t deadline_ns;          /* the tightest deadline in force inside; INT64_MAX: none */
+    uint8_t kind;                 /* enum bide__scope_kind */
+    bool cancelled;               /* this very scope was cancelled */
+    bool timed_out;               /* ... by its own deadline */
+    bool effective;               /* it or a scope around it (up to a shield) is cancelled */
+    struct bide__timer timer;     /* armed if its own deadline is the tightest */
 };
 
 /*
@@ -175,8 +175,9 @@ struct bide__scope {
  * statement. A `break` in the body that belongs to no loop of the body reaches bide_break_in_with,
  * which does not compile; `continue` leaves the block as its end does.
  */
-__attribute__((__noreturn__, __nothrow__,
-               __error__("`break` inside a with-block leaves only the block: use goto or return"))) void
+__attribute__((
+    __noreturn__, __nothrow__,
+    __error__("`break` inside a with-block leaves only the block: use goto or return"))) void
 bide_break_in_with(void);
 
 #define BIDE__WITH(n, decl, enter, leave) BIDE__WITH2(n, decl, enter, leave)

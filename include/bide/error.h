@@ -89,10 +89,10 @@ typedef struct bide_error {
     bool is_cancel;                  /* a cancel on its way out, not an error that tells of one */
     const struct bide_site *awaits[BIDE__AWAITS_KEPT]; /* ... of which the first are kept */
     struct bide_spawned spawns[BIDE__SPAWNS_KEPT];
-    struct bide__list_node node;     /* in the list of the task that owns it ... */
-    struct bide_task *owner;         /* ... or NULL */
-    uint64_t serial;                 /* tells it from all others of its loop */
-    uint64_t origin;                 /* serial of what it is a copy of, or 0 */
+    struct bide__list_node node; /* in the list of the task that owns it ... */
+    struct bide_task *owner;     /* ... or NULL */
+    uint64_t serial;             /* tells it from all others of its loop */
+    uint64_t origin;             /* serial of what it is a copy of, or 0 */
     char message[BIDE__MESSAGE_BYTES];
 } bide_error;
 
@@ -136,7 +136,8 @@ bide_error *bide_error_current(void);
  * task it prints the error and aborts.
  */
 #define bide_fail(...) bide__fail(BIDE__SITE("fail"), (__VA_ARGS__))
-__attribute__((__noreturn__, __cold__)) void bide__fail(const struct bide_site *at, bide_error *error);
+__attribute__((__noreturn__, __cold__)) void bide__fail(const struct bide_site *at,
+                                                        bide_error *error);
 
 /*
  * Calls a SPAWNABLE function (task.h) behind a boundary: gives its value and sets the error to
@@ -195,7 +196,7 @@ static inline struct bide__deferred bide__deferred_async(bide__async_handler *fn
 #define BIDE__DEFER(n, fn, arg, when) BIDE__DEFER2(n, fn, arg, when)
 #define BIDE__DEFER2(n, fn, arg, when)                                                             \
     struct bide__deferred bide__deferred_##n                                                       \
-        __attribute__((__cleanup__(bide__deferred_run), __unused__)) =                                     \
+        __attribute__((__cleanup__(bide__deferred_run), __unused__)) =                             \
             _Generic((fn), bide__plain_handler *                                                   \
                      : bide__deferred_plain, bide__async_handler *                                 \
                      : bide__deferred_async)(fn, arg, BIDE__SITE(#fn), when)

@@ -37,13 +37,13 @@ typedef struct bide_group {
     struct bide__scope scope;
     struct bide__list children; /* all that are not freed: running, queued, ended and not joined */
     struct bide_task *held_first, *held_last; /* those that wait for max_concurrency */
-    struct bide__queue end;     /* the parent, while it waits at the end */
-    size_t live;                /* children that have not ended */
-    size_t started;             /* of those, the ones not held */
+    struct bide__queue end;                   /* the parent, while it waits at the end */
+    size_t live;                              /* children that have not ended */
+    size_t started;                           /* of those, the ones not held */
     size_t max_concurrency;
     struct bide_error *error;  /* the first failure, with the others attached */
     const char *cancel_reason; /* set by bide_group_cancel */
-    uint8_t state;            /* enum bide__group_state */
+    uint8_t state;             /* enum bide__group_state */
 } bide_group;
 
 /*
@@ -60,14 +60,15 @@ void bide_group_cancel(bide_group *group, const char *reason);
 size_t bide_group_live(const bide_group *group);
 
 /*
- * gather(into(&a, fn, args...), into(&b, fn2, args...), ...): runs up to 8 calls of SPAWNABLE
- * functions at the same time and writes each result where `into` says. The first failure cancels
- * the others and is raised. An `async(void)`: await it. A void function takes into_void(fn, ...).
+ * gather(bide_into(&a, fn, args...), bide_into(&b, fn2, args...), ...): runs up to 8 calls of
+ * SPAWNABLE functions at the same time and writes each result where bide_into says. The first
+ * failure cancels the others and is raised. An `async(void)`: await it. A void function takes
+ * bide_into_void(fn, ...).
  */
 #define bide_gather(...)                                                                           \
     bide__gather((struct bide__call[]){__VA_ARGS__}, BIDE__COUNT(__VA_ARGS__), BIDE__GATHER_ALL)
 
-/* The same, but every call runs to its end: `into_settled(&s, fn, args...)`, where `s` is a
+/* The same, but every call runs to its end: `bide_into_settled(&s, fn, args...)`, where `s` is a
    `settled(T)`, keeps the value or the error of each. */
 #define bide_gather_settled(...)                                                                   \
     bide__gather((struct bide__call[]){__VA_ARGS__}, BIDE__COUNT(__VA_ARGS__), BIDE__GATHER_SETTLED)
@@ -85,10 +86,10 @@ size_t bide_group_live(const bide_group *group);
 #define bide_settled_of(T) struct bide_settled_##T
 
 /*
- * bide_each(items, count, limit, fn, arg): calls `fn(items[i], i, arg)` for every i, at most `limit`
- * at a time (0: all at once), in order of i. fn is SPAWNABLE(void, fn, item type, size_t, arg type).
- * The first failure cancels the rest and is raised. An `async(void)`. `items` and what `arg` points
- * to must stay until it returns.
+ * bide_each(items, count, limit, fn, arg): calls `fn(items[i], i, arg)` for every i, at most
+ * `limit` at a time (0: all at once), in order of i. fn is SPAWNABLE(void, fn, item type, size_t,
+ * arg type). The first failure cancels the rest and is raised. An `async(void)`. `items` and what
+ * `arg` points to must stay until it returns.
  */
 #define bide_each(items_, count_, limit_, fn, arg_)                                                \
     bide__each(&(struct bide__each){.items = (items_),                                             \
@@ -109,8 +110,7 @@ size_t bide_group_live(const bide_group *group);
     bide__gather((struct bide__call[]){__VA_ARGS__}, BIDE__COUNT(__VA_ARGS__), BIDE__GATHER_ALL)
 #define gather_settled(...)                                                                        \
     bide__gather((struct bide__call[]){__VA_ARGS__}, BIDE__COUNT(__VA_ARGS__), BIDE__GATHER_SETTLED)
-#define first_of(...)                                                                              \
-    bide__first_of((struct bide__call[]){__VA_ARGS__}, BIDE__COUNT(__VA_ARGS__))
+#define first_of(...) bide__first_of((struct bide__call[]){__VA_ARGS__}, BIDE__COUNT(__VA_ARGS__))
 #define settled(T) struct bide_settled_##T
 #endif
 
@@ -131,15 +131,16 @@ struct bide__each {
 bide_async(void) bide__each(const struct bide__each *each);
 
 #define BIDE__EACH_ARGS(items, fn, arg)                                                            \
-    (&(struct fn##__args){.a2 = __extension__({                                                    \
-        _Static_assert(__builtin_types_compatible_p(__typeof__(((struct fn##__args *)0)->a0),      \
-                                                    __typeof__(*(items))),                         \
-                       "bide_each: `" #fn "` takes another type than the items have");             \
-        _Static_assert(__builtin_types_compatible_p(__typeof__(((struct fn##__args *)0)->a1),      \
-                                                    size_t),                                       \
-                       "bide_each: the second parameter of `" #fn "` is the index, a size_t");     \
-        (arg);                                                                                     \
-    })})
+    (&(struct fn##__args){                                                                         \
+        .a2 = __extension__({                                                                      \
+            _Static_assert(__builtin_types_compatible_p(__typeof__(((struct fn##__args *)0)->a0),  \
+                                                        __typeof__(*(items))),                     \
+                           "bide_each: `" #fn "` takes another type than the items have");         \
+            _Static_assert(                                                                        \
+                __builtin_types_compatible_p(__typeof__(((struct fn##__args *)0)->a1), size_t),    \
+                "bide_each: the second parameter of `" #fn "` is the index, a size_t");            \
+            (arg);                                                                                 \
+        })})
 
 #define BIDE__INTO(ret_value, ret_error, ...)                                                      \
     BIDE__CAT(BIDE__INTO_, BIDE__COUNT(__VA_ARGS__))(ret_value, ret_error, __VA_ARGS__)
@@ -159,15 +160,14 @@ void bide__group_enter(bide_group *group, const struct bide_site *at,
                        struct bide_group_options options);
 void bide__group_leave(bide_group *group);
 
-#define BIDE__WITH_GROUP(n, count, ...)                                                            \
-    BIDE__CAT(BIDE__WITH_GROUP_, count)(n, __VA_ARGS__)
+#define BIDE__WITH_GROUP(n, count, ...) BIDE__CAT(BIDE__WITH_GROUP_, count)(n, __VA_ARGS__)
 #define BIDE__WITH_GROUP_1(n, g) BIDE__WITH_GROUP2(n, g, {0})
 #define BIDE__WITH_GROUP_2(n, g, a) BIDE__WITH_GROUP2(n, g, {a})
 #define BIDE__WITH_GROUP_3(n, g, a, b) BIDE__WITH_GROUP2(n, g, {a, b})
 #define BIDE__WITH_GROUP2(n, g, ...)                                                               \
     BIDE__WITH(n,                                                                                  \
-               (bide_group bide__group_##n __attribute__((__cleanup__(bide__group_leave))) = {0},      \
-                                           *const g __attribute__((__unused__)) = &bide__group_##n),   \
+               (bide_group bide__group_##n __attribute__((__cleanup__(bide__group_leave))) = {0},  \
+                    *const g __attribute__((__unused__)) = &bide__group_##n),                      \
                bide__group_enter(&bide__group_##n, BIDE__SITE("with_group"),                       \
                                  (struct bide_group_options)__VA_ARGS__),                          \
                (void)0)

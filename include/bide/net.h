@@ -67,8 +67,8 @@ struct bide_listen_options {
  * otherwise); port 0 takes a free one. `options` may be NULL. Never suspends. BIDE_INVALID for a
  * host that is no number, BIDE_SYSTEM: EADDRINUSE, EACCES ...
  */
-bide_async(bide_listener_ptr)
-    bide_listen_tcp(const char *host, uint16_t port, const struct bide_listen_options *options);
+bide_async(bide_listener_ptr) bide_listen_tcp(const char *host, uint16_t port,
+                                              const struct bide_listen_options *options);
 
 /*
  * Listens on a unix socket with these permissions (0600; the process's umask takes away from them).

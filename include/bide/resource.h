@@ -25,8 +25,7 @@
  * an async(T) function of up to 7 parameters, `close` is `async(void) close(T value, bide_error
  * *error)`. At file scope, after both prototypes. No semicolon.
  */
-#define RESOURCE(name, T, open, close)                                                             \
-    BIDE__RESOURCE(name, bide__value_##T, open, close)
+#define RESOURCE(name, T, open, close) BIDE__RESOURCE(name, bide__value_##T, open, close)
 
 /* with(name, variable, arguments of open...) { ... }. Opening and closing may suspend; an open
    that fails is not closed. */
@@ -79,11 +78,11 @@ void bide__cleanup(bide_error *was, const struct bide_site *at, void (*thunk)(vo
     if (0) {                                                                                       \
         bide__left_##n:;                                                                           \
     } else                                                                                         \
-        for (struct name##__resource bide__resource_##n __attribute__((__cleanup__(name##__leave))) =  \
-                 {BIDE__AWAIT(__COUNTER__, "with(" text ")", call), bide__current->unwinding,      \
-                  BIDE__SITE("with(" text ")")};                                                   \
+        for (struct name##__resource bide__resource_##n __attribute__((__cleanup__(                \
+                 name##__leave))) = {BIDE__AWAIT(__COUNTER__, "with(" text ")", call),             \
+                                     bide__current->unwinding, BIDE__SITE("with(" text ")")};      \
              ; bide_break_in_with())                                                               \
-            for (name##__value variable __attribute__((__unused__)) = bide__resource_##n.value;;       \
+            for (name##__value variable __attribute__((__unused__)) = bide__resource_##n.value;;   \
                  bide_break_in_with())                                                             \
                 for (int bide__once_##n = 0;; bide__once_##n = 1)                                  \
                     if (bide__once_##n) {                                                          \

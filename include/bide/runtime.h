@@ -9,7 +9,8 @@
  *
  * Signals, while bide_run runs: SIGPIPE is ignored. SIGTERM and the first SIGINT call bide_stop. A
  * second SIGINT prints what the program still waits for and exits with status 130; a third one ends
- * the process at once. SIGQUIT prints the task tree on stderr and goes on. They are put back when bide_run returns.
+ * the process at once. SIGQUIT prints the task tree on stderr and goes on. They are put back when
+ * bide_run returns.
  *
  * layer: core
  */
@@ -19,14 +20,14 @@
 #include <bide/group.h>
 
 struct bide_options {
-    int loops;                /* loops, each a thread of its own, pinned to a core if that many are
-                                 allowed; 0 or 1: the calling thread only, not pinned */
-    bool virtual_clock;       /* time jumps to the next timer when every task is blocked */
-    bool ignore_signals;      /* leave all signal dispositions alone */
-    uint64_t shuffle_seed;    /* not 0: ready tasks run in a pseudo-random order from this seed */
-    bide_duration watchdog;   /* report a task that runs longer without an await; 0: the default
-                                 (BIDE_CAP_WATCHDOG_MS), BIDE_FOREVER: off */
-    bide_duration drain;      /* how long stopping may take; 0: the default (BIDE_CAP_DRAIN_MS) */
+    int loops;              /* loops, each a thread of its own, pinned to a core if that many are
+                               allowed; 0 or 1: the calling thread only, not pinned */
+    bool virtual_clock;     /* time jumps to the next timer when every task is blocked */
+    bool ignore_signals;    /* leave all signal dispositions alone */
+    uint64_t shuffle_seed;  /* not 0: ready tasks run in a pseudo-random order from this seed */
+    bide_duration watchdog; /* report a task that runs longer without an await; 0: the default
+                               (BIDE_CAP_WATCHDOG_MS), BIDE_FOREVER: off */
+    bide_duration drain;    /* how long stopping may take; 0: the default (BIDE_CAP_DRAIN_MS) */
     void (*error_hook)(const bide_error *error, void *arg); /* errors nobody owns; NULL: print */
     void *error_hook_arg;
 };
@@ -71,8 +72,9 @@ int bide__run_void(bide__main_void *fn, const struct bide_options *options);
 int bide__run_int(bide__main_int *fn, const struct bide_options *options);
 
 #define BIDE__RUN(fn, ...)                                                                         \
-    _Generic((fn), bide__main_void * : bide__run_void, bide__main_int * : bide__run_int)(          \
-        fn, &(struct bide_options)__VA_ARGS__)
+    _Generic((fn), bide__main_void *                                                               \
+             : bide__run_void, bide__main_int *                                                    \
+             : bide__run_int)(fn, &(struct bide_options)__VA_ARGS__)
 #define BIDE__RUN_1(fn) BIDE__RUN(fn, {0})
 #define BIDE__RUN_2(fn, a) BIDE__RUN(fn, {a})
 #define BIDE__RUN_3(fn, a, b) BIDE__RUN(fn, {a, b})

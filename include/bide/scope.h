@@ -65,8 +65,7 @@
 #ifndef BIDE_NO_KEYWORDS
 #define with_deadline(duration)                                                                    \
     BIDE__WITH_SCOPE(__COUNTER__, bide__deadline_enter, duration, "with_deadline")
-#define shielded(duration)                                                                         \
-    BIDE__WITH_SCOPE(__COUNTER__, bide__shield_enter, duration, "shielded")
+#define shielded(duration) BIDE__WITH_SCOPE(__COUNTER__, bide__shield_enter, duration, "shielded")
 #define move_on_after(ret_timed_out, duration, ...)                                                \
     BIDE__INVOKE(__move_on_after, (ret_timed_out, duration), __VA_ARGS__)
 #define with_no_await BIDE__WITH_NO_AWAIT(__COUNTER__)
@@ -88,7 +87,7 @@ void bide__scope_leave(struct bide__scope *scope);
 #define BIDE__WITH_SCOPE2(n, enter, duration, text)                                                \
     BIDE__WITH(n,                                                                                  \
                (struct bide__scope bide__scope_##n                                                 \
-                __attribute__((__cleanup__(bide__scope_leave))) = {0}),                                \
+                __attribute__((__cleanup__(bide__scope_leave))) = {0}),                            \
                enter(&bide__scope_##n, BIDE__SITE(text), duration), (void)0)
 
 struct bide__no_await {
@@ -111,7 +110,7 @@ static inline void bide__no_await_unmark(void) BIDE__UNCHECKED
 #define BIDE__WITH_NO_AWAIT2(n)                                                                    \
     BIDE__WITH(n,                                                                                  \
                (struct bide__no_await bide__region_##n                                             \
-                __attribute__((__cleanup__(bide__no_await_leave), __unused__)) =                           \
+                __attribute__((__cleanup__(bide__no_await_leave), __unused__)) =                   \
                     bide__no_await_enter(BIDE__SITE("with_no_await"))),                            \
                bide__no_await_mark(), bide__no_await_unmark())
 

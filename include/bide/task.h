@@ -118,9 +118,9 @@ bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size);
     __extension__({                                                                                \
         __auto_type bide__handle_##n = (handle);                                                   \
         __typeof__(bide__handle_##n.type_[0]) bide__value_of_##n;                                  \
-        (void)BIDE__AWAIT(__COUNTER__, text,                                                       \
-                          bide__join(bide__handle_##n.ref, &bide__value_of_##n,                    \
-                                     sizeof bide__value_of_##n));                                  \
+        (void)BIDE__AWAIT(                                                                         \
+            __COUNTER__, text,                                                                     \
+            bide__join(bide__handle_##n.ref, &bide__value_of_##n, sizeof bide__value_of_##n));     \
         bide__value_of_##n;                                                                        \
     })
 
@@ -231,7 +231,7 @@ struct bide__call {
 /* clang-format on */
 
 /* `thunk(args)` under a deadline, for move_on_after: whether the deadline passed first. */
-bool bide__move_on_after(const struct bide_site *at, bide_duration duration,
-                         void (*thunk)(void *), void *args);
+bool bide__move_on_after(const struct bide_site *at, bide_duration duration, void (*thunk)(void *),
+                         void *args);
 
 #endif

@@ -81,16 +81,16 @@ struct bide__stack {
 static inline __attribute__((always_inline)) void bide__context_switch(void **save_sp, void *to_sp)
 {
     __asm__ volatile(BIDE__SKIP_RED_ZONE "pushq %%rbp\n\t"
-                     "pushq %%rbx\n\t"
-                     "leaq 1f(%%rip), %%rax\n\t"
-                     "pushq %%rax\n\t"
-                     "movq %%rsp, (%0)\n\t"
-                     "movq %1, %%rsp\n\t"
-                     "popq %%rcx\n\t"
-                     "notrack jmp *%%rcx\n"
-                     "1:\n\t"
-                     "popq %%rbx\n\t"
-                     "popq %%rbp\n\t" BIDE__UNSKIP_RED_ZONE
+                                         "pushq %%rbx\n\t"
+                                         "leaq 1f(%%rip), %%rax\n\t"
+                                         "pushq %%rax\n\t"
+                                         "movq %%rsp, (%0)\n\t"
+                                         "movq %1, %%rsp\n\t"
+                                         "popq %%rcx\n\t"
+                                         "notrack jmp *%%rcx\n"
+                                         "1:\n\t"
+                                         "popq %%rbx\n\t"
+                                         "popq %%rbp\n\t" BIDE__UNSKIP_RED_ZONE
                      : "+D"(save_sp), "+S"(to_sp)
                      :
                      : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",

@@ -9,7 +9,7 @@
 
 /*
  * void bide__park(const struct bide__parking *): the switch of core/context.h for callers that are
- * not inline. It goes back to its caller by a jump.
+ * not inline. It goes back to its caller by a jump; to another task that parked, by that one only.
  */
     .globl  bide__park
     .type   bide__park, @function
@@ -43,7 +43,8 @@ bide__park:
     movq    8(%rdi), %rsp
     popq    %rcx
     .cfi_adjust_cfa_offset -8
-    notrack jmp *%rcx
+    cmpq    %rax, %rcx
+    jne     .Lgo
 .Lparked:
     popq    %r15
     .cfi_adjust_cfa_offset -8
@@ -66,6 +67,7 @@ bide__park:
     popq    %rcx
     .cfi_adjust_cfa_offset -8
     .cfi_register rip, rcx
+.Lgo:
     notrack jmp *%rcx
     .cfi_endproc
     .size   bide__park, . - bide__park

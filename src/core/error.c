@@ -34,7 +34,8 @@ const char *bide_code_name(int code)
 /* The oldest that is not in flight makes room; whether there is one. */
 static bool evict(struct bide_task *task)
 {
-    bide__list_foreach(node, &task->errors) {
+    bide__list_foreach(node, &task->errors)
+    {
         bide_error *oldest = bide__container_of(node, bide_error, node);
         if (oldest->state != BIDE__ERROR_IN_FLIGHT) {
             bide__error_free(task->loop, oldest);
@@ -265,8 +266,7 @@ bide_error *bide_error_current(void)
 
 bide_error *bide__cancel_error(struct bide_task *me)
 {
-    bide_error *error =
-        bide_error_new(BIDE_CANCELLED, "cancelled: %s", bide__cancel_reason(me));
+    bide_error *error = bide_error_new(BIDE_CANCELLED, "cancelled: %s", bide__cancel_reason(me));
     error->is_cancel = true;
     return error;
 }

@@ -32,7 +32,7 @@ struct search {
 
 const char *bide__object_label(const struct bide__object *object, char *text, size_t size)
 {
-    if (!object || !object->kind)
+    if (!object || !object->kind || !object->kind->noun)
         snprintf(text, size, "this");
     else if (object->name)
         snprintf(text, size, "%s '%s'", object->kind->noun, object->name);
@@ -278,7 +278,8 @@ void bide__each_task(struct bide__loop *loop,
         each_from(loop->main_task, visit, arg);
     if (!loop->background)
         return;
-    bide__list_foreach(node, &loop->background->children) {
+    bide__list_foreach(node, &loop->background->children)
+    {
         if (bide__task_of_node(node)->state != BIDE__TASK_ENDED)
             each_from(bide__task_of_node(node), visit, arg);
     }
@@ -317,7 +318,7 @@ static void print_task(struct bide_task *task, int depth, void *arg)
     if (task->wait) {
         const struct bide__kind *kind = task->wait->object->kind;
         double seconds = (double)(out->loop->now_ns - task->wait->since_ns) / 1e9;
-        if (kind->holder || task->wait->object->name)
+        if (kind->noun)
             snprintf(what, sizeof what, "%s %s for %.1f s", kind->verb,
                      bide__object_label(task->wait->object, label, sizeof label), seconds);
         else
@@ -343,7 +344,7 @@ void bide__print_tree(struct bide__loop *loop, int fd)
     struct out out = {.fd = fd, .loop = loop};
     say(&out, "bide: tasks of loop %d\n", loop->index);
     bide__each_task(loop, print_task, &out);
-    say(&out, "bide: %zu tasks\n", out.tasks);
+    say(&out, "bide: %zu task%s\n", out.tasks, out.tasks == 1 ? "" : "s");
 }
 
 void bide_print_tasks(void)

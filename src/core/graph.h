@@ -9,7 +9,7 @@
 #include "core/task.h"
 
 struct bide__kind {
-    const char *noun; /* "mutex" */
+    const char *noun; /* "mutex"; NULL: the verb says all */
     const char *verb; /* what waiting for it is called: "wants" */
     /* The tasks whose progress can end a wait for it: index 0, 1, ... until NULL. Without this
        function nothing is known, and nothing is ever concluded. `ret_since`: where it got hold. */

@@ -25,7 +25,8 @@ static struct bide_task *child_at(const struct bide__object *object, size_t inde
                                   const struct bide_site **ret_since)
 {
     struct bide_group *group = bide__container_of(object, struct bide_group, object);
-    bide__list_foreach(node, &group->children) {
+    bide__list_foreach(node, &group->children)
+    {
         struct bide_task *child = bide__task_of_node(node);
         if (child->state != BIDE__TASK_ENDED && index-- == 0) {
             *ret_since = child->object.made;
@@ -144,16 +145,16 @@ static void wait_for_children(struct bide_task *me, bide_group *group)
     me->head.at = group->scope.site;
     if (bide__unlikely(me->head.attention & BIDE__ATTENTION_NO_AWAIT))
         bide__misuse_noted("the end of the group of %s:%d waits inside the with_no_await of %s:%d",
-                           group->scope.site->file, group->scope.site->line,
-                           me->no_await_at->file, me->no_await_at->line);
+                           group->scope.site->file, group->scope.site->line, me->no_await_at->file,
+                           me->no_await_at->line);
     while (group->live > 0) {
         struct bide__wait wait = {.shielded = true};
         if (group->scope.cancelled) {
             bide__wait(me, &group->end, &wait, &group->object);
         } else if (bide__wait_checked(me, &group->end, &wait, &group->object) == -EDEADLK) {
-            bide_error *error = bide_error_new(
-                BIDE_DEADLOCK, "the end of the group of %s:%d would wait for ever",
-                group->scope.site->file, group->scope.site->line);
+            bide_error *error =
+                bide_error_new(BIDE_DEADLOCK, "the end of the group of %s:%d would wait for ever",
+                               group->scope.site->file, group->scope.site->line);
             error->at = group->scope.site;
             bide__error_disown(error);
             add_failure(group, error);
@@ -166,14 +167,14 @@ static void wait_for_children(struct bide_task *me, bide_group *group)
 static void report_unread(const struct bide_task *child)
 {
     const struct bide_site *at = child->object.made;
-    fprintf(stderr,
-            "bide: the result of task #%llu '%s', spawned at %s:%d, was never taken: await_task it, "
-            "or use spawn_void\n",
-            (unsigned long long)child->head.id, bide__task_label(child), at->file, at->line);
+    fprintf(
+        stderr,
+        "bide: the result of task #%llu '%s', spawned at %s:%d, was never taken: await_task it, "
+        "or use spawn_void\n",
+        (unsigned long long)child->head.id, bide__task_label(child), at->file, at->line);
 }
 
-/* Frees the ended children whose results nobody took, and says so on an orderly way out. */
-static void free_children(bide_group *group, bool orderly)
+void bide__group_free_children(bide_group *group, bool orderly)
 {
     struct bide__list_node *node;
     while ((node = bide__list_first(&group->children))) {
@@ -248,7 +249,7 @@ void bide__group_leave(bide_group *group)
     group->state = GROUP_ENDED;
     bool unwinding = bide__unwinding_since(group->scope.was);
     if (bide__unlikely(!bide__list_empty(&group->children)))
-        free_children(group, !unwinding && !group->error && !group->scope.effective);
+        bide__group_free_children(group, !unwinding && !group->error && !group->scope.effective);
     bide__scope_pop(&group->scope);
     bide_error *failure = group->error;
     if (bide__likely(!failure)) {
@@ -385,8 +386,11 @@ bide_async(size_t) bide__first_of(const struct bide__call *calls, size_t count)
         for (size_t i = 0; i < count; i++) {
             own[i] = calls[i];
             own[i].ret_error = &errors[i];
-            struct gathered gathered = {
-                .call = &own[i], .first_taken = &taken, .winner = &winner, .index = i, .group = group};
+            struct gathered gathered = {.call = &own[i],
+                                        .first_taken = &taken,
+                                        .winner = &winner,
+                                        .index = i,
+                                        .group = group};
             (void)start(group, &calls[i], gathered_run, &gathered, sizeof gathered, false);
         }
     }

@@ -206,8 +206,8 @@ static int open_pools(struct bide__loop *loop)
 {
     bide__slab_init(&loop->tasks, sizeof(struct bide_task), 64);
     bide__slab_init(&loop->errors, sizeof(bide_error), 16);
-    loop->reserve = bide__alloc_aligned(_Alignof(bide_error),
-                                        BIDE_CAP_RESERVE_ERRORS * sizeof(bide_error));
+    loop->reserve =
+        bide__alloc_aligned(_Alignof(bide_error), BIDE_CAP_RESERVE_ERRORS * sizeof(bide_error));
     loop->background = bide__calloc(1, sizeof *loop->background);
     loop->scheduler = bide__alloc_aligned(64, sizeof *loop->scheduler);
     if (!loop->reserve || !loop->background || !loop->scheduler)
@@ -286,11 +286,8 @@ static void free_records(struct bide__loop *loop)
 
 void bide__loop_done(struct bide__loop *loop)
 {
-    if (loop->background) {
-        struct bide__list_node *node;
-        while (loop->io && (node = bide__list_first(&loop->background->children)))
-            bide__task_free(bide__task_of_node(node));
-    }
+    if (loop->io)
+        bide__group_free_children(loop->background, loop->status == 0);
     if (loop->io) {
         loop->io->ops->close(loop->io);
         bide__stacks_done(&loop->stacks);

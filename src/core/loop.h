@@ -35,27 +35,27 @@ struct bide__loop {
     struct bide_task *ready_first, *ready_last;
     uint64_t slices;  /* tasks resumed since the start; read by the watchdog */
     uint64_t poll_at; /* when to poll although tasks are ready; the watchdog may lower it */
-    int64_t now_ns; /* the clock at the last tick */
+    int64_t now_ns;   /* the clock at the last tick */
     struct bide__stacks stacks;
     struct bide_task *starved, *starved_last; /* fresh tasks without a stack */
-    int starved_turns; /* turns in which only memory for a stack could help */
+    int starved_turns;              /* turns in which only memory for a stack could help */
     bool has_canaries;              /* stacks have no better guard ... */
     struct bide_spawned last_ended; /* ... so this is who a dead canary belongs to */
     struct bide__slab tasks;        /* records */
     struct bide_task *free_tasks;
     struct bide__slab errors;
-    struct bide_error *reserve;     /* BIDE_CAP_RESERVE_ERRORS, for "out of memory" */
+    struct bide_error *reserve;      /* BIDE_CAP_RESERVE_ERRORS, for "out of memory" */
     struct bide_error *reserve_free; /* of those, the free ones, by next */
     uint64_t error_serial;
     struct bide__timers timers;
     struct bide__io *io;
-    struct bide__mail *mail;    /* atomic: a stack, newest first */
-    size_t outside; /* waits that something outside will end: I/O, lanes, signals */
-    size_t jobs;    /* of those, jobs on lanes: virtual time stands still for them */
+    struct bide__mail *mail; /* atomic: a stack, newest first */
+    size_t outside;          /* waits that something outside will end: I/O, lanes, signals */
+    size_t jobs;             /* of those, jobs on lanes: virtual time stands still for them */
     uint64_t next_task_id;
     struct bide_task *main_task; /* NULL when it has ended */
-    int main_status; /* what it returned */
-    int status;      /* the exit status */
+    int main_status;             /* what it returned */
+    int status;                  /* the exit status */
     struct bide__timer drain_timer;
     int drain_stage;
     struct bide__mail stop_mail;
@@ -199,9 +199,10 @@ static inline __attribute__((always_inline)) int bide__wait(struct bide_task *me
  * bide__wait in two halves, for primitives whose fast path is inline in the user's frame: true when
  * the caller must call bide__park(parking) next, and nothing else.
  */
-static inline __attribute__((always_inline)) bool
-bide__park_begin(struct bide_task *me, struct bide__queue *queue, struct bide__parking *parking,
-                 struct bide__object *object)
+static inline __attribute__((always_inline)) bool bide__park_begin(struct bide_task *me,
+                                                                   struct bide__queue *queue,
+                                                                   struct bide__parking *parking,
+                                                                   struct bide__object *object)
 {
     struct bide__wait *wait = &parking->wait;
     wait->task = me;

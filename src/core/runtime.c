@@ -25,7 +25,7 @@
 struct bide__runtime *bide__runtime_here;
 void (*bide__lanes_stop)(void);
 
-static const struct bide__kind kind_stop = {"stop", "waits for the program's stop", NULL, false};
+static const struct bide__kind kind_stop = {NULL, "waits for the program's stop", NULL, false};
 
 static void drain_on(struct bide__loop *loop, bide_duration duration)
 {
@@ -303,8 +303,8 @@ static int run_loops(struct bide__runtime *runtime)
     for (int i = 1; i < count; i++) {
         if (threads[i].started)
             pthread_join(threads[i].thread, NULL);
-        int other = threads[i].start_error ? report_start(threads[i].start_error)
-                                           : threads[i].status;
+        int other =
+            threads[i].start_error ? report_start(threads[i].start_error) : threads[i].status;
         status = other > status ? other : status;
     }
     bide__watchdog_close();

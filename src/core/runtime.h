@@ -23,11 +23,11 @@ struct bide__runtime {
     pthread_mutex_t lock;      /* of loops */
     struct bide__loop **loops; /* NULL before a loop starts and after it has ended */
     int loop_count;
-    int others; /* loops besides the first that run; the first one's */
-    uint32_t stopping;         /* atomic: bide_stop was called */
+    int others;        /* loops besides the first that run; the first one's */
+    uint32_t stopping; /* atomic: bide_stop was called */
     const char *stop_reason;
-    int64_t virtual_now_ns;    /* with options.virtual_clock: the time */
-    int64_t virtual_real_us;   /* and the wall clock at virtual time 0 */
+    int64_t virtual_now_ns;  /* with options.virtual_clock: the time */
+    int64_t virtual_real_us; /* and the wall clock at virtual time 0 */
 };
 
 static inline const struct bide_options *bide__runtime_options(const struct bide__runtime *runtime)

@@ -47,7 +47,8 @@ static void interrupt(struct bide_task *task)
 
 static void add_children(struct bide_group *group, struct bide_task **work)
 {
-    bide__list_foreach(node, &group->children) {
+    bide__list_foreach(node, &group->children)
+    {
         struct bide_task *child = bide__task_of_node(node);
         if (child->state == BIDE__TASK_ENDED || child->root_effective)
             continue;
@@ -185,8 +186,9 @@ void bide__scope_pop(struct bide__scope *scope)
     if (bide__unlikely(me->scope != scope))
         bide__misuse("task #%llu '%s' leaves the scope of %s:%d, which task #%llu '%s' entered and "
                      "which is not its innermost",
-                     (unsigned long long)me->head.id, bide__task_label(me), scope->site->file, scope->site->line,
-                     (unsigned long long)scope->task->head.id, bide__task_label(scope->task));
+                     (unsigned long long)me->head.id, bide__task_label(me), scope->site->file,
+                     scope->site->line, (unsigned long long)scope->task->head.id,
+                     bide__task_label(scope->task));
     bide__timer_disarm(&me->loop->timers, &scope->timer);
     me->scope = scope->up;
     if (bide__unlikely(scope->cancelled || scope->kind == BIDE__SCOPE_SHIELD))

@@ -170,7 +170,8 @@ static void report_smashed(struct bide__stack *stack)
 {
     (void)stack;
     const struct bide_spawned *task = &bide__loop_here->last_ended;
-    fprintf(stderr, "bide: STACK OVERFLOW in task #%llu '%s', spawned at %s:%d: it used its %zu KiB\n",
+    fprintf(stderr,
+            "bide: STACK OVERFLOW in task #%llu '%s', spawned at %s:%d: it used its %zu KiB\n",
             (unsigned long long)task->id, task->name, task->at ? task->at->file : "?",
             task->at ? task->at->line : 0, bide__stack_bytes() / 1024);
 }
@@ -194,8 +195,8 @@ static void end_of_task(struct bide_task *task, bide_error *error)
     }
     if (bide__unlikely(task->error_count))
         bide__error_release_all(task);
-    bide__wake_all(&task->joiners, error && !bide__error_is_cancel(error) ? BIDE__JOIN_FAILED
-                                                                          : BIDE__JOIN_DONE);
+    bide__wake_all(&task->joiners,
+                   error && !bide__error_is_cancel(error) ? BIDE__JOIN_FAILED : BIDE__JOIN_DONE);
     if (task->group) {
         bide__group_child_ended(task->group, task, error);
     } else {

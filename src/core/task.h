@@ -128,6 +128,10 @@ void bide__group_init(struct bide_group *group, const struct bide_site *at,
 bool bide__group_open(const struct bide_group *group);
 void bide__group_add(struct bide_group *group, struct bide_task *child);
 
+/* group.c: frees the ended children whose results nobody took, and says so on an orderly way out.
+ */
+void bide__group_free_children(struct bide_group *group, bool orderly);
+
 /* group.c: accounts for a child that has ended with `error` (or NULL). */
 void bide__group_child_ended(struct bide_group *group, struct bide_task *child, bide_error *error);
 

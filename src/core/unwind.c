@@ -34,9 +34,10 @@ struct bide__head *bide__outside(void)
     return &outside;
 }
 
-BIDE__NO_SANITIZE static _Unwind_Reason_Code
-stop(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-     struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *arg)
+BIDE__NO_SANITIZE static _Unwind_Reason_Code stop(int version, _Unwind_Action actions,
+                                                  _Unwind_Exception_Class class,
+                                                  struct _Unwind_Exception *exception,
+                                                  struct _Unwind_Context *context, void *arg)
 {
     (void)version;
     (void)class;

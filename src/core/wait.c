@@ -39,7 +39,7 @@ bide_async(void) bide_yield(void)
     return bide_void;
 }
 
-static const struct bide__kind kind_sleep = {"sleep", "sleeps", NULL, false};
+static const struct bide__kind kind_sleep = {NULL, "sleeps", NULL, false};
 
 struct sleep {
     struct bide__wait wait;
@@ -98,7 +98,7 @@ static bool has_failed(bide_task_ref ref)
     return task && task->state == BIDE__TASK_ENDED && task->error;
 }
 
-static const struct bide__kind kind_tasks = {"tasks", "waits for one of several", NULL, false};
+static const struct bide__kind kind_tasks = {NULL, "waits for one of several tasks", NULL, false};
 
 /* Waits until one of the tasks that run ends, or says that it is ready. */
 static int wait_for_any(struct bide_task *me, const bide_task_ref *tasks, size_t count,
@@ -168,9 +168,8 @@ bide_async(size_t) bide_wait(enum bide_wait_mode mode, const bide_task_ref *task
     size_t failed = SIZE_MAX;
     while (index == SIZE_MAX && result == 0) {
         result = wait_for_any(me, tasks, count, waits, &failed);
-        index = mode == BIDE_FIRST_ERROR && failed != SIZE_MAX
-                    ? failed
-                    : decided(me, mode, tasks, count);
+        index = mode == BIDE_FIRST_ERROR && failed != SIZE_MAX ? failed
+                                                               : decided(me, mode, tasks, count);
     }
     bide__free(waits);
     if (bide__unlikely(result < 0))

@@ -148,8 +148,8 @@ static bide_listener *listen_address(const struct bide__address *address, unsign
     return listener;
 }
 
-bide_async(bide_listener_ptr)
-    bide_listen_tcp(const char *host, uint16_t port, const struct bide_listen_options *options)
+bide_async(bide_listener_ptr) bide_listen_tcp(const char *host, uint16_t port,
+                                              const struct bide_listen_options *options)
 {
     struct bide__address address;
     if (bide__address_parse(host, port, &address) < 0)

@@ -79,10 +79,11 @@ TEST(messages_are_formatted_and_cut)
     error = bide_error_new(1000, "plain words");
     check_str(error->message, "plain words");
     /* without a conversion it is copied, not formatted: also when it is too long */
-    error = bide_error_new(1000, "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
-                                 "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
-                                 "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
-                                 "0123456789 0123456789 0123456789 0123456789 0123456789 end");
+    error =
+        bide_error_new(1000, "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+                             "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+                             "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+                             "0123456789 0123456789 0123456789 0123456789 0123456789 end");
     check_int(strlen(error->message), 239);
     error = bide_error_of_errno(ENOENT, "open %s", "file");
     check_str(error->message, expected("open file: %s", strerror(ENOENT)));
@@ -154,15 +155,14 @@ TEST(a_report_goes_up_the_spawn_chain)
 {
     bide_error *error;
     attempt(&error, spawn_it, BIDE_NOT_FOUND);
-    check_str(text_of(error),
-              expected("code 10 (not found)\n"
-                       "  at %s:%d in break_with\n"
-                       "  awaited at %s:%d in pass_on: break_with(code)\n"
-                       "  awaited at %s:%d in spawn_it: with_group\n"
-                       "  in task #2 'pass_on' spawned at %s:%d\n"
-                       "  in task #1 'main'\n",
-                       __FILE__, fail_line, __FILE__, inner_line, __FILE__, group_line, __FILE__,
-                       spawn_line));
+    check_str(text_of(error), expected("code 10 (not found)\n"
+                                       "  at %s:%d in break_with\n"
+                                       "  awaited at %s:%d in pass_on: break_with(code)\n"
+                                       "  awaited at %s:%d in spawn_it: with_group\n"
+                                       "  in task #2 'pass_on' spawned at %s:%d\n"
+                                       "  in task #1 'main'\n",
+                                       __FILE__, fail_line, __FILE__, inner_line, __FILE__,
+                                       group_line, __FILE__, spawn_line));
 }
 
 SPAWNABLE(int, break_below, int)

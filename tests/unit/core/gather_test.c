@@ -132,9 +132,9 @@ TEST(gather_settled_runs_every_call_to_its_end)
     settled(double) d;
     memset(&a, 1, sizeof a);
     memset(&c, 1, sizeof c);
-    await(bide_gather_settled(bide_into_settled(&a, break_after, 1), bide_into_settled(&b, after, 5),
-                              bide_into_settled(&c, break_after, 3),
-                              bide_into_settled(&d, half_of, 5)));
+    await(bide_gather_settled(
+        bide_into_settled(&a, break_after, 1), bide_into_settled(&b, after, 5),
+        bide_into_settled(&c, break_after, 3), bide_into_settled(&d, half_of, 5)));
     check(a.error && a.error->code == 1001);
     check(c.error && c.error->code == 1003);
     check_ptr(b.error, NULL);
@@ -181,8 +181,8 @@ async(size_t) race(int a_ms, int b_ms, bool a_fails)
     size_t winner = 99;
     a_value = b_value = -1;
     if (a_fails)
-        winner = await(first_of(bide_into(&a_value, break_after, a_ms),
-                                bide_into(&b_value, after, b_ms)));
+        winner = await(
+            first_of(bide_into(&a_value, break_after, a_ms), bide_into(&b_value, after, b_ms)));
     else
         winner =
             await(first_of(bide_into(&a_value, after, a_ms), bide_into(&b_value, after, b_ms)));

@@ -425,14 +425,14 @@ TEST(when_every_task_waits_and_nothing_can_happen_that_is_an_error)
     test_capture_stderr();
     attempt(&error, wait_for_nobody_below);
     const char *said = test_captured();
-    check_str(said, expected("bide: DEADLOCK: every task waits and nothing can wake one\n"
-                             "bide: tasks of loop 0\n"
-                             "  #1 main  joins task 'wait_for_nobody' for 0.0 s  at %s:%d\n"
-                             "    #2 wait_for_nobody  waits for a signal signal 'lamp' for 0.0 s  "
-                             "at %s:%d  spawned %s:%d\n"
-                             "bide: 2 tasks\n",
-                             __FILE__, idle_line, __FILE__, idle_spawn_line, __FILE__,
-                             idle_spawn_line));
+    check_str(said,
+              expected("bide: DEADLOCK: every task waits and nothing can wake one\n"
+                       "bide: tasks of loop 0\n"
+                       "  #1 main  joins task 'wait_for_nobody' for 0.0 s  at %s:%d\n"
+                       "    #2 wait_for_nobody  waits for a signal signal 'lamp' for 0.0 s  "
+                       "at %s:%d  spawned %s:%d\n"
+                       "bide: 2 tasks\n",
+                       __FILE__, idle_line, __FILE__, idle_spawn_line, __FILE__, idle_spawn_line));
     if (!check(error))
         return;
     check_int(error->code, BIDE_DEADLOCK);

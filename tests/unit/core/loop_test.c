@@ -49,7 +49,7 @@ static const char *order_of(uint64_t seed)
     journal[0] = 0;
     check_int(bide_run(say_letters, .virtual_clock = true, .shuffle_seed = seed), 0);
     char *text = texts[next++ % 4];
-    snprintf(text, sizeof texts[0], "%s", journal);
+    snprintf(text, sizeof texts[0], "%.63s", journal);
     return text;
 }
 
@@ -220,4 +220,48 @@ TEST(a_burst_of_fresh_tasks)
             spawn_void(g, count_down, &left);
     }
     check_int(left, 0);
+}
+
+static int begun;
+
+SPAWNABLE(void, yield_alone)
+async(void) yield_alone(void)
+{
+    begun++;
+    for (int i = 0; i < 3; i++)
+        await(bide_yield());
+    note("y");
+    return bide_void;
+}
+
+SPAWNABLE(void, say, const char *)
+async(void) say(const char *text)
+{
+    note(text);
+    return bide_void;
+}
+
+/* The second child goes on, on the stack of the first; then it is the only ready task. */
+TEST(a_task_that_took_over_a_stack_and_yields_alone_keeps_it)
+{
+    for (int i = 0; i < 10; i++) {
+        with_group(g) {
+            spawn_void(g, say, "s");
+            spawn_void(g, yield_alone);
+        }
+    }
+    check_int(begun, 10);
+    check_int(bide__loop_here->stacks.used, 1);
+    check(bide__loop_here->stacks.made <= 3);
+}
+
+TEST(a_task_that_took_over_the_last_stack_runs_once)
+{
+    bide__loop_here->stacks.limit = 2;
+    with_group(g) {
+        spawn_void(g, say, "s");
+        spawn_void(g, yield_alone);
+    }
+    check_int(begun, 1);
+    check(!strcmp(journal, "sy") || !strcmp(journal, "ys"));
 }

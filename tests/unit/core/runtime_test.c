@@ -85,9 +85,9 @@ TEST_PLAIN(the_exit_status_is_0_the_int_or_1)
     int64_t live = bide__mem_live();
     check_int(bide_run(end_well, .virtual_clock = true), 0);
     check_int(bide_run(end_with_42, .virtual_clock = true), 42);
-    check_int(bide_run(end_badly, .virtual_clock = true, .error_hook = hook,
-                       .error_hook_arg = &hooked),
-              1);
+    check_int(
+        bide_run(end_badly, .virtual_clock = true, .error_hook = hook, .error_hook_arg = &hooked),
+        1);
     check_int(hooked, 1);
     check_int(hooked_code, 1003);
     check_int(bide_run(end_well), 0);
@@ -323,9 +323,9 @@ static async(void) cancel_main(void)
 
 TEST_PLAIN(a_main_that_is_cancelled_without_a_stop_has_failed)
 {
-    check_int(bide_run(cancel_main, .virtual_clock = true, .error_hook = hook,
-                       .error_hook_arg = &hooked),
-              1);
+    check_int(
+        bide_run(cancel_main, .virtual_clock = true, .error_hook = hook, .error_hook_arg = &hooked),
+        1);
     check_int(hooked_code, BIDE_CANCELLED);
 }
 

@@ -279,7 +279,7 @@ TEST_PLAIN(sigquit_prints_the_tree_and_goes_on)
     check_int(bide_run(asked_for_its_tree), 0);
     const char *said = test_captured();
     check_contains(said, "bide: tasks of loop 0\n  #1 main  ");
-    check_contains(said, "bide: 1 tasks\n");
+    check_contains(said, "bide: 1 task\n");
 }
 
 static bide_async(void) one_of_two(void)
@@ -316,7 +316,7 @@ TEST_PLAIN(sigquit_is_for_all_loops)
 static bide_async(void) asked_while_it_blocks(void)
 {
     kill(getpid(), SIGQUIT);
-    block_until_said("bide: 1 tasks");
+    block_until_said("bide: 1 task");
     fprintf(stderr, "it goes on\n");
     return bide_void;
 }

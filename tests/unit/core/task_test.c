@@ -197,7 +197,7 @@ TEST_PLAIN(a_result_is_taken_once)
 
 static async(void) join_after_the_group(void)
 {
-    task(int) child = {{NULL, 0}};
+    task(int) child = {.ref = {NULL, 0}};
     with_group(g) {
         child = spawn(g, nap, 1);
         (void)await(bide_wait(BIDE_ALL, &bide_ref(child), 1));
@@ -327,9 +327,9 @@ static async(void) join_a_failed_background_task(void)
 
 TEST_PLAIN(a_failed_background_task_can_be_joined)
 {
-    check_int(bide_run(join_a_failed_background_task, .virtual_clock = true,
-                       .error_hook = count_hooked),
-              0);
+    check_int(
+        bide_run(join_a_failed_background_task, .virtual_clock = true, .error_hook = count_hooked),
+        0);
     check_int(hooked, 1);
 }
 

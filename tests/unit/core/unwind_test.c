@@ -51,7 +51,7 @@ async(int) leave(enum way way)
         defer(note_arg, "d1");
         on_error(note_arg, "e");
         on_cancel(note_arg, "c");
-        text_ptr raw __attribute__((cleanup(note_raw))) = "raw";
+        text_ptr raw __attribute__((cleanup(note_raw), unused)) = "raw";
         defer(note_arg, "d2");
         switch (way) {
         case WAY_RETURN:
@@ -91,8 +91,8 @@ async(void) leave_in_a_task(enum way way)
 TEST(handlers_run_in_reverse_order_on_every_way_out)
 {
     static const char *const wanted[WAYS] = {
-        [WAY_END] = "last d2 raw d1 ",    [WAY_RETURN] = "d2 raw d1 ", [WAY_GOTO] = "d2 raw d1 ",
-        [WAY_CONTINUE] = "d2 raw d1 ",    [WAY_BREAK] = "d2 raw d1 ",  [WAY_ERROR] = "d2 raw e d1 ",
+        [WAY_END] = "last d2 raw d1 ",   [WAY_RETURN] = "d2 raw d1 ", [WAY_GOTO] = "d2 raw d1 ",
+        [WAY_CONTINUE] = "d2 raw d1 ",   [WAY_BREAK] = "d2 raw d1 ",  [WAY_ERROR] = "d2 raw e d1 ",
         [WAY_CANCEL] = "d2 raw c e d1 ",
     };
     for (int way = 0; way < WAYS; way++) {

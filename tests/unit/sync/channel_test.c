@@ -19,7 +19,7 @@ typedef const char *label;
 CHANNEL(label);
 
 SPAWNABLE(void, produce, bide_channel(int) *, int, int)
-async(void) produce(bide_channel(int) * c, int from, int count)
+async(void) produce(bide_channel(int) *c, int from, int count)
 {
     for (int i = from; i < from + count; i++)
         await(bide_send(c, i));
@@ -27,7 +27,7 @@ async(void) produce(bide_channel(int) * c, int from, int count)
 }
 
 SPAWNABLE(void, consume, bide_channel(int) *, int *)
-async(void) consume(bide_channel(int) * c, int *ret_sum)
+async(void) consume(bide_channel(int) *c, int *ret_sum)
 {
     int value;
     while (await(bide_receive(c, &value)))
@@ -38,8 +38,7 @@ async(void) consume(bide_channel(int) * c, int *ret_sum)
 TEST(values_arrive_in_order_whatever_the_capacity)
 {
     for (size_t capacity = 0; capacity < 5; capacity++) {
-        with_channel(int, c, capacity)
-        {
+        with_channel(int, c, capacity) {
             with_group(g) {
                 spawn_void(g, produce, c, 0, 50);
                 for (int i = 0; i < 50; i++) {
@@ -59,8 +58,7 @@ TEST(values_arrive_in_order_whatever_the_capacity)
 TEST(every_value_reaches_exactly_one_receiver)
 {
     int sums[3] = {0};
-    with_channel(int, c, 2)
-    {
+    with_channel(int, c, 2) {
         with_group(g) {
             for (int i = 0; i < 3; i++)
                 spawn_void(g, consume, c, &sums[i]);
@@ -76,8 +74,7 @@ TEST(every_value_reaches_exactly_one_receiver)
 
 TEST(any_type_of_value)
 {
-    with_channel(message, c, 1)
-    {
+    with_channel(message, c, 1) {
         message sent = {"hello", 7}, got = {"", 0};
         await(bide_send(c, sent));
         check(await(bide_receive(c, &got)));
@@ -87,28 +84,24 @@ TEST(any_type_of_value)
         check(bide_try_receive(c, &got));
         check_int(got.number, 8);
     }
-    with_channel(label, c, 1)
-    {
+    with_channel(label, c, 1) {
         label got = NULL;
         await(bide_send(c, "text"));
         check(await(bide_receive(c, &got)));
         check_str(got, "text");
     }
-    with_channel(bool, c, 3)
-    {
+    with_channel(bool, c, 3) {
         bool got = false;
         await(bide_send(c, true));
         check(await(bide_receive(c, &got)) && got);
     }
-    with_channel(double, c, 3)
-    {
+    with_channel(double, c, 3) {
         double got = 0;
         await(bide_send(c, 0.5F));
         check(await(bide_receive(c, &got)));
         check_near(got, 0.5, 0);
     }
-    with_channel(int64_t, c, 3)
-    {
+    with_channel(int64_t, c, 3) {
         int64_t got = 0;
         await(bide_send(c, -3));
         check(await(bide_receive(c, &got)));
@@ -151,7 +144,7 @@ TEST(a_channel_too_large_is_refused)
     check(!bide_channel_new(message, SIZE_MAX / sizeof(message) - 1, "huge"));
 }
 
-static async(void) send_one(bide_channel(int) * c, int value)
+static async(void) send_one(bide_channel(int) *c, int value)
 {
     await(bide_send(c, value));
     return bide_void;
@@ -161,7 +154,7 @@ SPAWNABLE(void, send_one, bide_channel(int) *, int)
 static int close_line;
 
 SPAWNABLE(void, close_soon, bide_channel(int) *)
-async(void) close_soon(bide_channel(int) * c)
+async(void) close_soon(bide_channel(int) *c)
 {
     await(bide_sleep(bide_ms(1)));
     close_line = __LINE__ + 1;
@@ -184,8 +177,7 @@ TEST(close_lets_receivers_drain_and_refuses_senders)
 {
     int value = 0;
     bide_error *error;
-    with_channel(int, c, 2)
-    {
+    with_channel(int, c, 2) {
         with_group(g) {
             await(bide_send(c, 1));
             await(bide_send(c, 2));
@@ -209,8 +201,7 @@ TEST(close_lets_receivers_drain_and_refuses_senders)
 TEST(close_wakes_every_receiver)
 {
     int sums[4] = {0};
-    with_channel(int, c, 0)
-    {
+    with_channel(int, c, 0) {
         with_group(g) {
             for (int i = 0; i < 4; i++)
                 spawn_void(g, consume, c, &sums[i]);
@@ -225,8 +216,7 @@ TEST(close_wakes_every_receiver)
 TEST(a_value_handed_over_before_the_close_is_received)
 {
     int sum = 0;
-    with_channel(int, c, 0)
-    {
+    with_channel(int, c, 0) {
         with_group(g) {
             spawn_void(g, consume, c, &sum);
             await(bide_sleep(bide_ms(1)));
@@ -242,7 +232,7 @@ TEST(a_value_handed_over_before_the_close_is_received)
 static int sent, received;
 
 SPAWNABLE(void, send_counted, bide_channel(int) *, int)
-async(void) send_counted(bide_channel(int) * c, int value)
+async(void) send_counted(bide_channel(int) *c, int value)
 {
     await(bide_send(c, value));
     sent += value;
@@ -250,7 +240,7 @@ async(void) send_counted(bide_channel(int) * c, int value)
 }
 
 SPAWNABLE(void, receive_counted, bide_channel(int) *)
-async(void) receive_counted(bide_channel(int) * c)
+async(void) receive_counted(bide_channel(int) *c)
 {
     int value = 0;
     if (await(bide_receive(c, &value)))
@@ -263,8 +253,7 @@ static void cancel_sender(size_t capacity, int cancelled, bool after) BIDE__TASK
     bide_task_ref tasks[5];
     int value;
     sent = received = 0;
-    with_channel(int, c, capacity)
-    {
+    with_channel(int, c, capacity) {
         with_group(g) {
             for (int i = 0; i < 5; i++) {
                 task(void) one = spawn(g, send_counted, c, 1 << (4 * i));
@@ -303,8 +292,7 @@ TEST(a_cancelled_receive_loses_no_value)
         for (int after = 0; after < 2; after++) {
             bide_task_ref tasks[4];
             received = 0;
-            with_channel(int, c, 4)
-            {
+            with_channel(int, c, 4) {
                 with_group(g) {
                     for (int i = 0; i < 4; i++) {
                         task(void) one = spawn(g, receive_counted, c);
@@ -327,7 +315,7 @@ TEST(a_cancelled_receive_loses_no_value)
     }
 }
 
-static async(void) produce_while_open(bide_channel(int) * c)
+static async(void) produce_while_open(bide_channel(int) *c)
 {
     bide_error *error;
     attempt(&error, produce, c, 0, 5);
@@ -340,8 +328,7 @@ SPAWNABLE(void, produce_while_open, bide_channel(int) *)
 TEST(cancels_at_every_await_leak_nothing, .cancel_everywhere = true)
 {
     int sum = 0;
-    with_channel(int, c, 1)
-    {
+    with_channel(int, c, 1) {
         with_group(g) {
             spawn_void(g, consume, c, &sum);
             spawn_void(g, produce_while_open, c);
@@ -354,13 +341,12 @@ TEST(cancels_at_every_await_leak_nothing, .cancel_everywhere = true)
 
 TEST(no_memory_for_a_channel_is_an_error, .fail_allocations = true)
 {
-    with_channel(int, c, 8)
-    {
+    with_channel(int, c, 8) {
         await(bide_send(c, 1));
     }
 }
 
-static async(void) receive_within(bide_channel(int) * c)
+static async(void) receive_within(bide_channel(int) *c)
 {
     int value;
     with_deadline(bide_ms(5)) {
@@ -373,8 +359,7 @@ SPAWNABLE(void, receive_within, bide_channel(int) *)
 TEST(a_deadline_ends_the_wait)
 {
     bide_error *error;
-    with_channel(int, c, 0)
-    {
+    with_channel(int, c, 0) {
         attempt(&error, receive_within, c);
         require(error);
         check_int(error->code, BIDE_TIMEOUT);
@@ -383,10 +368,9 @@ TEST(a_deadline_ends_the_wait)
 }
 
 SPAWNABLE(void, registered_producer, bide_channel(int) *, int)
-async(void) registered_producer(bide_channel(int) * c, int count)
+async(void) registered_producer(bide_channel(int) *c, int count)
 {
-    with_sender(c)
-    {
+    with_sender(c) {
         bide_task_ready();
         for (int i = 0; i < count; i++)
             await(bide_send(c, 1));
@@ -398,8 +382,7 @@ async(void) registered_producer(bide_channel(int) * c, int count)
 TEST(the_last_sender_to_leave_closes)
 {
     int sum = 0, value;
-    with_channel(int, c, 1)
-    {
+    with_channel(int, c, 1) {
         with_group(g) {
             for (int i = 1; i <= 3; i++)
                 await(start_ready(g, registered_producer, c, i));
@@ -412,11 +395,10 @@ TEST(the_last_sender_to_leave_closes)
 }
 
 SPAWNABLE(void, receive_one_as_the_receiver, bide_channel(int) *)
-async(void) receive_one_as_the_receiver(bide_channel(int) * c)
+async(void) receive_one_as_the_receiver(bide_channel(int) *c)
 {
     int value;
-    with_receiver(c)
-    {
+    with_receiver(c) {
         bide_task_ready();
         check(await(bide_receive(c, &value)));
     }
@@ -426,8 +408,7 @@ async(void) receive_one_as_the_receiver(bide_channel(int) * c)
 TEST(senders_are_told_when_the_last_receiver_has_left)
 {
     bide_error *error;
-    with_channel(int, c, 0)
-    {
+    with_channel(int, c, 0) {
         with_group(g) {
             await(start_ready(g, receive_one_as_the_receiver, c));
             await(bide_send(c, 1));
@@ -442,13 +423,11 @@ TEST(senders_are_told_when_the_last_receiver_has_left)
 
 /* A receiver and the only sender wait for each other: through a second channel, and by a lock. */
 SPAWNABLE(void, answer_after_question, bide_channel(int) *, bide_channel(int) *)
-async(void) answer_after_question(bide_channel(int) * questions, bide_channel(int) * answers)
+async(void) answer_after_question(bide_channel(int) *questions, bide_channel(int) *answers)
 {
     int value;
-    with_sender(answers)
-    {
-        with_receiver(questions)
-        {
+    with_sender(answers) {
+        with_receiver(questions) {
             bide_task_ready();
             (void)await(bide_receive(questions, &value));
             await(bide_send(answers, value));
@@ -462,14 +441,11 @@ static int wait_line, sender_line;
 static async(void) forget_to_ask(void)
 {
     int value;
-    with_channel(int, questions, 1)
-    {
-        with_channel(int, answers, 1)
-        {
+    with_channel(int, questions, 1) {
+        with_channel(int, answers, 1) {
             with_group(g) {
                 sender_line = __LINE__ + 1;
-                with_sender(questions)
-                {
+                with_sender(questions) {
                     await(start_ready(g, answer_after_question, questions, answers));
                     await(bide_yield());
                     wait_line = __LINE__ + 1;
@@ -501,11 +477,10 @@ TEST(a_receive_whose_senders_wait_for_the_receiver_is_a_deadlock)
     check_contains(report, place); /* since when it is the sender of the questions */
 }
 
-static async(void) receive_from_oneself(bide_channel(int) * c)
+static async(void) receive_from_oneself(bide_channel(int) *c)
 {
     int value;
-    with_sender(c)
-    {
+    with_sender(c) {
         (void)await(bide_receive(c, &value));
     }
     return bide_void;
@@ -515,8 +490,7 @@ SPAWNABLE(void, receive_from_oneself, bide_channel(int) *)
 TEST(the_only_sender_that_receives_is_a_deadlock)
 {
     bide_error *error;
-    with_channel(int, c, 1)
-    {
+    with_channel(int, c, 1) {
         test_capture_stderr();
         attempt(&error, receive_from_oneself, c);
         check_contains(test_captured(), "DEADLOCK among 1 task ");
@@ -528,11 +502,9 @@ TEST(the_only_sender_that_receives_is_a_deadlock)
 TEST(no_deadlock_while_one_registered_sender_can_go_on)
 {
     int value = 0;
-    with_channel(int, c, 1)
-    {
+    with_channel(int, c, 1) {
         with_group(g) {
-            with_sender(c)
-            {
+            with_sender(c) {
                 await(start_ready(g, registered_producer, c, 1));
                 check(await(bide_receive(c, &value)));
             }
@@ -544,8 +516,7 @@ TEST(no_deadlock_while_one_registered_sender_can_go_on)
 TEST(a_receive_that_nobody_can_end_is_reported)
 {
     bide_error *error;
-    with_channel(int, c, 1)
-    {
+    with_channel(int, c, 1) {
         test_capture_stderr();
         attempt(&error, receive_counted, c);
         const char *report = test_captured();
@@ -557,8 +528,7 @@ TEST(a_receive_that_nobody_can_end_is_reported)
 
 static async(void) send_unregistered(void)
 {
-    with_channel(int, c, 4)
-    {
+    with_channel(int, c, 4) {
         with_group(g) {
             await(start_ready(g, registered_producer, c, 1));
             await(bide_send(c, 2));

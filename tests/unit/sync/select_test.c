@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 SPAWNABLE(void, send_after, bide_channel(int) *, int, int)
-async(void) send_after(bide_channel(int) * c, int milliseconds, int value)
+async(void) send_after(bide_channel(int) *c, int milliseconds, int value)
 {
     await(bide_sleep(bide_ms(milliseconds)));
     await(bide_send(c, value));
@@ -17,10 +17,8 @@ async(void) send_after(bide_channel(int) * c, int milliseconds, int value)
 
 TEST(the_first_case_that_can_happens_alone)
 {
-    with_channel(int, a, 0)
-    {
-        with_channel(int, b, 0)
-        {
+    with_channel(int, a, 0) {
+        with_channel(int, b, 0) {
             with_group(g) {
                 int x = 0, y = 0;
                 spawn_void(g, send_after, a, 20, 1);
@@ -41,10 +39,8 @@ TEST(the_first_case_that_can_happens_alone)
 TEST(a_send_case_sends_once)
 {
     int value = 0;
-    with_channel(int, a, 1)
-    {
-        with_channel(int, b, 0)
-        {
+    with_channel(int, a, 1) {
+        with_channel(int, b, 0) {
             int got = 0;
             bide_select_case cases[] = {bide_case_send(a, 7), bide_case_receive(b, &got)};
             check_int(await(bide_select(cases, 2)), 0);
@@ -65,7 +61,7 @@ TEST(a_send_case_sends_once)
 static int picked[3];
 
 SPAWNABLE(void, keep_full, bide_channel(int) *, int)
-async(void) keep_full(bide_channel(int) * c, int value)
+async(void) keep_full(bide_channel(int) *c, int value)
 {
     for (;;)
         await(bide_send(c, value));
@@ -73,12 +69,9 @@ async(void) keep_full(bide_channel(int) * c, int value)
 
 TEST(ready_cases_are_picked_fairly)
 {
-    with_channel(int, a, 4)
-    {
-        with_channel(int, b, 4)
-        {
-            with_channel(int, c, 4)
-            {
+    with_channel(int, a, 4) {
+        with_channel(int, b, 4) {
+            with_channel(int, c, 4) {
                 with_group(g) {
                     spawn_void(g, keep_full, a, 0);
                     spawn_void(g, keep_full, b, 1);
@@ -106,8 +99,7 @@ TEST(ready_cases_are_picked_fairly)
 
 TEST(trying_never_waits)
 {
-    with_channel(int, a, 1)
-    {
+    with_channel(int, a, 1) {
         int value = 0;
         size_t index = 9;
         bide_select_case receive[] = {bide_case_receive(a, &value)};
@@ -123,14 +115,14 @@ TEST(trying_never_waits)
 }
 
 SPAWNABLE(void, close_after, bide_channel(int) *, int)
-async(void) close_after(bide_channel(int) * c, int milliseconds)
+async(void) close_after(bide_channel(int) *c, int milliseconds)
 {
     await(bide_sleep(bide_ms(milliseconds)));
     bide_channel_close(c);
     return bide_void;
 }
 
-static async(void) select_send(bide_channel(int) * c)
+static async(void) select_send(bide_channel(int) *c)
 {
     bide_select_case cases[] = {bide_case_send(c, 1)};
     (void)await(bide_select(cases, 1));
@@ -141,10 +133,8 @@ SPAWNABLE(void, select_send, bide_channel(int) *)
 TEST(a_closed_channel_is_ready)
 {
     bide_error *error;
-    with_channel(int, a, 0)
-    {
-        with_channel(int, b, 0)
-        {
+    with_channel(int, a, 0) {
+        with_channel(int, b, 0) {
             int x = 4;
             bide_select_case cases[] = {bide_case_receive(a, &x), bide_case_receive(b, &x)};
             with_group(g) {
@@ -172,7 +162,7 @@ TEST(a_closed_channel_is_ready)
 static int total;
 
 SPAWNABLE(void, either, bide_channel(int) *, bide_channel(int) *)
-async(void) either(bide_channel(int) * a, bide_channel(int) * b)
+async(void) either(bide_channel(int) *a, bide_channel(int) *b)
 {
     int value = 0;
     bide_select_case cases[] = {bide_case_receive(a, &value), bide_case_receive(b, &value)};
@@ -187,10 +177,8 @@ TEST(a_cancelled_select_loses_no_value_and_leaves_all_queues)
         for (int after = 0; after < 2; after++) {
             bide_task_ref tasks[4];
             total = 0;
-            with_channel(int, a, 4)
-            {
-                with_channel(int, b, 4)
-                {
+            with_channel(int, a, 4) {
+                with_channel(int, b, 4) {
                     with_group(g) {
                         for (int i = 0; i < 4; i++) {
                             task(void) one = spawn(g, either, a, b);
@@ -219,16 +207,14 @@ TEST(a_cancelled_select_loses_no_value_and_leaves_all_queues)
 
 TEST(two_selects_meet_and_one_does_not_meet_itself)
 {
-    with_channel(int, c, 0)
-    {
+    with_channel(int, c, 0) {
         size_t index = 9;
         int value = 0;
         bide_select_case both[] = {bide_case_send(c, 8), bide_case_receive(c, &value)};
         check(!bide_try_select(both, 2, &index));
         total = 0;
         with_group(g) {
-            with_channel(int, unused, 0)
-            {
+            with_channel(int, unused, 0) {
                 task(void) other = spawn(g, either, c, unused);
                 check_int(await(bide_select(both, 2)), 0);
                 await_task(other);
@@ -247,10 +233,8 @@ TEST(two_selects_meet_and_one_does_not_meet_itself)
 
 TEST(cancels_at_every_await_leak_nothing, .cancel_everywhere = true)
 {
-    with_channel(int, a, 0)
-    {
-        with_channel(int, b, 1)
-        {
+    with_channel(int, a, 0) {
+        with_channel(int, b, 1) {
             with_group(g) {
                 spawn_void(g, either, a, b);
                 spawn_void(g, either, a, b);

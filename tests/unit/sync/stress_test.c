@@ -17,8 +17,8 @@ struct world {
     bide_condition changed;
     bide_event event;
     bide_once once;
-    bide_channel(int) * buffered;
-    bide_channel(int) * rendezvous;
+    bide_channel(int) *buffered;
+    bide_channel(int) *rendezvous;
     bool in_mutex;
     int in_slots;
     int sent, received; /* through both channels */
