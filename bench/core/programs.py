@@ -114,7 +114,8 @@ class Programs:
             self.incomplete = True
             return
         ask = ["pkg-config", "--cflags", str(package)]
-        flags = [*c_flags, *subprocess.check_output(ask, text=True).split()]
+        flags = [*c_flags, "-I", self.root / "include",
+                 *subprocess.check_output(ask, text=True).split()]
         self.systems.add("bide")
         for program in BIDE_PROGRAMS:
             own = ["-I", self.root / "src"] if program == "bide_inside" else []

@@ -93,4 +93,20 @@
  * metrics.h) */
 #define BIDE_CAP_METRIC_CELLS 1024
 
+/* HTTP */
+
+/* bytes of a request line without its CRLF, or 414: long queries fit */
+#define BIDE_CAP_HTTP_REQUEST_LINE_BYTES 8192
+/* bytes of a whole head with its last CRLF, or 431: many cookies fit, and offsets into it take 16
+ * bits. Also of the trailers of a body */
+#define BIDE_CAP_HTTP_HEAD_BYTES 16384
+/* header fields of a head, and trailer fields of a body, or 431 */
+#define BIDE_CAP_HTTP_HEADERS 100
+/* bytes of chunk extensions and superfluous zeros in one body: nobody needs them, attackers do */
+#define BIDE_CAP_HTTP_CHUNK_OVERHEAD_BYTES 16384
+/* parts of a multipart form */
+#define BIDE_CAP_FORM_PARTS 1000
+/* bytes of the head of one part: a name, a file name and a media type */
+#define BIDE_CAP_FORM_PART_HEAD_BYTES 8192
+
 #endif

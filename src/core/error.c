@@ -19,6 +19,8 @@
 
 _Static_assert(BIDE__MESSAGE_BYTES == BIDE_CAP_ERROR_MESSAGE, "two names of one limit");
 
+size_t bide__loose_ends;
+
 const char *bide_code_name(int code)
 {
     switch (code) {

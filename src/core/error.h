@@ -58,6 +58,9 @@ bide_error *bide__error_in_cancel(struct bide__loop *loop, bide_error *cancel);
 /* Reports an error nobody owns: to options.error_hook, or stderr. */
 void bide__error_unowned(struct bide__loop *loop, const bide_error *error);
 
+/* How often something that nobody took or freed was reported; a test fails on it. */
+extern size_t bide__loose_ends;
+
 /* Prints a misuse with both lines on stderr: aborts in hostile builds, raises elsewhere. */
 __attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse(const char *format, ...);
 

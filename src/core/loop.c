@@ -149,7 +149,7 @@ static void wait_virtual(struct bide__loop *loop, int64_t next_ns)
         poll(loop, INT64_MAX);
         return;
     }
-    if (loop->outside > 0) {
+    if (loop->outside > loop->endless) {
         poll(loop, bide__clock_monotonic_ns() + VIRTUAL_GRACE_NS);
         if (loop->ready_first || __atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
             return;
@@ -279,9 +279,11 @@ static void free_records(struct bide__loop *loop)
     }
     int64_t tasks = bide__slab_done(&loop->tasks);
     int64_t errors = bide__slab_done(&loop->errors);
-    if (tasks || errors)
-        fprintf(stderr, "bide: the loop ends with %lld tasks and %lld errors that nobody freed\n",
-                (long long)tasks, (long long)errors);
+    if (!tasks && !errors)
+        return;
+    __atomic_fetch_add(&bide__loose_ends, 1, __ATOMIC_RELAXED);
+    fprintf(stderr, "bide: the loop ends with %lld tasks and %lld errors that nobody freed\n",
+            (long long)tasks, (long long)errors);
 }
 
 void bide__loop_done(struct bide__loop *loop)

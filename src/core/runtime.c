@@ -108,7 +108,9 @@ bide_async(void) bide_until_stop(void)
     if (result == 0) {
         struct bide__wait wait = {.payload = NULL};
         me->loop->outside++;
+        me->loop->endless++;
         result = bide__wait(me, &me->loop->until_stop, &wait, &object);
+        me->loop->endless--;
         me->loop->outside--;
     }
     if (bide__unlikely(result < 0))

@@ -229,6 +229,7 @@ static void stack_main(struct bide__stack *stack)
         bide__current = &next->head;
         if (!next->sp) {
             next->stack = stack;
+            next->sp = stack; /* it has a stack: only a fresh task has no sp */
             continue;
         }
         if (bide__unlikely(loop->starved != NULL)) {

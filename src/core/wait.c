@@ -71,6 +71,7 @@ bide_async(void) bide_sleep(bide_duration duration)
     bool for_ever = duration.ns == INT64_MAX;
     if (for_ever) {
         loop->outside++;
+        loop->endless++;
     } else {
         int64_t until_ns;
         if (__builtin_add_overflow(bide__loop_clock_ns(loop), duration.ns, &until_ns))
@@ -78,8 +79,10 @@ bide_async(void) bide_sleep(bide_duration duration)
         bide__timer_arm(&loop->timers, &sleep.timer, until_ns);
     }
     result = bide__wait(me, NULL, &sleep.wait, &object);
-    if (for_ever)
+    if (for_ever) {
         loop->outside--;
+        loop->endless--;
+    }
     bide__timer_disarm(&loop->timers, &sleep.timer);
     if (bide__unlikely(result < 0))
         bide__raise(result, &object);

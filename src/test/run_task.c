@@ -10,6 +10,7 @@
 #include "harness.h"
 
 #include "base/mem.h"
+#include "core/error.h"
 
 #include <bide/runtime.h>
 
@@ -98,6 +99,10 @@ int bide__test_run(void (*body)(void), const struct bide__test_options *options)
     status = bide_run(first_task, .virtual_clock = !options->real_clock,
                       .shuffle_seed = options->in_order ? 0 : options->seed,
                       .error_hook = on_error_nobody_owns);
+    if (bide__loose_ends > 0 && !options->loose_ends) {
+        fprintf(stderr, "what was left behind, see above, fails the test\n");
+        run.failed = true;
+    }
     if (status != 0 || run.failed)
         return -EIO;
     return point_reached() ? 1 : 0;

@@ -236,7 +236,7 @@ async(int) live(int depth, unsigned what)
     return act(depth, what);
 }
 
-static void grow_trees(uint64_t seed)
+static void grow_trees(uint64_t seed) BIDE__TASK
 {
     bide_error *error;
     memset(&world, 0, sizeof world);

@@ -168,8 +168,9 @@ TEST(a_report_goes_up_the_spawn_chain)
 SPAWNABLE(int, break_below, int)
 async(int) break_below(int levels)
 {
+    static volatile int code = 1000; /* or the compiler sees that it never comes back */
     if (levels == 0)
-        return break_with(1000);
+        return break_with(code);
     return ready(int, await(break_below(levels - 1)) + 1);
 }
 
@@ -272,7 +273,7 @@ TEST(an_error_raised_again_keeps_its_line_and_chains)
     check_str(same->awaits[1]->function, "raise_awaited");
 }
 
-static void handler_that_catches(void *arg)
+static void handler_that_catches(void *arg) BIDE__TASK
 {
     bide_error *error;
     for (int i = 0; i < *(int *)arg; i++)
@@ -500,7 +501,7 @@ async(int) raise_a_copy_of_what_is_gone(void)
     return ready(int, 0);
 }
 
-TEST(a_failure_is_not_taken_for_the_original_of_another)
+TEST(a_failure_is_not_taken_for_the_original_of_another, .in_order = true)
 {
     with_group(g) {
         spawn_void(g, attempt_shared);

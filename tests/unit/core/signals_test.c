@@ -268,7 +268,7 @@ TEST_PLAIN(the_third_sigint_asks_nobody)
 static bide_async(void) asked_for_its_tree(void)
 {
     kill(getpid(), SIGQUIT);
-    while (!was_said("1 tasks"))
+    while (!was_said("1 task\n"))
         await(bide_sleep(bide_ms(1)));
     return bide_void;
 }

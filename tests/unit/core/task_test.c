@@ -606,7 +606,7 @@ TEST(with_few_stacks_children_queue_and_none_is_lost)
     check_ptr(bide__loop_here->starved, NULL);
 }
 
-TEST(a_queued_child_can_be_cancelled_and_joined)
+TEST(a_queued_child_can_be_cancelled_and_joined, .in_order = true)
 {
     bide__loop_here->stacks.limit = 2;
     with_group(g) {

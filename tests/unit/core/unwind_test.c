@@ -242,7 +242,7 @@ TEST(the_await_around_a_failing_handler_is_in_the_chain)
     check_ptr(bide__current->at, NULL);
 }
 
-static void attempt_in_handler(void *arg)
+static void attempt_in_handler(void *arg) BIDE__TASK
 {
     bide_error *error;
     check(bide_error_current() != NULL);
@@ -540,7 +540,7 @@ static void fail_outside(void)
     fail((bide_error *)(void *)&(bide_error){.message = "nowhere to go"});
 }
 
-static void await_outside(void)
+static void await_outside(void) BIDE__UNCHECKED
 {
     (void)bide_sleep(bide_ms(1)).await;
 }
@@ -565,7 +565,7 @@ static void deadline_outside(void)
     }
 }
 
-static void attempt_outside(void)
+static void attempt_outside(void) BIDE__UNCHECKED
 {
     bide_error *error;
     attempt(&error, use_box, WAY_END);
@@ -589,7 +589,7 @@ static bide_async(void) await_in_place(void)
     return bide_void;
 }
 
-static void await_macro_outside(void)
+static void await_macro_outside(void) BIDE__UNCHECKED
 {
     (void)await_in_place().await;
 }
