@@ -44,6 +44,8 @@ typedef struct bide_group {
     struct bide_error *error;  /* the first failure, with the others attached */
     const char *cancel_reason; /* set by bide_group_cancel */
     uint8_t state;             /* enum bide__group_state */
+    bool child_cancelled;      /* a child was ended by a cancel of the whole group */
+    const void *loop;          /* whose tasks may spawn into it */
 } bide_group;
 
 /*

@@ -28,7 +28,8 @@ struct bide_options {
     bide_duration watchdog; /* report a task that runs longer without an await; 0: the default
                                (BIDE_CAP_WATCHDOG_MS), BIDE_FOREVER: off */
     bide_duration drain;    /* how long stopping may take; 0: the default (BIDE_CAP_DRAIN_MS) */
-    void (*error_hook)(const bide_error *error, void *arg); /* errors nobody owns; NULL: print */
+    void (*error_hook)(const bide_error *error, void *arg); /* errors nobody owns; it must neither
+                                 await nor fail. NULL: they are printed */
     void *error_hook_arg;
 };
 

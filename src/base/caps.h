@@ -109,4 +109,25 @@
 /* bytes of the head of one part: a name, a file name and a media type */
 #define BIDE_CAP_FORM_PART_HEAD_BYTES 8192
 
+/* Models and JSON */
+
+/* objects and arrays inside each other: deeper than any honest body, and the readers recurse */
+#define BIDE_CAP_JSON_DEPTH 64
+/* keys of one object: far above the 64 fields that a model can have */
+#define BIDE_CAP_JSON_KEYS 1000
+/* items of a list that says no len(): an item of two bytes may take hundreds in memory */
+#define BIDE_CAP_JSON_ITEMS 10000
+/* bytes of a number that is read as a double; more digits than any double has */
+#define BIDE_CAP_NUMBER_BYTES 800
+/* problems that are kept of one input */
+#define BIDE_CAP_PROBLEMS 100
+/* bytes of an unknown key that a problem shows */
+#define BIDE_CAP_PROBLEM_KEY_BYTES 64
+/* steps of one pattern on one text, and how deep it may backtrack: 10 ms at most (pcre2api(3),
+ * match limits) */
+#define BIDE_CAP_PATTERN_STEPS 100000
+#define BIDE_CAP_PATTERN_DEPTH 1000
+/* async computed fields that run at a time for one response */
+#define BIDE_CAP_RESOLVE_TASKS 16
+
 #endif

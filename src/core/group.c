@@ -56,6 +56,8 @@ void bide__group_init(bide_group *group, const struct bide_site *at,
     group->error = NULL;
     group->cancel_reason = NULL;
     group->state = GROUP_OPEN;
+    group->child_cancelled = false;
+    group->loop = bide__loop_here;
 }
 
 void bide__group_enter(bide_group *group, const struct bide_site *at,
@@ -119,6 +121,7 @@ void bide__group_child_ended(bide_group *group, struct bide_task *child, bide_er
     group->started--;
     if (bide__unlikely(error && bide__error_is_cancel(error))) {
         child->ended_by_cancel = true;
+        group->child_cancelled |= group->scope.effective;
         error = bide__error_in_cancel(loop, error);
     }
     if (bide__unlikely(error != NULL)) {
@@ -253,8 +256,9 @@ void bide__group_leave(bide_group *group)
     bide__scope_pop(&group->scope);
     bide_error *failure = group->error;
     if (bide__likely(!failure)) {
-        /* The end was an await: in a cancelled scope it raises, as the children were cancelled. */
-        if (bide__unlikely(waited && !unwinding && bide_cancel_requested()))
+        /* The end was an await: it raises if it has no result, because children were cancelled. */
+        if (bide__unlikely(group->child_cancelled && waited && !unwinding &&
+                           bide_cancel_requested()))
             bide__fail(group->scope.site, bide__cancel_error(me));
         return;
     }

@@ -264,6 +264,7 @@ int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int 
     bide__timers_init(&loop->timers, loop->now_ns);
     bide__group_init(loop->background, NULL, (struct bide_group_options){.name = "background"});
     loop->background->scope.deadline_ns = INT64_MAX;
+    loop->background->loop = loop;
     loop->shuffling = runtime->options.shuffle_seed != 0;
     bide__rng_init(&loop->shuffle, runtime->options.shuffle_seed + (uint64_t)index);
     adopt_thread(loop);

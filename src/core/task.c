@@ -157,6 +157,9 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
     BIDE_ASSERT(args_size <= BIDE_CAP_SPAWN_ARGS_BYTES,
                 "spawn at %s:%d copies %zu bytes of arguments; the limit is %d", at->file, at->line,
                 args_size, BIDE_CAP_SPAWN_ARGS_BYTES);
+    if (bide__unlikely(group->loop != loop))
+        bide__misuse("task #%llu '%s' spawns at %s:%d into a group of another loop",
+                     (unsigned long long)me->head.id, bide__task_label(me), at->file, at->line);
     struct bide_task *task = bide__task_new(loop, at, name, thunk, args, args_size);
     if (bide__unlikely(!task))
         bide__fail(at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a task"));

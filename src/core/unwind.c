@@ -76,6 +76,11 @@ void bide__fail(const struct bide_site *at, bide_error *error)
                 at ? at->line : 0, at ? at->function : "?", error->message);
         abort();
     }
+    if (!me->catches) {
+        fprintf(stderr, "bide: '%s' was raised at %s:%d by an error hook, which must not fail\n",
+                error->message, at ? at->file : "?", at ? at->line : 0);
+        abort();
+    }
     if (me->head.unwinding != me->catches->was) {
         fprintf(stderr,
                 "bide: '%s' was raised at %s:%d by a raw cleanup handler while '%s' unwinds: use "
@@ -86,6 +91,8 @@ void bide__fail(const struct bide_site *at, bide_error *error)
     }
     if (error->state == BIDE__ERROR_ATTACHED || error->state == BIDE__ERROR_IN_FLIGHT)
         error = bide__error_clone(error);
+    if (bide__unlikely(error->is_cancel && !bide_cancel_requested()))
+        error->is_cancel = false; /* raised again where nothing is cancelled: an error */
     if (!error->at)
         error->at = at;
     if (!error->spawn_count)

@@ -404,3 +404,51 @@ TEST(in_a_cancelled_scope_nothing_is_started)
     }
     check_str(journal, "");
 }
+
+SPAWNABLE(void, gather_and_await)
+async(void) gather_and_await(void)
+{
+    int a = 0, b = 0;
+    await(gather(bide_into(&a, after, 5), bide_into(&b, after, 5)));
+    note("gathered%d ", a + b);
+    await(bide_yield());
+    note("never ", 0);
+    return bide_void;
+}
+
+SPAWNABLE(void, race_and_await)
+async(void) race_and_await(void)
+{
+    int a = 0, b = 0;
+    size_t winner = await(first_of(bide_into(&a, after, 100), bide_into(&b, after, 5)));
+    note("won%d ", (int)winner);
+    await(bide_yield());
+    note("never ", 0);
+    return bide_void;
+}
+
+/* The calls have ended, which ends the wait; then, before the caller runs, it is cancelled. */
+TEST(a_gather_that_is_done_before_the_cancel_gives_its_results, .in_order = true)
+{
+    with_group(g) {
+        task(void) child = spawn(g, gather_and_await);
+        await(bide_yield());
+        await(bide_yield());
+        await(bide_sleep(bide_ms(5)));
+        bide_cancel(child, "x");
+    }
+    check_str(journal, "gathered100 ");
+}
+
+TEST(a_race_that_is_won_before_the_cancel_is_won, .in_order = true)
+{
+    with_group(g) {
+        task(void) child = spawn(g, race_and_await);
+        await(bide_yield());
+        await(bide_yield());
+        await(bide_sleep(bide_ms(5)));
+        await(bide_yield());
+        bide_cancel(child, "x");
+    }
+    check_str(journal, "cancelled won1 ");
+}

@@ -300,6 +300,22 @@ TEST(tasks_that_join_each_other_are_a_deadlock, .in_order = true)
     check(error && error->code == BIDE_DEADLOCK);
 }
 
+SPAWNABLE(int, join_itself)
+async(int) join_itself(void)
+{
+    int_task me = {.ref = bide_current_task()};
+    return ready(int, await_task(me));
+}
+
+TEST(a_task_that_joins_itself_is_a_deadlock)
+{
+    bide_error *error;
+    test_capture_stderr();
+    attempt(&error, join_itself);
+    check_contains(test_captured(), "DEADLOCK among 1 task (");
+    check(error && error->code == BIDE_DEADLOCK);
+}
+
 /* Longer than any search: then the idle loop is what tells. */
 TEST(a_ring_too_long_to_search_still_ends)
 {

@@ -615,3 +615,109 @@ TEST(many_failures_of_a_group_take_bounded_time_and_memory, .timeout_ms = 3000, 
     check(count <= 2 * BIDE_CAP_ERRORS_KEPT);
     check(count >= BIDE_CAP_ERRORS_KEPT - 1);
 }
+
+SPAWNABLE(void, end_a_group_and_await)
+async(void) end_a_group_and_await(void)
+{
+    with_group(g) {
+        spawn_void(g, say_after, "child", 5);
+    }
+    note("left");
+    await(bide_yield());
+    note("never");
+    return bide_void;
+}
+
+TEST(a_group_that_ended_before_the_cancel_is_left_normally, .in_order = true)
+{
+    with_group(g) {
+        task(void) child = spawn(g, end_a_group_and_await);
+        await(bide_yield());
+        await(bide_sleep(bide_ms(5)));
+        bide_cancel(child, "x");
+    }
+    check_str(journal, "child left ");
+}
+
+SPAWNABLE(void, cancel_group_after, group_ptr, int)
+async(void) cancel_group_after(group_ptr g, int ms)
+{
+    await(bide_sleep(bide_ms(ms)));
+    bide_group_cancel(g, "later");
+    return bide_void;
+}
+
+TEST(a_group_may_be_cancelled_while_its_end_waits)
+{
+    with_group(outer) {
+        with_group(g) {
+            spawn_void(g, hold, "cleaned");
+            spawn_void(outer, cancel_group_after, g, 1);
+        }
+        note("left");
+    }
+    check_str(journal, "cleaned left ");
+    check_int(now_ms(), 11);
+}
+
+SPAWNABLE(void, swallow_the_groups_cancel)
+async(void) swallow_the_groups_cancel(void)
+{
+    with_group(g) {
+        bide_error *error;
+        spawn_void(g, break_after, 1);
+        for (int i = 0; i < 2; i++) {
+            attempt(&error, say_after, "never", 10);
+            check(error && error->is_cancel);
+        }
+        note("swallowed");
+    }
+    note("never");
+    return bide_void;
+}
+
+TEST(a_body_that_swallows_the_cancel_is_left_by_the_failure_all_the_same)
+{
+    bide_error *error;
+    attempt(&error, swallow_the_groups_cancel);
+    check(error && error->code == 1001);
+    check(error && !error->also);
+    check_str(journal, "swallowed ");
+}
+
+static group_ptr shared_group;
+
+static void cancel_and_spawn(void *arg) BIDE__TASK
+{
+    (void)arg;
+    bide_group_cancel(shared_group, "by a handler");
+    spawn_void(shared_group, say_after, "never", 3);
+}
+
+SPAWNABLE(void, be_hostile)
+async(void) be_hostile(void)
+{
+    defer(cancel_and_spawn, NULL);
+    await(break_after(1));
+    return bide_void;
+}
+
+SPAWNABLE(void, run_hostile_children)
+async(void) run_hostile_children(void)
+{
+    with_group(g) {
+        shared_group = g;
+        for (int i = 0; i < 5; i++)
+            spawn_void(g, be_hostile);
+    }
+    return bide_void;
+}
+
+TEST(handlers_may_cancel_their_group_and_spawn_into_it)
+{
+    bide_error *error;
+    attempt(&error, run_hostile_children);
+    check(error && error->code == 1001);
+    check_str(journal, "");
+    check_int(bide_all_tasks(NULL, 0), 1);
+}

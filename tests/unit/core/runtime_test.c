@@ -541,3 +541,25 @@ TEST_PLAIN(a_background_result_nobody_takes_is_reported_too)
     check_int(count, 1);
     check_int(bide__mem_live(), live);
 }
+
+static void spawning_hook(const bide_error *error, void *arg) BIDE__UNCHECKED
+{
+    (void)error;
+    (void)arg;
+    spawn_void(bide_background(), say_after, "alert", 1);
+}
+
+static async(void) fail_in_background_and_main(void)
+{
+    spawn_void(bide_background(), break_after, 1);
+    await(break_after(5));
+    return bide_void;
+}
+
+TEST_PLAIN(an_error_hook_may_spawn_background_work)
+{
+    check_int(
+        bide_run(fail_in_background_and_main, .virtual_clock = true, .error_hook = spawning_hook),
+        1);
+    check_str(journal, "alert alert ");
+}

@@ -492,6 +492,35 @@ TEST(a_timeout_keeps_the_failures_on_its_way)
     check(error->also && error->also->code == 1700);
 }
 
+SPAWNABLE(void, raise_a_stale_cancel)
+async(void) raise_a_stale_cancel(void)
+{
+    bide_error *error = NULL;
+    with_deadline(bide_ms(1)) {
+        attempt(&error, nap, 10);
+    }
+    check(error && error->is_cancel);
+    check(!bide_cancel_requested());
+    fail(error);
+}
+
+SPAWNABLE(void, spawn_one_that_raises_a_stale_cancel)
+async(void) spawn_one_that_raises_a_stale_cancel(void)
+{
+    with_group(g) {
+        spawn_void(g, raise_a_stale_cancel);
+    }
+    return bide_void;
+}
+
+TEST(a_cancel_raised_again_outside_of_its_scope_is_an_error)
+{
+    bide_error *error;
+    attempt(&error, spawn_one_that_raises_a_stale_cancel);
+    check(error && error->code == BIDE_CANCELLED);
+    check(error && !error->is_cancel);
+}
+
 static async(void) await_nothing(void)
 {
     await(bide_yield());

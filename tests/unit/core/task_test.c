@@ -520,6 +520,19 @@ TEST(a_cancel_raises_at_every_await)
     check_int(bide_clock_ns() / 1000000, 0);
 }
 
+TEST(a_freed_task_is_left_alone)
+{
+    with_group(g) {
+        task(int) child = spawn(g, nap, 0);
+        bide_task_ref ref = bide_ref(child);
+        (void)await_task(child);
+        bide_cancel_task(ref, "x");
+        bide_cancel_task((bide_task_ref){NULL, 0}, NULL);
+        check(bide_task_done(ref));
+        check_str(bide_task_name((bide_task_ref){NULL, 0}), "");
+    }
+}
+
 SPAWNABLE(void, cancel_itself)
 async(void) cancel_itself(void)
 {
