@@ -165,6 +165,12 @@ __attribute__((__noreturn__, __cold__)) void bide__fail(const struct bide_site *
 #define on_cancel(fn, arg) BIDE__DEFER(__COUNTER__, fn, arg, BIDE__ON_CANCEL)
 #endif
 
+/* A goto or a switch that jumps over a defer would still run its handler, of nothing. clang refuses
+   that by itself; gcc has to be told, and then refuses jumps over any initialisation. */
+#if !defined(__clang__)
+#pragma GCC diagnostic error "-Wjump-misses-init"
+#endif
+
 enum bide__defer_when { BIDE__ON_EVERY_WAY, BIDE__ON_ERROR, BIDE__ON_CANCEL };
 
 typedef void bide__plain_handler(void *);

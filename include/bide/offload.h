@@ -40,7 +40,7 @@ enum bide_lane {
 #define OFFLOADABLE(T, ...)                                                                        \
     BIDE__OFFLOADABLE(                                                                             \
         struct forgotten_await_##T, BIDE__SECOND(BIDE__OFFLOAD_TYPE_##T, bide__value_##T, ~),      \
-        BIDE__SECOND(BIDE__OFFLOAD_STORE_##T, x->result =, ~), bide__value_##T, __VA_ARGS__)
+        BIDE__SECOND(BIDE__OFFLOAD_STORE_##T, bide__in->result =, ~), bide__value_##T, __VA_ARGS__)
 
 /*
  * Calls `fn(args...)` on the lane and gives its value: await(offload(BIDE_BLOCKING, fn, args...)).
@@ -94,7 +94,7 @@ void bide__offload(enum bide_lane lane, const struct bide_site *at, const char *
     struct fn##__job { value_type result; BIDE__UNWRAP M }; \
     BIDE__HELPER void fn##__on_lane(void *job_) \
     { \
-        struct fn##__job *x = job_; \
+        struct fn##__job *bide__in = job_; \
         (void)x; \
         store fn(BIDE__UNWRAP A); \
     } \

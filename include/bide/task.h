@@ -160,13 +160,13 @@ struct bide__call {
 #define BIDE__F_5 BIDE__F_4, .a4 = a4
 #define BIDE__F_6 BIDE__F_5, .a5 = a5
 #define BIDE__F_7 BIDE__F_6, .a6 = a6
-#define BIDE__A_1 x->a0
-#define BIDE__A_2 BIDE__A_1, x->a1
-#define BIDE__A_3 BIDE__A_2, x->a2
-#define BIDE__A_4 BIDE__A_3, x->a3
-#define BIDE__A_5 BIDE__A_4, x->a4
-#define BIDE__A_6 BIDE__A_5, x->a5
-#define BIDE__A_7 BIDE__A_6, x->a6
+#define BIDE__A_1 bide__in->a0
+#define BIDE__A_2 BIDE__A_1, bide__in->a1
+#define BIDE__A_3 BIDE__A_2, bide__in->a2
+#define BIDE__A_4 BIDE__A_3, bide__in->a3
+#define BIDE__A_5 BIDE__A_4, bide__in->a4
+#define BIDE__A_6 BIDE__A_5, bide__in->a5
+#define BIDE__A_7 BIDE__A_6, bide__in->a6
 
 /* __COUNT counts fn too: SPAWNABLE_3 has two parameters. */
 #define BIDE__SPAWNABLE(s, h, v, ...) \
@@ -190,8 +190,8 @@ struct bide__call {
     struct fn##__args { value_type result; BIDE__UNWRAP M char bide__given; }; \
     BIDE__HELPER void fn##__thunk(void *args_) BIDE__UNCHECKED \
     { \
-        struct fn##__args *x = args_; \
-        x->result = fn(BIDE__UNWRAP A).await; \
+        struct fn##__args *bide__in = args_; \
+        bide__in->result = fn(BIDE__UNWRAP A).await; \
     } \
     BIDE__MUST_USE BIDE__HELPER handle fn##__spawn(struct bide_group *group_, \
                                                    const struct bide_site *at_ BIDE__UNWRAP P) \

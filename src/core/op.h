@@ -28,6 +28,8 @@ enum bide__op_kind {
 };
 
 /* One descriptor, as the backend knows it: registered once, for its whole life. */
+enum { BIDE__FD_READ = 1, BIDE__FD_WRITE = 2 }; /* bits of readiness; the others are the backend's */
+
 struct bide__fd {
     int fd;              /* -1: somebody closed it behind its owner's back */
     uint32_t generation; /* the backend's: tells late events of the number's earlier owner apart */
@@ -35,13 +37,24 @@ struct bide__fd {
     bool short_is_drained; /* reading less than asked for means that nothing is left: true of TCP */
     struct bide__io *io;   /* set by attach */
     struct bide__queue readers, writers;
+    /* From the poll: it may be read and nobody waits for that; the peer is gone (reset, or both
+       directions ended). NULL: nothing is called. They only make tasks ready, and may detach. */
+    void (*on_readable)(struct bide__fd *fd);
+    void (*on_gone)(struct bide__fd *fd);
     struct bide__object object;
 };
+
+/* Whether reading may give something without waiting. */
+static inline bool bide__fd_may_read(const struct bide__fd *fd)
+{
+    return fd->readiness & BIDE__FD_READ;
+}
 
 struct bide__op {
     struct bide__wait wait; /* private to the backend */
     uint8_t kind;           /* enum bide__op_kind */
     bool waited;            /* out: the task was suspended */
+    bool at_once;           /* gives -EAGAIN rather than waiting */
     struct bide__fd *fd;
     void *buffer;
     size_t size; /* at most INT_MAX is transferred at a time */

@@ -170,7 +170,11 @@ bide_async(size_t) bide_wait(enum bide_wait_mode mode, const bide_task_ref *task
         bide__raise(-ENOMEM, NULL);
     size_t failed = SIZE_MAX;
     while (index == SIZE_MAX && result == 0) {
-        result = wait_for_any(me, tasks, count, waits, &failed);
+        /* All must end, so it does not matter which is waited for. */
+        size_t first = 0;
+        while (mode == BIDE_ALL && !still_running(me, tasks[first]))
+            first++;
+        result = wait_for_any(me, tasks + first, mode == BIDE_ALL ? 1 : count, waits, &failed);
         index = mode == BIDE_FIRST_ERROR && failed != SIZE_MAX ? failed
                                                                : decided(me, mode, tasks, count);
     }

@@ -13,7 +13,8 @@
  *     is left), and no edge came since. So whoever waits will see an edge.
  *  2. An edge wakes the first waiter. One that leaves with the descriptor still ready wakes the
  *     next, also when it failed: no edge is lost with a task.
- *  3. A poll makes tasks ready and calls nothing else, so no descriptor changes within a batch.
+ *  3. A poll makes tasks ready and calls the hooks of core/op.h, nothing else; a hook may detach
+ *     its own descriptor, and the generation keeps later events of the batch off it.
  * What arrives for an earlier owner of a number is told apart by the generation.
  */
 #include "base/clock.h"
@@ -33,8 +34,8 @@
 #include <unistd.h>
 
 enum {
-    READ = 1,
-    WRITE = 2,
+    READ = BIDE__FD_READ,
+    WRITE = BIDE__FD_WRITE,
     /* The peer has ended, an error is pending, or urgent data splits the stream: now a short read
        does not mean that nothing is left. */
     UNEVEN = 4,
@@ -227,6 +228,8 @@ static int epoll_perform(struct bide__io *io, struct bide__op *op)
             }
             fd->readiness &= (uint8_t)~bit;
         }
+        if (op->at_once)
+            return -EAGAIN;
         struct bide_task *me = bide__task_current();
         if (op->waited && (result = bide__checkpoint(me)) < 0)
             return result;
@@ -240,6 +243,7 @@ static int epoll_perform(struct bide__io *io, struct bide__op *op)
     }
 }
 
+/* The hooks come last: they may detach. */
 static void notice(struct bide__fd *fd, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
@@ -248,10 +252,14 @@ static void notice(struct bide__fd *fd, uint32_t events)
         fd->readiness |= READ;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         fd->readiness |= WRITE;
-    if ((fd->readiness & READ) && fd->readers.first)
-        bide__wake(fd->readers.first, 0);
     if ((fd->readiness & WRITE) && fd->writers.first)
         bide__wake(fd->writers.first, 0);
+    if ((fd->readiness & READ) && fd->readers.first)
+        bide__wake(fd->readers.first, 0);
+    else if ((fd->readiness & READ) && fd->on_readable)
+        fd->on_readable(fd);
+    else if ((events & (EPOLLHUP | EPOLLERR)) && fd->on_gone)
+        fd->on_gone(fd);
 }
 
 /* epoll_wait(2), but until a point in time. */

@@ -274,27 +274,38 @@ static int accept_socket(struct bide_task *me, bide_listener *listener,
     }
 }
 
-bide_async(bide_stream_ptr) bide_accept(bide_listener *listener)
+int bide__accept(bide_listener *listener, char name[BIDE_ADDRESS_BYTES])
 {
     struct bide_task *me = bide__task_current();
     struct bide__address peer;
-    char name[BIDE_ADDRESS_BYTES];
-    bide_stream *stream;
     int code = bide__checkpoint(me);
     if (bide__unlikely(code < 0))
         bide__net_raise(code, accepting, bide__endpoint_name(&listener->endpoint));
     bide__endpoint_enter(me, &listener->endpoint, accepting);
     int fd = accept_socket(me, listener, &peer);
-    /* The name of the stream or, without one, of the listener that failed. */
-    if (fd >= 0 && peer.any.sa_family != AF_UNIX)
-        bide__address_format(&peer, name, sizeof name);
-    else
-        snprintf(name, sizeof name, "%s", bide__endpoint_name(&listener->endpoint));
+    if (fd >= 0 && !name) {
+        /* nobody asks */
+    } else if (fd >= 0 && peer.any.sa_family != AF_UNIX) {
+        bide__address_format(&peer, name, BIDE_ADDRESS_BYTES);
+    } else if (name) {
+        snprintf(name, BIDE_ADDRESS_BYTES, "%s", bide__endpoint_name(&listener->endpoint));
+    }
+    char of_listener[BIDE_ADDRESS_BYTES];
+    if (bide__unlikely(fd < 0))
+        snprintf(of_listener, sizeof of_listener, "%s", bide__endpoint_name(&listener->endpoint));
     if (bide__endpoint_leave(&listener->endpoint))
         bide__free(listener);
     if (fd < 0)
-        bide__net_raise(fd, accepting, name);
-    code = bide__stream_new(fd, name, &stream);
+        bide__net_raise(fd, accepting, of_listener);
+    return fd;
+}
+
+bide_async(bide_stream_ptr) bide_accept(bide_listener *listener)
+{
+    char name[BIDE_ADDRESS_BYTES];
+    bide_stream *stream;
+    int fd = bide__accept(listener, name);
+    int code = bide__stream_new(fd, name, &stream);
     if (code < 0) {
         close(fd);
         bide__net_raise(code, "accept from", name);

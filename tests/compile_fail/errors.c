@@ -92,3 +92,28 @@ async(int) run(int seat)
     return ready(int, seat);
 }
 #endif // CASE_defer_of_a_wrong_function
+
+#ifdef CASE_jump_over_a_defer
+// gcc: switch jumps over variable initialization
+// clang: cannot jump from switch statement to this case label
+async(int) run(int seat)
+{
+    switch (seat) {
+#ifndef FIXED
+    case 1:;
+        defer(put_back, NULL);
+        return ready(int, 1);
+    case 2: // <- here
+        return ready(int, 2);
+#else
+    case 1: {
+        defer(put_back, NULL);
+        return ready(int, 1);
+    }
+    case 2:
+        return ready(int, 2);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_jump_over_a_defer

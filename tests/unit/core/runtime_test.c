@@ -563,3 +563,59 @@ TEST_PLAIN(an_error_hook_may_spawn_background_work)
         1);
     check_str(journal, "alert alert ");
 }
+
+static void stop_the_program(void *arg)
+{
+    (void)arg;
+    bide_stop("over");
+}
+
+static bide_group *shared_group;
+
+static async(void) spawn_into_the_other_loop(void)
+{
+    if (bide_loop_index() == 0) {
+        with_group(g) {
+            __atomic_store_n(&shared_group, g, __ATOMIC_RELEASE);
+            await(bide_until_stop());
+        }
+        return bide_void;
+    }
+    while (!__atomic_load_n(&shared_group, __ATOMIC_ACQUIRE))
+        await(bide_sleep(bide_ms(1)));
+    defer(stop_the_program, NULL);
+    spawn_void(__atomic_load_n(&shared_group, __ATOMIC_ACQUIRE), nap, 1);
+    return bide_void;
+}
+
+static void run_spawn_into_the_other_loop(void)
+{
+    bide_run(spawn_into_the_other_loop, .loops = 2, .error_hook = lockless_hook);
+}
+
+TEST_PLAIN(spawning_into_a_group_of_another_loop_is_misuse)
+{
+    if (BIDE_DEBUG) {
+        check_dies(run_spawn_into_the_other_loop, "into a group of another loop");
+        return;
+    }
+    run_spawn_into_the_other_loop();
+    check_int(hooked_code, BIDE_MISUSE);
+}
+
+static void failing_hook(const bide_error *error, void *arg) BIDE__UNCHECKED
+{
+    (void)arg;
+    fail(bide_error_new(error->code + 1, "the hook"));
+}
+
+static void run_with_a_failing_hook(void)
+{
+    bide_run(end_badly, .virtual_clock = true, .error_hook = failing_hook);
+}
+
+TEST_PLAIN(an_error_hook_that_fails_ends_the_program_and_says_so)
+{
+    check_dies(run_with_a_failing_hook, "bide: 'the hook' was raised at " __FILE__ ":");
+    check_dies(run_with_a_failing_hook, " by an error hook, which must not fail");
+}
