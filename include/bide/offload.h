@@ -95,7 +95,7 @@ void bide__offload(enum bide_lane lane, const struct bide_site *at, const char *
     BIDE__HELPER void fn##__on_lane(void *job_) \
     { \
         struct fn##__job *bide__in = job_; \
-        (void)x; \
+        (void)bide__in; \
         store fn(BIDE__UNWRAP A); \
     } \
     BIDE__MUST_USE BIDE__HELPER async_struct fn##__offload(enum bide_lane lane_, \
