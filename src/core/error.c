@@ -249,10 +249,7 @@ bide_error *bide__error_in_cancel(struct bide__loop *loop, bide_error *cancel)
         return NULL;
     bide_error *rest = failure->next;
     failure->next = NULL;
-    bide_error **end = &failure->also;
-    while (*end)
-        end = &(*end)->next;
-    *end = rest;
+    *bide__error_end(&failure->also) = rest;
     return failure;
 }
 
@@ -301,8 +298,10 @@ void bide__raise(int code, const struct bide__object *object)
     bide__fail(me->head.at, error);
 }
 
-static void report_misuse(const char *text)
+__attribute__((format(printf, 2, 0))) static void
+report_misuse(char text[BIDE_CAP_ERROR_MESSAGE], const char *format, va_list args)
 {
+    vsnprintf(text, BIDE_CAP_ERROR_MESSAGE, format, args);
     fprintf(stderr, "bide: misuse: %s\n", text);
     if (BIDE_DEBUG || (bide__current->attention & BIDE__ATTENTION_OUTSIDE))
         abort();
@@ -313,9 +312,8 @@ void bide__misuse(const char *format, ...)
     char text[BIDE_CAP_ERROR_MESSAGE];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    report_misuse(text, format, args);
     va_end(args);
-    report_misuse(text);
     bide__fail(bide__current->at, bide_error_new(BIDE_MISUSE, "%s", text));
 }
 
@@ -324,9 +322,8 @@ void bide__misuse_noted(const char *format, ...)
     char text[BIDE_CAP_ERROR_MESSAGE];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    report_misuse(text, format, args);
     va_end(args);
-    report_misuse(text);
 }
 
 void bide__error_unowned(struct bide__loop *loop, const bide_error *error)

@@ -23,6 +23,14 @@ enum bide__error_state {
    progress. `what` names the object for the message, or is NULL. */
 __attribute__((noreturn, cold)) void bide__raise(int code, const struct bide__object *object);
 
+/* Where the next one of a list of further errors goes. */
+static inline bide_error **bide__error_end(bide_error **list)
+{
+    while (*list)
+        list = &(*list)->next;
+    return list;
+}
+
 /* Adds `error` (not in flight) to `to`'s further errors; `to` owns it from then on. */
 void bide__error_attach(bide_error *to, bide_error *error);
 

@@ -203,10 +203,7 @@ static void become(struct bide__loop *loop, bide_error *in_flight, bide_error *f
     memcpy(in_flight->awaits, failure->awaits, sizeof in_flight->awaits);
     memcpy(in_flight->spawns, failure->spawns, sizeof in_flight->spawns);
     memcpy(in_flight->message, failure->message, sizeof in_flight->message);
-    bide_error **end = &failure->also;
-    while (*end)
-        end = &(*end)->next;
-    *end = in_flight->also;
+    *bide__error_end(&failure->also) = in_flight->also;
     in_flight->also = failure->also;
     failure->cause = NULL;
     failure->also = NULL;
