@@ -161,9 +161,9 @@ typedef struct bide_field {
     const char *json_key;  /* `"name":` */
     size_t json_key_length;
     enum bide_kind kind;
-    uint32_t flags;        /* enum bide_field_flag */
-    size_t offset, size;   /* of the member; a computed field has size 0 */
-    const bide_type *type; /* of the field; of the items with BIDE_KIND_LIST */
+    uint32_t flags;                /* enum bide_field_flag */
+    size_t offset, size;           /* of the member; a computed field has size 0 */
+    const bide_type *type;         /* of the field; of the items with BIDE_KIND_LIST */
     size_t min_length, max_length; /* with BIDE_LEN */
     long double min, max;          /* with BIDE_RANGE */
     int64_t min_int, max_int;      /* the same for i32 and i64, also without BIDE_RANGE */
@@ -193,11 +193,13 @@ struct bide_model {
     size_t base_offset;          /* of the row that a VIEW keeps for its computed fields */
     uint64_t required, readable; /* bits of fields: must be in the input; may be */
     uint64_t writable;           /* may be in the output */
+    uint64_t defaulted;          /* have a default that an absent field gets */
     bool resolves;               /* it, or a model in it, has async computed fields */
     const char *error;           /* why it cannot be used, or NULL */
     uint8_t slots[256];          /* hash of a JSON name to index + 1 */
     const bide_model *(*base_of)(void);
-    struct bide_model *next; /* in the list of those being completed */
+    const bide_type *(*type_of)(void); /* of this model as a field */
+    struct bide_model *next;           /* in the list of those being completed */
     int state;
 };
 

@@ -101,7 +101,7 @@ enum {
 #define bide__attribute_len(least, most) \
     , bide__kinds_long, BIDE_LEN, (.min_length = (least), .max_length = (most),)
 #define bide__attribute_range(least, most) \
-    , bide__kinds_number, BIDE_RANGE, (.min = (least), .max = (most),)
+    , bide__kinds_number, BIDE_RANGE, (.min = (long double)(least), .max = (long double)(most),)
 #define bide__attribute_match(text) , bide__kinds_text, BIDE_MATCH, (.pattern = (text),)
 #define bide__attribute_email , bide__kinds_str, BIDE_EMAIL, ()
 #define bide__attribute_url , bide__kinds_str, BIDE_URL, ()
@@ -111,7 +111,7 @@ enum {
     .dflt_text = _Generic((value), char *: (value), const char *: (value), default: NULL), \
     .dflt_int = _Generic((value), char *: 0, const char *: 0, double: 0, float: 0, \
                          default: (value)), \
-    .dflt_real = _Generic((value), char *: 0, const char *: 0, default: (value)),)
+    .dflt_real = (double)_Generic((value), char *: 0, const char *: 0, default: (value)),)
 #define bide__attribute_generated , bide__kinds_column, BIDE_GENERATED, ()
 #define bide__attribute_readonly , bide__kinds_all, BIDE_READONLY, ()
 #define bide__attribute_writeonly , bide__kinds_read, BIDE_WRITEONLY, ()
@@ -257,7 +257,7 @@ struct computed_field_has_no_value {
     BIDE__MODEL_HELPER const bide_model *M##_model(void) \
     { \
         static bide_field fields[] = {BIDE__UNWRAP list}; \
-        static bide_model model = {.name = #M, .size = sizeof(M), \
+        static bide_model model = {.name = #M, .size = sizeof(M), .type_of = bide__info_##M, \
                                    .set_offset = offsetof(M, bide_set), .fields = fields, \
                                    .field_count = sizeof fields / sizeof *fields, __VA_ARGS__}; \
         return bide__model(&model); \

@@ -38,9 +38,10 @@ enum bide_lane {
  * declares fn; for a static function it stands after its (static) declaration. No semicolon.
  */
 #define OFFLOADABLE(T, ...)                                                                        \
-    BIDE__OFFLOADABLE(                                                                             \
-        struct forgotten_await_##T, BIDE__SECOND(BIDE__OFFLOAD_TYPE_##T, bide__value_##T, ~),      \
-        BIDE__SECOND(BIDE__OFFLOAD_STORE_##T, bide__in->result =, ~), bide__value_##T, __VA_ARGS__)
+    BIDE__OFFLOADABLE(struct forgotten_await_##T,                                                  \
+                      BIDE__SECOND(BIDE__OFFLOAD_TYPE_##T, bide__value_##T, ~),                    \
+                      BIDE__SECOND(BIDE__OFFLOAD_STORE_##T, bide__in->result =, ~),                \
+                      bide__value_##T, __VA_ARGS__)
 
 /*
  * Calls `fn(args...)` on the lane and gives its value: await(offload(BIDE_BLOCKING, fn, args...)).

@@ -59,7 +59,6 @@ int bide_problems_write(const bide_problems *problems, bide_buf *out);
  * An error with code 422 whose message names the first problem and how many there are. For code
  * that reads outside of a request; the web layer answers with the whole list.
  */
-bide_error *bide_problems_error(const bide_problems *problems)
-    __attribute__((__returns_nonnull__));
+bide_error *bide_problems_error(const bide_problems *problems) __attribute__((__returns_nonnull__));
 
 #endif

@@ -49,7 +49,8 @@ int bide_loop_count(void);
 /*
  * Stops the program in an orderly way, as SIGTERM does: on each loop wakes bide_until_stop; if no
  * task of the loop waits there, cancels its main task. What is still there after options.drain is
- * reported and cancelled, then abandoned with exit status 1. Callable from any task; never suspends.
+ * reported and cancelled, then abandoned with exit status 1. Callable from any task; never
+ * suspends.
  */
 void bide_stop(const char *reason);
 bool bide_stopping(void);

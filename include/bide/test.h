@@ -40,7 +40,8 @@ struct bide__test_options {
     bool real_clock;  /* TEST only: timers follow the real clock, not the virtual one */
     uint64_t seed;    /* the seed if neither --seed nor BIDE_TEST_SEED names one */
     bool in_order;    /* TEST only: never shuffled, for tests about the order itself */
-    bool loose_ends;  /* TEST only: results never read and the like are reported, but do not fail it */
+    bool loose_ends;  /* TEST only: results never read and the like are reported, but do not fail it
+                       */
     bool cancel_everywhere; /* TEST only: once more for each n, with the n-th await cancelled */
     bool fail_allocations;  /* once more for each n, with the n-th allocation failing */
     bool hidden;            /* runs only if --only gives its exact name */

@@ -127,7 +127,42 @@
  * match limits) */
 #define BIDE_CAP_PATTERN_STEPS 100000
 #define BIDE_CAP_PATTERN_DEPTH 1000
+/* models inside one model */
+#define BIDE_CAP_SCHEMA_MODELS 256
 /* async computed fields that run at a time for one response */
 #define BIDE_CAP_RESOLVE_TASKS 16
+
+/* HTTP connections */
+
+/* bytes of a connection's input while it serves: a whole head, and room for a body behind it */
+#define BIDE_CAP_HTTP_INPUT_BYTES 20480
+/* bytes of its output: pipelined replies are sent together up to here */
+#define BIDE_CAP_HTTP_OUTPUT_BYTES 16384
+/* bytes of a request's body, unless options say else: 413 */
+#define BIDE_CAP_HTTP_BODY_BYTES 1048576
+/* bytes of a body that are read and dropped when the handler did not want them */
+#define BIDE_CAP_HTTP_UNREAD_BODY_BYTES 65536
+/* bytes of an exchange's arena */
+#define BIDE_CAP_HTTP_ARENA_BYTES 4194304
+/* requests of one connection */
+#define BIDE_CAP_HTTP_REQUESTS 1000
+/* ms from the first byte of a request to the end of its head: 408 */
+#define BIDE_CAP_HTTP_HEAD_MS 10000
+/* ms between two parts of a body: 408 */
+#define BIDE_CAP_HTTP_BODY_GAP_MS 30000
+/* ms of a handler: 503 */
+#define BIDE_CAP_HTTP_HANDLER_MS 30000
+/* ms without progress while sending */
+#define BIDE_CAP_HTTP_WRITE_STALL_MS 60000
+/* ms without a request on a connection */
+#define BIDE_CAP_HTTP_IDLE_MS 75000
+/* ms of accepting while stopping, so that balancers notice */
+#define BIDE_CAP_HTTP_LAME_DUCK_MS 2000
+/* bytes, and ms between two parts of them, that are read and dropped before a connection is closed
+ */
+#define BIDE_CAP_HTTP_LINGER_BYTES 262144
+#define BIDE_CAP_HTTP_LINGER_MS 1000
+/* descriptors that connections leave to files and databases */
+#define BIDE_CAP_HTTP_SPARE_DESCRIPTORS 32
 
 #endif

@@ -298,8 +298,8 @@ void bide__raise(int code, const struct bide__object *object)
     bide__fail(me->head.at, error);
 }
 
-__attribute__((format(printf, 2, 0))) static void
-report_misuse(char text[BIDE_CAP_ERROR_MESSAGE], const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void report_misuse(char text[BIDE_CAP_ERROR_MESSAGE],
+                                                                const char *format, va_list args)
 {
     vsnprintf(text, BIDE_CAP_ERROR_MESSAGE, format, args);
     fprintf(stderr, "bide: misuse: %s\n", text);

@@ -51,8 +51,9 @@ struct bide__loop {
     struct bide__io *io;
     struct bide__mail *mail; /* atomic: a stack, newest first */
     size_t outside;          /* waits that something outside will end: I/O, lanes, signals */
-    size_t endless; /* of those, sleeps for ever and the like: virtual time does not wait for them */
-    size_t jobs;    /* and jobs on lanes: virtual time stands still for them */
+    size_t
+        endless; /* of those, sleeps for ever and the like: virtual time does not wait for them */
+    size_t jobs; /* and jobs on lanes: virtual time stands still for them */
     uint64_t next_task_id;
     struct bide_task *main_task; /* NULL when it has ended */
     int main_status;             /* what it returned */

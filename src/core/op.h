@@ -28,7 +28,10 @@ enum bide__op_kind {
 };
 
 /* One descriptor, as the backend knows it: registered once, for its whole life. */
-enum { BIDE__FD_READ = 1, BIDE__FD_WRITE = 2 }; /* bits of readiness; the others are the backend's */
+enum {
+    BIDE__FD_READ = 1,
+    BIDE__FD_WRITE = 2
+}; /* bits of readiness; the others are the backend's */
 
 struct bide__fd {
     int fd;              /* -1: somebody closed it behind its owner's back */

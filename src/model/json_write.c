@@ -1,0 +1,403 @@
+/*
+ * Structs into JSON: one loop over the descriptors of a model. Called by users, the web layer and
+ * resolve.c, which brings the values of async computed fields in the order in which they are met
+ * here.
+ *
+ *     out (bide_buf):  committed bytes | at ... end: reserved, written directly
+ *
+ * Invariants
+ *  1. Between two reservations nothing but this file touches the buffer; `flush` commits.
+ *  2. Room is asked for exactly before it is filled, so a buffer that ends full is not a failure.
+ */
+#include <bide/json.h>
+
+#include "base/assert.h"
+#include "base/caps.h"
+#include "base/utf8.h"
+#include "model/model.h"
+#include "model/number.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct writer {
+    char *at, *end; /* NULL once the buffer has failed */
+    char *start;    /* where the reservation begins */
+    bide_buf *out;
+    bide_arena *arena;
+    struct bide__resolved *resolved;
+    int error; /* of a value: -ERANGE, -EAGAIN, -EINVAL */
+    unsigned depth;
+};
+
+enum { BLOCK_BYTES = 512 };
+
+static void flush(struct writer *writer)
+{
+    if (writer->at)
+        bide_buf_commit(writer->out, (size_t)(writer->at - writer->start));
+    writer->at = writer->end = writer->start = NULL;
+}
+
+/* Room for `needed` more bytes: a block if the cap allows it, so that most calls only compare. */
+__attribute__((__noinline__)) static bool make_room(struct writer *writer, size_t needed)
+{
+    bide_buf *out = writer->out;
+    flush(writer);
+    size_t wanted = needed > BLOCK_BYTES ? needed : BLOCK_BYTES;
+    size_t free_bytes = out->storage ? out->storage_bytes - out->start - out->length - 1 : 0;
+    size_t left = out->cap_bytes - out->length;
+    if (wanted < free_bytes)
+        wanted = free_bytes;
+    if (wanted > left)
+        wanted = needed > left ? needed : left;
+    char *room = bide_buf_reserve(out, wanted);
+    writer->at = writer->start = room;
+    writer->end = room ? room + wanted : NULL;
+    return room != NULL;
+}
+
+static inline bool has_room(struct writer *writer, size_t needed)
+{
+    return bide__likely((size_t)(writer->end - writer->at) >= needed) || make_room(writer, needed);
+}
+
+static inline void put(struct writer *writer, const char *bytes, size_t length)
+{
+    if (has_room(writer, length) && length) {
+        memcpy(writer->at, bytes, length);
+        writer->at += length;
+    }
+}
+
+static inline void put_char(struct writer *writer, char c)
+{
+    if (has_room(writer, 1))
+        *writer->at++ = c;
+}
+
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* The first byte that cannot stand in a JSON string as it is, or may not be UTF-8. */
+static const char *plain_end(const char *at, const char *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; end - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\';
+        uint64_t special =
+            (((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | (word - ONES * 0x20) | word) &
+            HIGHS;
+        if (special)
+            return at + __builtin_ctzll(special) / 8;
+    }
+#endif
+    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20 &&
+           (unsigned char)*at < 0x80)
+        at++;
+    return at;
+}
+
+static void put_escape(struct writer *writer, char c)
+{
+    static const char hex[] = "0123456789abcdef", letters[] = "\"\\\b\f\n\r\t";
+    static const char names[] = "\"\\bfnrt";
+    const char *found = c ? strchr(letters, c) : NULL;
+    if (found) {
+        char escape[2] = {'\\', names[found - letters]};
+        put(writer, escape, 2);
+    } else {
+        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4 & 15], hex[c & 15]};
+        put(writer, escape, 6);
+    }
+}
+
+static void put_string(struct writer *writer, const char *text, size_t length)
+{
+    const char *at = text, *end = text + length;
+    put_char(writer, '"');
+    while (at < end) {
+        const char *stop = plain_end(at, end);
+        put(writer, at, (size_t)(stop - at));
+        at = stop;
+        if (at == end)
+            break;
+        if ((unsigned char)*at < 0x80) {
+            put_escape(writer, *at++);
+            continue;
+        }
+        const char *run = at;
+        while (at < end && (unsigned char)*at >= 0x80)
+            at++;
+        for (;;) {
+            size_t valid = bide__utf8_prefix(run, (size_t)(at - run));
+            put(writer, run, valid);
+            run += valid;
+            if (run == at)
+                break;
+            put(writer, "\xef\xbf\xbd", 3); /* U+FFFD for each byte that is none */
+            run++;
+        }
+    }
+    put_char(writer, '"');
+}
+
+int bide__json_write_text(bide_buf *out, const char *text, size_t length)
+{
+    struct writer writer = {.out = out};
+    put_string(&writer, text, length);
+    flush(&writer);
+    return bide_buf_error(out);
+}
+
+static void put_base64(struct writer *writer, const bide_bytes *bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    put_char(writer, '"');
+    for (size_t i = 0; i < bytes->size; i += 3) {
+        size_t left = bytes->size - i;
+        uint32_t group = (uint32_t)bytes->data[i] << 16;
+        if (left > 1)
+            group |= (uint32_t)bytes->data[i + 1] << 8;
+        if (left > 2)
+            group |= bytes->data[i + 2];
+        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
+                        left > 1 ? digits[group >> 6 & 63] : '=',
+                        left > 2 ? digits[group & 63] : '='};
+        put(writer, text, 4);
+    }
+    put_char(writer, '"');
+}
+
+/* A text without anything to escape, in quotes. */
+static void put_quoted(struct writer *writer, const char *text, size_t length)
+{
+    if (has_room(writer, length + 2)) {
+        *writer->at = '"';
+        memcpy(writer->at + 1, text, length);
+        writer->at[length + 1] = '"';
+        writer->at += length + 2;
+    }
+}
+
+static void put_formatted(struct writer *writer, enum bide_kind kind, const void *value)
+{
+    char text[BIDE_VALUE_TEXT];
+    size_t length;
+    switch (kind) {
+    case BIDE_KIND_UUID:
+        length = bide_uuid_format(*(const bide_uuid *)value, text);
+        break;
+    case BIDE_KIND_TIME:
+        length = bide_time_format(*(const bide_time *)value, text);
+        break;
+    case BIDE_KIND_DATE:
+        length = bide_date_format(*(const bide_date *)value, text);
+        break;
+    default:
+        length = bide_decimal_format(*(const bide_decimal *)value, text);
+        break;
+    }
+    if (length)
+        put_quoted(writer, text, length);
+    else
+        writer->error = -ERANGE;
+}
+
+static void put_text(struct writer *writer, const char *text)
+{
+    if (text)
+        put_string(writer, text, strlen(text));
+    else
+        put(writer, "null", 4);
+}
+
+static void put_row(struct writer *writer, const bide_model *model, const void *row);
+static void put_rows(struct writer *writer, const bide_type *type, const void *items, size_t count);
+
+static void put_enum(struct writer *writer, const bide_type *type, const void *value)
+{
+    int32_t index;
+    memcpy(&index, value, sizeof index);
+    if (index >= 0 && (size_t)index < type->enum_count)
+        put_quoted(writer, type->enum_names[index], strlen(type->enum_names[index]));
+    else
+        writer->error = -ERANGE;
+}
+
+static void put_json(struct writer *writer, const bide_json *json)
+{
+    if (json->text)
+        put(writer, json->text, json->length);
+    else
+        put(writer, "null", 4);
+}
+
+static void put_value(struct writer *writer, enum bide_kind kind, const bide_type *type,
+                      const void *value)
+{
+    switch (kind) {
+    case BIDE_KIND_BOOL:
+        if (*(const bool *)value)
+            put(writer, "true", 4);
+        else
+            put(writer, "false", 5);
+        break;
+    case BIDE_KIND_I32:
+        if (has_room(writer, BIDE__NUMBER_BYTES))
+            writer->at += bide__format_i64(writer->at, *(const int32_t *)value);
+        break;
+    case BIDE_KIND_I64:
+        if (has_room(writer, BIDE__NUMBER_BYTES))
+            writer->at += bide__format_i64(writer->at, *(const int64_t *)value);
+        break;
+    case BIDE_KIND_F64:
+        if (has_room(writer, BIDE__NUMBER_BYTES))
+            writer->at += bide__format_f64(writer->at, *(const double *)value);
+        break;
+    case BIDE_KIND_STR:
+        put_text(writer, *(const char *const *)value);
+        break;
+    case BIDE_KIND_BYTES:
+        put_base64(writer, value);
+        break;
+    case BIDE_KIND_JSON:
+        put_json(writer, value);
+        break;
+    case BIDE_KIND_ENUM:
+        put_enum(writer, type, value);
+        break;
+    case BIDE_KIND_OBJ:
+        put_row(writer, type->model(), value);
+        break;
+    case BIDE_KIND_LIST: {
+        const struct bide__any_list *list = value;
+        put_rows(writer, type, list->items, list->count);
+        break;
+    }
+    default:
+        put_formatted(writer, kind, value);
+        break;
+    }
+}
+
+/* Computes a plain field, or takes the value of an async one, and writes it. */
+static void put_computed(struct writer *writer, const bide_model *model, const bide_field *field,
+                         const void *row)
+{
+    union {
+        max_align_t alignment;
+        char bytes[64];
+    } value;
+    if (field->flags & BIDE_ASYNC) {
+        struct bide__resolved *resolved = writer->resolved;
+        if (!resolved || resolved->next == resolved->count) {
+            writer->error = -EAGAIN;
+            return;
+        }
+        put_value(writer, field->kind, field->type, resolved->values[resolved->next++]);
+        return;
+    }
+    BIDE_ASSERT(field->type->size <= sizeof value, "a computed value of %zu bytes",
+                field->type->size);
+    memset(&value, 0, sizeof value);
+    bide_row at = bide__row_of(model, row, writer->arena);
+    field->compute(&at, &value);
+    put_value(writer, field->kind, field->type, &value);
+}
+
+/* Whether a field of a partial is absent: those are left out. */
+static bool is_absent(const bide_model *model, size_t index, const void *row)
+{
+    uint64_t set, null;
+    memcpy(&set, (const char *)row + model->set_offset, sizeof set);
+    memcpy(&null, (const char *)row + model->null_offset, sizeof null);
+    return !((set | null) >> index & 1);
+}
+
+static void put_row(struct writer *writer, const bide_model *model, const void *row)
+{
+    char before = '{';
+    if (writer->depth == BIDE_CAP_JSON_DEPTH) {
+        writer->error = -EINVAL;
+        return;
+    }
+    writer->depth++;
+    for (uint64_t left = model->writable; left; left &= left - 1) {
+        size_t index = bide__first_bit(left);
+        const bide_field *field = &model->fields[index];
+        if (model->partial && is_absent(model, index, row))
+            continue;
+        if (!has_room(writer, field->json_key_length + 1))
+            return;
+        *writer->at = before;
+        memcpy(writer->at + 1, field->json_key, field->json_key_length);
+        writer->at += field->json_key_length + 1;
+        before = ',';
+        if (field->flags & BIDE_COMPUTED)
+            put_computed(writer, model, field, row);
+        else if (field->flags & BIDE_OPTIONAL && !bide_field_has_value(model, field, row))
+            put(writer, "null", 4);
+        else
+            put_value(writer, field->kind, field->type, (const char *)row + field->offset);
+    }
+    writer->depth--;
+    if (before == '{')
+        put_char(writer, '{');
+    put_char(writer, '}');
+}
+
+static void put_rows(struct writer *writer, const bide_type *type, const void *items, size_t count)
+{
+    if (writer->depth == BIDE_CAP_JSON_DEPTH) {
+        writer->error = -EINVAL;
+        return;
+    }
+    writer->depth++;
+    put_char(writer, '[');
+    for (size_t i = 0; i < count && !bide_buf_error(writer->out); i++) {
+        if (i)
+            put_char(writer, ',');
+        put_value(writer, type->kind, type, (const char *)items + i * type->size);
+    }
+    put_char(writer, ']');
+    writer->depth--;
+}
+
+int bide__json_write_value(bide_buf *out, enum bide_kind kind, const bide_type *type,
+                           const void *value)
+{
+    struct writer writer = {.out = out};
+    put_value(&writer, kind, type, value);
+    flush(&writer);
+    return bide_buf_error(out) ? bide_buf_error(out) : writer.error;
+}
+
+int bide__json_write_rows(const bide_model *model, const void *rows, size_t count, bool is_list,
+                          bide_arena *arena, struct bide__resolved *resolved, bide_buf *out)
+{
+    struct writer writer = {.out = out, .arena = arena, .resolved = resolved};
+    if (model->error)
+        return -EINVAL;
+    if (is_list)
+        put_rows(&writer, model->type_of(), rows, count);
+    else if (rows)
+        put_row(&writer, model, rows);
+    else
+        put(&writer, "null", 4);
+    flush(&writer);
+    return bide_buf_error(out) ? bide_buf_error(out) : writer.error;
+}
+
+int bide_json_write(const bide_model *model, const void *row, bide_arena *arena, bide_buf *out)
+{
+    return bide__json_write_rows(model, row, 1, false, arena, NULL, out);
+}
+
+int bide_json_write_list(const bide_model *model, const void *rows, size_t count, bide_arena *arena,
+                         bide_buf *out)
+{
+    return bide__json_write_rows(model, rows, count, true, arena, NULL, out);
+}
