@@ -13,8 +13,8 @@ async(void) count(int *steps)
 
 static async(void) app(void)
 {
+    int steps = 0; /* before the block: the group's children may use it to their end */
     with_group(g) {
-        int steps = 0;
         spawn_void(g, count, &steps);
         await(bide_yield());
         usleep(20000); /* blocks the thread, and with it every task */

@@ -16,6 +16,8 @@
  *  2. `return`, `goto` and the end of the body wait for the children to finish their work. An
  *     error or a cancel that leaves the body cancels them first.
  *  3. Spawning into a group whose end has finished is BIDE_MISUSE, naming both lines.
+ *  4. What children are given pointers to is declared before the block: a variable of the block
+ *     itself ends with the body, before the end has waited (AddressSanitizer reports its use).
  *
  * Source: N. J. Smith, "Notes on structured concurrency" (2018).
  *
