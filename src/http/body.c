@@ -10,7 +10,6 @@
 #include "http/head.h"
 #include "http/scan.h"
 
-
 enum state {
     PLAIN,       /* data, `left` bytes of it */
     UNTIL_CLOSE, /* data, as long as there are */
