@@ -13,8 +13,8 @@ PUBLIC_PREFIX = "bide_"         # bide__ is what the library's own files share
 # Read as sentences in clang's thread-safety diagnostics.
 ROLE_NAMES = ("inside_a_task", "with_no_await_block")
 LINKER_NAMES = ("_init", "_fini", "__start_", "__stop_", "__asan_", "__odr_asan")
-# The core needs libc only; libgcc_s brings the unwinder.
-ALLOWED_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "libgcc_s.so", "ld-linux")
+# The core needs libc only; libgcc_s brings the unwinder. PCRE2 is what `match` of models stands on.
+ALLOWED_LIBRARIES = ("libpcre2-8.so", "libc.so", "libm.so", "libdl.so", "libpthread.so", "libgcc_s.so", "ld-linux")
 
 
 def lines_of(*command):
@@ -53,7 +53,7 @@ def main():
     checks = [
         ("it exports something", exports(library), "nothing is exported"),
         (f"all exports begin with {PUBLIC_PREFIX}", not foreign, " ".join(foreign)),
-        ("it needs libc only", not libraries, " ".join(libraries)),
+        ("it needs libc, and what its features stand on", not libraries, " ".join(libraries)),
         ("its name carries its version", dynamic_entries(library, "SONAME")
          == ["libbide.so.0"], str(dynamic_entries(library, "SONAME"))),
         ("thread-local data is reached without a call", not any(

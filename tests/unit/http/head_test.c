@@ -118,6 +118,7 @@ TEST_PLAIN(rfc9112_3_request_line)
         ROW("3.2.3", "CONNECT b:443 HTTP/1.1\r\n" HOST "\r\n",
             "CONNECT b:443 1.1 none keep host=b:443 path= query=- |"),
         ROW("3.2.3", "CONNECT [::1]:443 HTTP/1.1\r\n" HOST "\r\n", "CONNECT [::1]:443 1.1"),
+        ROW("3.2.3 no host", "CONNECT 443 HTTP/1.1\r\n" HOST "\r\n", "400"),
         ROW("3.2.3 no port", "CONNECT b HTTP/1.1\r\n" HOST "\r\n", "400"),
         ROW("3.2.3 no port", "CONNECT [::1] HTTP/1.1\r\n" HOST "\r\n", "400"),
         ROW("3.2.3 empty port", "CONNECT b: HTTP/1.1\r\n" HOST "\r\n", "400"),
