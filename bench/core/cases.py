@@ -4,22 +4,7 @@ README.md says what each case counts.
 """
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Bar:
-    """A limit on a ratio to another system, or on the value itself where `against` is empty."""
-
-    against: str
-    sign: str  # "<=", "<" or ">="
-    limit: float
-
-    def holds(self, measured):
-        if self.sign == ">=":
-            return measured >= self.limit
-        return measured < self.limit if self.sign == "<" else measured <= self.limit
-
-    def __str__(self):
-        return f"{self.sign} {self.limit:g}"
+from common import Bar
 
 
 @dataclass(frozen=True)

@@ -7,96 +7,33 @@ once, one after the other; a ratio is the median of the ratios within the rounds
 when a bar is missed or a program of bide's could not be built, else 0.
 """
 import argparse
-import fnmatch
-import json
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+from common import (LOAD_CORE, SERVER_CORE, Quiet, chosen_cases, close_report,  # noqa: E402
+                    finish, out_folder, print_table, rounded, start)
 from cases import CASES, EXTRA  # noqa: E402
 from programs import Programs  # noqa: E402
 
-ROOT = HERE.parents[1]
-BUILD = Path(os.environ.get("BIDE_BUILD", ROOT / "build" / "release"))
-OUT = BUILD.parent / "bench" / "core"
-RUN_LIMIT_S = 60  # one run of one program
-FOREIGN_SHARE = 0.05  # more of other people's work than this and a run does not count
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-cores = sorted(os.sched_getaffinity(0))
-SERVER_CORE, LOAD_CORE = cores[0], cores[-1]
-
-
-def start(command, core, milliseconds, **options):
-    environment = dict(os.environ, BENCH_MS=str(milliseconds), GOMAXPROCS="1")
-    return subprocess.Popen(
-        [str(part) for part in command],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-        **options,
-    )
-
-
-def finish(process, command):
-    """The `NAME VALUE` lines of a program as a dictionary."""
-    try:
-        output, _ = process.communicate(timeout=RUN_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise SystemExit(f"bench core: not done after {RUN_LIMIT_S} s: {command}")
-    if process.returncode:
-        raise SystemExit(f"bench core: exit status {process.returncode}: {command}")
-    return {name: float(value) for name, value in (line.split() for line in output.splitlines())}
-
-
-def busy_s(used_cores):
-    """How long these cores have worked, for anyone, or were stolen by the host."""
-    total = 0
-    wanted = {f"cpu{core}" for core in used_cores}
-    with open("/proc/stat", encoding="ascii") as stat:
-        for line in stat:
-            name, *ticks = line.split()
-            if name in wanted:
-                user, nice, system, _idle, _wait, irq, softirq, steal = map(int, ticks[:8])
-                total += (user + nice + system + irq + softirq + steal) * TICK_S
-    return total
-
-
-def children_s():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+OUT = out_folder("core")
 
 
 class Runner:
     def __init__(self, programs, quick):
         self.programs = programs
         self.target_ms, self.echo_ms = (60, 300) if quick else (150, 800)
-        self.repeats_s = 4.0 if quick else 20.0  # time left for repeating disturbed runs
-        self.disturbed = 0  # runs kept although something else was using the core
+        self.quiet = Quiet(4.0 if quick else 20.0)
         self.values = {}  # (number's name, system) -> one value per round
 
     def measure(self, case, system):
         used_cores = {SERVER_CORE, LOAD_CORE} if case.name.startswith("echo_") else {SERVER_CORE}
-        while True:
-            began_s, others_before_s = time.monotonic(), busy_s(used_cores) - children_s()
-            numbers = self.run_once(case, system)
-            elapsed_s = time.monotonic() - began_s
-            foreign_s = busy_s(used_cores) - children_s() - others_before_s
-            if foreign_s <= FOREIGN_SHARE * elapsed_s + 2 * TICK_S:
-                break
-            if self.repeats_s < elapsed_s:
-                self.disturbed += 1
-                break
-            self.repeats_s -= elapsed_s
+        numbers = self.quiet.run(used_cores, lambda: self.run_once(case, system))
         for name, value in numbers.items():
             self.values.setdefault((name, system), []).append(value)
 
@@ -146,10 +83,6 @@ def ratio(values, case, system, against):
     return statistics.median(mine / other for mine, other in zip(ours, theirs) if other)
 
 
-def rounded(value):
-    return None if value is None else round(value, 4)
-
-
 def rows_of(case, values):
     rows = []
     for system in case.systems:
@@ -174,25 +107,6 @@ def rows_of(case, values):
     return rows
 
 
-def print_table(rows):
-    def show(value):
-        if value is None:
-            return ""
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-    table = [("case", "system", "value", "unit", "against", "ratio", "bar", "holds")]
-    for row in rows:
-        unknown = "not measured" if row.get("bar") else ""
-        holds = {True: "yes", False: "NO", None: unknown}[row.get("holds")]
-        compared = (row["against"] or "", show(row["ratio"]), row.get("bar") or "", holds)
-        table.append((row["case"], row["system"], show(row["value"]), row["unit"], *compared))
-    widths = [max(len(line[column]) for line in table) for column in range(8)]
-    for line in table:
-        cells = [cell.rjust(width) if column in (2, 5) else cell.ljust(width)
-                 for column, (cell, width) in enumerate(zip(line, widths))]
-        print("  ".join(cells).rstrip())
-
-
 def note_limits(values):
     """Says where an echo server was not what limited the load."""
     for case in CASES:
@@ -203,15 +117,6 @@ def note_limits(values):
                 server = statistics.median(busy)
                 print(f"{case.name}, {system}: the server used {server:.0%} of its core, the load "
                       f"{load:.0%}: compare the CPU per request too")
-
-
-def chosen_cases(patterns):
-    names = [case.name for case in CASES]
-    for pattern in patterns:
-        if not fnmatch.filter(names, pattern):
-            raise SystemExit(f"bench core: no case `{pattern}`; there are {' '.join(names)}")
-    return [case for case in CASES
-            if not patterns or any(fnmatch.fnmatch(case.name, pattern) for pattern in patterns)]
 
 
 def run_rounds(runner, cases, quick):
@@ -244,11 +149,11 @@ def main():
     parser.add_argument("--quick", action="store_true",
                         help="2 short rounds, and only the rivals that a bar names")
     options = parser.parse_args()
-    cases = chosen_cases(options.case)
+    cases = chosen_cases(CASES, options.case)
     os.sched_setaffinity(0, {LOAD_CORE})  # the runner keeps off the measured core
 
     OUT.mkdir(parents=True, exist_ok=True)
-    programs = Programs(HERE, ROOT, BUILD, OUT)
+    programs = Programs(HERE, OUT)
     programs.build({system for case in cases for system in case.systems})
     for line in programs.left_out:
         print(f"left out: {line}")
@@ -258,15 +163,7 @@ def main():
     rows = [row for case in shown for row in rows_of(case, runner.values)]
     print_table(rows)
     note_limits(runner.values)
-    if runner.disturbed:
-        print(f"{runner.disturbed} runs were kept although other programs used the core: "
-              "repeat on an idle machine")
-    report = OUT.parent / "core.json"
-    report.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    missed = sum(row.get("holds") is False for row in rows)
-    held = sum(row.get("holds") is True for row in rows)
-    where = report.relative_to(OUT.parents[2])
-    print(f"{held} bars hold, {missed} missed; {rounds} rounds; written to {where}")
+    missed = close_report("core", rows, rounds, runner.quiet.disturbed)
     return 1 if missed or programs.incomplete else 0
 
 
