@@ -41,7 +41,7 @@ enum {
     EXIT_OVERDUE_MS = 300, /* the same for the second SIGINT */
     REPORTS_PER_MINUTE = 5,
     SLOW_BUILD_FACTOR = 10, /* sanitizers, valgrind */
-    CPU_SHARE = 4,          /* of the time at least 1 / this on a CPU, or the machine is to blame */
+    CPU_SHARE = 2,          /* of the time at least 1 / this on a CPU, or the machine is to blame */
     FRAMES = 32,
 };
 
