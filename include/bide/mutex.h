@@ -124,7 +124,7 @@ struct bide__locked {
     bide_mutex *mutex; /* NULL until it is held */
     const struct bide_site *at;
 };
-void bide__locked_leave_slow(struct bide__locked *locked);
+void bide__locked_leave_slow(bide_mutex *mutex, const struct bide_site *at);
 static inline __attribute__((__always_inline__)) void
 bide__locked_leave(struct bide__locked *locked)
 {
@@ -132,7 +132,7 @@ bide__locked_leave(struct bide__locked *locked)
     if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
         mutex->owner = NULL;
     else
-        bide__locked_leave_slow(locked);
+        bide__locked_leave_slow(mutex, locked->at); /* by value: the block stays in registers */
 }
 
 #define BIDE__WITH_LOCK(n, mutex, text) BIDE__WITH_LOCK2(n, mutex, text)

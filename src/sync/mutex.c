@@ -139,15 +139,14 @@ void bide__unlock_slow(bide_mutex *mutex, const struct bide_site *at)
     bide__mutex_release(mutex);
 }
 
-void bide__locked_leave_slow(struct bide__locked *locked)
+void bide__locked_leave_slow(bide_mutex *mutex, const struct bide_site *at)
 {
-    bide_mutex *mutex = locked->mutex;
     if (!mutex)
         return;
     /* An error may leave a condition's wait without the lock: condition.h, invariant 2. */
     if (bide__current->unwinding && !bide_mutex_is_mine(mutex))
         return;
-    bide__unlock_slow(mutex, locked->at);
+    bide__unlock_slow(mutex, at);
 }
 
 static int wait_for_lock(struct bide_task *me, bide_mutex *mutex)
