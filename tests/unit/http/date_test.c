@@ -66,6 +66,15 @@ TEST_PLAIN(three_forms_are_taken)
     check_int(parsed("Sun Nov 16 08:49:37 1994"), NOW_S + 10 * 86400);
     check_int(parsed("Sunday, 06-Nov-44 08:49:37 GMT"), 2362034977);  /* 50 years on: 2044 */
     check_int(parsed("Tuesday, 06-Nov-45 08:49:37 GMT"), -762189023); /* 51 years on: 1945 */
+    int64_t in_2030 = 1893456000, unix_s = 0;
+    check_int(bide__http_date_parse(bide__slice_of("Wednesday, 06-Nov-80 08:49:37 GMT"), in_2030,
+                                    &unix_s),
+              0);
+    check_int(unix_s, 3498108577);
+    check_int(
+        bide__http_date_parse(bide__slice_of("Friday, 06-Nov-81 08:49:37 GMT"), in_2030, &unix_s),
+        0);
+    check_int(unix_s, 373884577);
     check_int(parsed("Tuesday, 29-Feb-00 00:00:00 GMT"), 951782400);
     check_int(parsed("Sat, 31 Dec 2016 23:59:60 GMT"), 1483228799); /* a leap second */
 }

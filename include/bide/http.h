@@ -1,0 +1,112 @@
+/*
+ * http.h: the HTTP/1.1 server below the web layer: connections, requests, replies.
+ *
+ *     static async(void) hello(bide_exchange *x, void *unused)
+ *     {
+ *         await(bide_reply(x, 200, "text/plain", "hello\n", 6));
+ *         return bide_void;
+ *     }
+ *
+ *     async(void) app(void)
+ *     {
+ *         with(bide_tcp_listener, listener, "127.0.0.1", 8000, NULL)
+ *             await(bide_http_serve(listener, hello, NULL, NULL));
+ *         return bide_void;
+ *     }
+ *
+ * An exchange is one request and its reply. Its handler runs in a task of the connection; while a
+ * connection waits for its next request it has no task, no stack and no buffers.
+ *
+ * Invariants
+ *  1. One reply to each request, in the order of the requests. A handler that ends without one, or
+ *     with an error, is answered for: with 500, with the error's code if that is a status from 400
+ *     to 599, or with 503 when its time was over. The text of an unknown error stays in the log.
+ *  2. After a message whose framing is not sound nothing more is read: the connection is closed.
+ *  3. A peer that is gone (reset, or both directions ended) cancels the handler. One that has only
+ *     ended its own direction is answered.
+ *  4. A reply after which the connection is closed says so, unless its handler fails behind it, or
+ *     leaves more of a chunked body than is worth reading. The peer gets the reply, also when it
+ *     goes on sending: what it sends is read and dropped for a moment (RFC 9112 9.6).
+ *  5. Every wait for a peer has a deadline; every buffer and count has a cap (bide_http_options).
+ *
+ * Source: RFC 9110, RFC 9112.
+ *
+ * layer: http
+ */
+#ifndef BIDE_HTTP_H
+#define BIDE_HTTP_H
+
+#include <bide/arena.h>
+#include <bide/net.h>
+
+typedef struct bide_exchange bide_exchange;
+
+/* Bytes of the request: valid until the handler ends, no NUL behind them. */
+typedef struct bide_text {
+    const char *at; /* NULL: there is none */
+    size_t length;
+} bide_text;
+AWAITABLE(bide_text);
+
+typedef struct forgotten_await_void bide_http_handler(bide_exchange *exchange, void *arg);
+
+/* Zero stands for the default, which is named in base/caps.h. */
+struct bide_http_options {
+    bide_duration head_deadline;    /* from a request's first byte to the end of its head: 10 s */
+    bide_duration body_gap;         /* the longest wait for the next part of a body: 30 s */
+    bide_duration handler_deadline; /* for the handler: 30 s; BIDE_FOREVER: none. It stands still
+                                       while bide_reply waits for the peer */
+    bide_duration write_stall;      /* the longest wait without progress while sending: 60 s */
+    bide_duration idle;             /* without a request: 75 s */
+    bide_duration lame_duck;        /* while stopping: still accepting: 2 s */
+    uint64_t body_bytes;            /* of a request: 1 MiB; more is answered with 413 */
+    uint32_t requests;              /* of one connection: 1000 */
+    uint32_t connections;           /* at a time: 0.8 of RLIMIT_NOFILE, less 32 */
+};
+
+/*
+ * Serves until the program is to stop (bide_until_stop), or the task is cancelled, which ends
+ * everything at once. Stopping: says `Connection: close` in every reply from then on, and goes on
+ * accepting for lame_duck; then closes what is quiet for half of that, and returns when the last
+ * exchange under way has ended. So a request is lost only if it crosses the close of a connection
+ * that was quiet so long. `options` may be NULL. One per listener; call it on each loop with a
+ * listener of its own (reuse_port) to use several cores. May suspend. Raises what accepting raises.
+ */
+bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *handler, void *arg,
+                                 const struct bide_http_options *options);
+
+/* The request. The path is as sent, without the query, still percent-encoded: "/..." or "*". A name
+   is found in any case; of several fields the first. Never suspend. */
+bide_text bide_request_method(const bide_exchange *exchange);
+bide_text bide_request_path(const bide_exchange *exchange);
+bide_text bide_request_query(const bide_exchange *exchange);
+bide_text bide_request_header(const bide_exchange *exchange, const char *name);
+
+/* Reads the next part of the body: at most `size` bytes (not 0), 0 at its end. May suspend. Raises
+   413 over the cap, 400 for bad chunks and for a peer that ends too early, 408 after a gap,
+   BIDE_CLOSED when the peer is gone; a handler that lets them through has them answered. The first
+   read answers `Expect: 100-continue`; after the reply it is too late for that: BIDE_CLOSED. */
+bide_async(size_t) bide_body_read(bide_exchange *exchange, void *buffer, size_t size);
+
+/* What was not read yet of the body, in the exchange's arena, with a NUL behind it. As above. */
+bide_async(bide_text) bide_body_all(bide_exchange *exchange);
+
+/* Memory until the exchange ends. */
+bide_arena *bide_exchange_arena(bide_exchange *exchange);
+
+/* Adds a header field to the reply to come. Raises BIDE_INVALID for names and values that no field
+   may have (so nothing from a peer splits a reply) and for those that bide_reply writes
+   (Connection, Content-Length, Date, Transfer-Encoding), BIDE_LIMIT when all together take more
+   than 2 KiB, BIDE_MISUSE after the reply. Never suspends. */
+void bide_reply_header(bide_exchange *exchange, const char *name, const char *value);
+
+/*
+ * The whole reply: status 200 to 599, the content type (NULL: none), the body. It is sent at once,
+ * unless another request is there already: then they are answered together. Suspends only while the
+ * peer does not read. Raises BIDE_MISUSE for a second reply, BIDE_INVALID for a status or a content
+ * type that cannot be, an error of the peer as BIDE_CLOSED.
+ */
+bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *content_type,
+                            const void *body, size_t size);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * One connection of the server, and the exchange under way on it. connection.c has its life,
+ * transfer.c its bytes, exchange.c what handlers call, server.c accepts and stops.
+ *
+ * States of a connection
+ *     IDLE ----readable----> SERVING (a task runs `serve`) ----nothing left to read----> IDLE
+ *       \--- closed (too long idle, stopping)   \--- closed (error, last request, peer gone)
+ *
+ * Invariants
+ *  1. An idle connection is in server->idle, in the order of becoming idle, and has neither a task
+ *     nor buffers: its next byte starts a task. It becomes idle only when the backend will say so
+ *     (bide__fd_may_read is false).
+ *  2. The input buffer holds [start, end): the head of the request under way lies at `start`, and
+ *     stays there until the exchange ends; what comes later is read behind it.
+ *  3. The output buffer is sent when it is full, when the input is used up, and before the task
+ *     waits for its peer. So pipelined replies go out together.
+ *  4. Every wait for the peer ends: by its deadline, by a cancel, or with the peer.
+ */
+#ifndef BIDE_HTTP_CONNECTION_H
+#define BIDE_HTTP_CONNECTION_H
+
+#include "core/loop.h"
+#include "http/body.h"
+#include "http/date.h"
+#include "http/head.h"
+
+#include <bide/http.h>
+
+enum { BIDE__HTTP_REPLY_HEADERS_BYTES = 2048 };
+
+/* What a connection borrows while it serves. */
+struct bide__http_buffers {
+    struct bide__http_buffers *next; /* in server->free_buffers */
+    struct bide__scope *limit;       /* the deadline of the handler under way, or NULL */
+    struct bide__http_head head;
+    char headers[BIDE__HTTP_REPLY_HEADERS_BYTES]; /* of the reply, as they will be sent */
+    char in[BIDE_CAP_HTTP_INPUT_BYTES];
+    char out[BIDE_CAP_HTTP_OUTPUT_BYTES];
+};
+
+struct bide__http_server {
+    struct bide__loop *loop;
+    bide_group *group; /* of the connections' tasks; NULL: it has ended */
+    bide_http_handler *handler;
+    void *arg;
+    struct bide_http_options options;
+    struct bide__list idle;  /* oldest first */
+    struct bide__list busy;  /* those with a task */
+    uint32_t connections;    /* all of them */
+    struct bide__queue room; /* who waits for fewer of them */
+    struct bide__object object;
+    struct bide__timer sweep; /* looks for those that are idle too long */
+    struct bide__http_buffers *free_buffers;
+    uint32_t free_count;
+    struct bide__slab slab; /* connections */
+    bool short_is_drained;  /* of its connections' descriptors, see core/op.h */
+    bool stopping;          /* replies say `Connection: close` */
+    int64_t date_until_ns;  /* on the tick's clock: when `date` is old */
+    char date[BIDE__HTTP_DATE_BYTES];
+};
+
+struct bide__http_connection {
+    struct bide__fd fd;
+    struct bide__http_server *server;
+    struct bide__list_node node;        /* in server->idle or ->busy */
+    struct bide__http_buffers *buffers; /* while it serves */
+    struct bide_task *task;             /* while it serves */
+    int64_t idle_since_ns;
+    uint32_t served;     /* requests */
+    uint32_t start, end; /* what the input buffer holds */
+    uint32_t out_length; /* what the output buffer holds */
+    bool closing;        /* no further request is served */
+    bool gone;           /* nothing can be sent or read any more */
+    bool ended;          /* the peer sends nothing more */
+    bool unread_input;   /* the peer may still be sending what nobody wants */
+    bool excused;        /* it was woken for nothing once: that is what attaching does */
+};
+
+struct bide_exchange {
+    struct bide__http_connection *connection;
+    struct bide__http_head *head;
+    const char *bytes; /* where the head's spans point to */
+    struct bide__http_body body;
+    uint8_t body_state; /* enum bide__http_result: how far the body is */
+    bool continued;     /* 100 Continue is owed no more */
+    bool replied;
+    bool has_arena;
+    uint16_t headers_length;
+    bide_arena arena;
+};
+
+/* connection.c. Takes a connected, non-blocking descriptor; closes it when there is no memory. */
+void bide__http_connection_open(struct bide__http_server *server, int fd);
+void bide__http_connection_close(struct bide__http_connection *connection);
+
+/* Whether nothing has arrived on an idle connection that its next wake would read. */
+bool bide__http_connection_quiet(const struct bide__http_connection *connection);
+
+/* transfer.c. That long from now, on the loop's clock. */
+int64_t bide__http_after(const struct bide__http_server *server, bide_duration duration);
+
+/* Sends what the output buffer holds. 0 or a negative code, after which the connection is gone. */
+int bide__http_flush(struct bide__http_connection *connection);
+
+/* Sends bytes that are in no buffer. The same. */
+int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size);
+
+/* Reads more input behind what is there: bytes, 0 at the end of the stream, or a negative code:
+   -EAGAIN when there is none now and the deadline is 0, -ENOBUFS when the buffer is full,
+   -ETIMEDOUT, -ECANCELED. Waiting sends the output first. */
+int bide__http_receive(struct bide__http_connection *connection, int64_t deadline_ns);
+
+/* Reads and drops for a moment what a peer still sends that is not wanted: a close with unread
+   input resets the connection, and the peer may lose the reply (RFC 9112 9.6). */
+void bide__http_linger(struct bide__http_connection *connection);
+
+/* exchange.c. Puts a whole reply into the buffers; sends what does not fit. */
+int bide__http_reply(struct bide_exchange *exchange, int status, const char *content_type,
+                     const void *body, size_t size);
+
+/* Reads the rest of a body that the handler left, if that is little. False: the connection cannot
+   go on. */
+bool bide__http_finish_body(struct bide_exchange *exchange);
+
+#endif

@@ -1,0 +1,396 @@
+/*
+ * What handlers call: the request's parts, its body, the reply. Called by handlers and the web
+ * layer and, for errors, by connection.c; calls transfer.c to send and receive.
+ */
+#include "http/connection.h"
+
+#include "core/scope.h"
+#include "http/scan.h"
+#include "http/status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct bide_site site_rest = {__FILE__, "serve", "the rest of a body", __LINE__};
+
+static bide_text part(const bide_exchange *exchange, struct bide__http_span span)
+{
+    return (bide_text){exchange->bytes + span.at, span.length};
+}
+
+bide_text bide_request_method(const bide_exchange *exchange)
+{
+    return part(exchange, exchange->head->method_text);
+}
+
+bide_text bide_request_path(const bide_exchange *exchange)
+{
+    const struct bide__http_head *head = exchange->head;
+    if (bide__unlikely(head->form == BIDE__HTTP_ASTERISK))
+        return part(exchange, head->target);
+    if (bide__unlikely(head->path.length == 0)) /* "http://host", RFC 9112 3.2.2 */
+        return (bide_text){"/", 1};
+    return part(exchange, head->path);
+}
+
+bide_text bide_request_query(const bide_exchange *exchange)
+{
+    if (!exchange->head->has_query)
+        return (bide_text){NULL, 0};
+    return part(exchange, exchange->head->query);
+}
+
+bide_text bide_request_header(const bide_exchange *exchange, const char *name)
+{
+    struct bide__slice value;
+    if (!bide__http_value_named(exchange->head, exchange->bytes, bide__slice_of(name), &value))
+        return (bide_text){NULL, 0};
+    return (bide_text){value.bytes, value.length};
+}
+
+bide_arena *bide_exchange_arena(bide_exchange *exchange)
+{
+    if (!exchange->has_arena) {
+        /* A body of unknown size grows in steps that together take three times its size. */
+        uint64_t body_bytes = exchange->connection->server->options.body_bytes;
+        size_t cap = body_bytes < SIZE_MAX / 4 ? 3 * (size_t)body_bytes : SIZE_MAX / 2;
+        bide_arena_init(&exchange->arena, NULL, cap + BIDE_CAP_HTTP_ARENA_BYTES);
+        exchange->has_arena = true;
+    }
+    return &exchange->arena;
+}
+
+/* `100 Continue`, before the first byte of a body that the peer holds back. After the reply it
+   would be taken for the next one's. */
+static int tell_to_continue(struct bide_exchange *exchange)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (exchange->replied)
+        return -ESHUTDOWN;
+    exchange->continued = true;
+    int result = bide__http_flush(exchange->connection);
+    return result < 0 ? result : bide__http_send(exchange->connection, line, sizeof line - 1);
+}
+
+/* More of the body into the input buffer, whose body part is used up; 0, or a negative code. */
+static int more_input(struct bide_exchange *exchange)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    const struct bide__http_server *server = connection->server;
+    int result = exchange->continued ? 0 : tell_to_continue(exchange);
+    if (result < 0)
+        return result;
+    /* The head stays where it is; the body's bytes follow it, again and again. */
+    size_t head_end = (size_t)(exchange->bytes - connection->buffers->in) + exchange->head->bytes;
+    connection->start = connection->end = (uint32_t)head_end;
+    result = bide__http_receive(connection, 0);
+    if (result == -EAGAIN)
+        result = bide__http_receive(connection, bide__http_after(server, server->options.body_gap));
+    if (result == 0)
+        exchange->body_state = (uint8_t)bide__http_body_ended(&exchange->body);
+    return result < 0 ? result : 0;
+}
+
+/* The next part of the body, which stays valid until the next call: empty at its end. */
+static int next_part(struct bide_exchange *exchange, size_t most, struct bide__slice *ret_data)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    *ret_data = bide__slice(NULL, 0);
+    while (exchange->body_state != BIDE__HTTP_DONE) {
+        if (exchange->body_state == (uint8_t)BIDE__HTTP_BAD)
+            return -EBADMSG;
+        /* Without a byte it still knows its end. */
+        size_t held = connection->end - connection->start, used;
+        exchange->body_state = (uint8_t)bide__http_body_next(
+            &exchange->body, connection->buffers->in + connection->start, held < most ? held : most,
+            &used, ret_data);
+        connection->start += (uint32_t)used;
+        if (exchange->body_state == BIDE__HTTP_DATA)
+            return 0;
+        if (exchange->body_state == BIDE__HTTP_MORE && connection->start == connection->end) {
+            int result = more_input(exchange);
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+static __attribute__((noreturn, cold)) void raise_body(struct bide_exchange *exchange, int code)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    bide_error *error;
+    if (code == -ECANCELED) /* nothing is lost: who goes on may read on */
+        bide__raise(code, &connection->fd.object);
+    connection->closing = connection->unread_input = true;
+    if (code == -EBADMSG)
+        error = bide_error_new(exchange->body.refusal.status, "%s", exchange->body.refusal.text);
+    else if (code == -ETIMEDOUT)
+        error = bide_error_new(408, "the body took too long");
+    else if (code == -ESHUTDOWN)
+        error =
+            bide_error_new(BIDE_CLOSED, "the peer has its reply, it cannot be asked for a body");
+    else
+        error = bide_error_new(BIDE_CLOSED, "the peer is gone: %s", strerror(-code));
+    bide__fail(bide__current->at, error);
+}
+
+bide_async(size_t) bide_body_read(bide_exchange *exchange, void *buffer, size_t size)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    struct bide__slice data = {NULL, 0};
+    if (bide__unlikely(size == 0))
+        bide__misuse("read from a body at %s:%d: the size is 0", me->head.at->file,
+                     me->head.at->line);
+    if (result == 0)
+        result = next_part(exchange, size, &data);
+    if (result < 0)
+        raise_body(exchange, result);
+    if (data.length > 0)
+        memcpy(buffer, data.bytes, data.length);
+    bide__done_at_once(me);
+    return bide_ready(size_t, data.length);
+}
+
+/* Bytes to allocate for a body that has `size` so far: all of it if that is known, else twice as
+   much each time, never more than it may have. */
+static size_t room_for(const struct bide_exchange *exchange, size_t size)
+{
+    if (exchange->head->framing == BIDE__HTTP_LENGTH)
+        return (size_t)exchange->head->content_length;
+    uint64_t most = exchange->connection->server->options.body_bytes;
+    return 2 * size < most ? 2 * size : (size_t)most;
+}
+
+bide_async(bide_text) bide_body_all(bide_exchange *exchange)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    size_t size = 0, room = 0;
+    char *all = NULL;
+    while (result == 0) {
+        struct bide__slice data;
+        result = next_part(exchange, SIZE_MAX, &data);
+        if (result < 0 || data.length == 0)
+            break;
+        if (!all || data.length > room - size) {
+            room = room_for(exchange, size + data.length);
+            char *grown = bide_arena_alloc(bide_exchange_arena(exchange), room + 1);
+            if (!grown)
+                bide__raise(-ENOMEM, &exchange->connection->fd.object);
+            if (size > 0)
+                memcpy(grown, all, size);
+            all = grown;
+        }
+        memcpy(all + size, data.bytes, data.length);
+        size += data.length;
+    }
+    if (result < 0)
+        raise_body(exchange, result);
+    bide__done_at_once(me);
+    if (!all)
+        return bide_ready(bide_text, {"", 0});
+    all[size] = 0;
+    return bide_ready(bide_text, {all, size});
+}
+
+bool bide__http_finish_body(struct bide_exchange *exchange)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__scope scope = {0};
+    size_t dropped = 0;
+    int result = 0;
+    bide__deadline_enter(&scope, &site_rest, connection->server->options.body_gap);
+    while (result == 0 && dropped < BIDE_CAP_HTTP_UNREAD_BODY_BYTES) {
+        struct bide__slice data;
+        result = next_part(exchange, SIZE_MAX, &data);
+        if (data.length == 0)
+            break;
+        dropped += data.length;
+    }
+    bide__scope_pop(&scope);
+    return result == 0 && exchange->body_state == BIDE__HTTP_DONE;
+}
+
+/* What the reply itself says: a handler's second opinion on it would let a peer misread where the
+   reply ends. */
+static bool is_ours(const char *name)
+{
+    enum bide__http_field_id id = bide__http_field_id_of(name, strlen(name));
+    return id == BIDE__FIELD_CONTENT_LENGTH || id == BIDE__FIELD_TRANSFER_ENCODING ||
+           id == BIDE__FIELD_CONNECTION || id == BIDE__FIELD_DATE;
+}
+
+void bide_reply_header(bide_exchange *exchange, const char *name, const char *value)
+{
+    struct bide__http_buffers *buffers = exchange->connection->buffers;
+    const struct bide_site *at = bide__current->at;
+    size_t room = sizeof buffers->headers - exchange->headers_length;
+    if (bide__unlikely(exchange->replied))
+        bide__misuse("the header field '%s' comes after the reply", name);
+    int written = bide__http_field_write(buffers->headers + exchange->headers_length, room,
+                                         bide__slice_of(name), bide__slice_of(value));
+    if (written == -EINVAL || (written > 0 && is_ours(name)))
+        bide__fail(at, bide_error_new(BIDE_INVALID, "no header field for a reply: '%s'", name));
+    if (written < 0)
+        bide__fail(at, bide_error_new(BIDE_LIMIT,
+                                      "the header fields of a reply have more than %d bytes",
+                                      BIDE__HTTP_REPLY_HEADERS_BYTES));
+    exchange->headers_length = (uint16_t)(exchange->headers_length + written);
+}
+
+static char *put(char *at, const char *text, size_t length)
+{
+    memcpy(at, text, length);
+    return at + length;
+}
+
+#define PUT(at, literal) put(at, literal, sizeof(literal) - 1)
+
+static char *put_number(char *at, size_t number)
+{
+    char digits[20];
+    int count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+/* The date of now, formatted when the second has changed. */
+static const char *date_of(struct bide__http_server *server)
+{
+    int64_t now_ns = server->loop->now_ns;
+    if (now_ns >= server->date_until_ns) {
+        int64_t now_us = bide_now_us();
+        bide__http_date_format(now_us / 1000000, server->date);
+        server->date_until_ns = now_ns + (1000000 - now_us % 1000000) * 1000;
+    }
+    return server->date;
+}
+
+static char *put_head(char *at, struct bide_exchange *exchange, int status,
+                      const char *content_type, size_t type_length, size_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    if (bide__likely(status == 200)) {
+        at = PUT(at, "HTTP/1.1 200 OK\r\n");
+    } else {
+        const char *reason = bide__http_reason(status);
+        at = PUT(at, "HTTP/1.1 ");
+        at = put_number(at, (size_t)status);
+        *at++ = ' ';
+        at = put(at, reason, strlen(reason));
+        at = PUT(at, "\r\n");
+    }
+    if (!bide__http_bodiless(status)) {
+        at = PUT(at, "Content-Length: ");
+        at = put_number(at, size);
+        at = PUT(at, "\r\n");
+    }
+    if (content_type) {
+        at = PUT(at, "Content-Type: ");
+        at = put(at, content_type, type_length);
+        at = PUT(at, "\r\n");
+    }
+    at = PUT(at, "Date: ");
+    at = put(at, date_of(connection->server), BIDE__HTTP_DATE_BYTES - 1);
+    if (bide__unlikely(connection->closing))
+        at = PUT(at, "\r\nConnection: close");
+    else if (bide__unlikely(exchange->head->minor_version == 0))
+        at = PUT(at, "\r\nConnection: keep-alive");
+    at = PUT(at, "\r\n");
+    if (exchange->headers_length)
+        at = put(at, connection->buffers->headers, exchange->headers_length);
+    return PUT(at, "\r\n");
+}
+
+/* Bytes of the head beside the content type and the added fields, at most. */
+enum { HEAD_BYTES = 256, TYPE_BYTES = 1024 };
+
+_Static_assert(HEAD_BYTES + TYPE_BYTES + BIDE__HTTP_REPLY_HEADERS_BYTES <
+                   BIDE_CAP_HTTP_OUTPUT_BYTES,
+               "a head fits into the output buffer");
+
+/* Whether the rest of the request's body will not be read: the peer must hear that in the reply. */
+static bool body_is_left(const struct bide_exchange *exchange)
+{
+    if (exchange->body_state == BIDE__HTTP_DONE)
+        return false;
+    if (exchange->head->framing != BIDE__HTTP_LENGTH)
+        return !exchange->continued;
+    uint64_t left = exchange->head->content_length - exchange->body.total;
+    return left > (exchange->continued ? BIDE_CAP_HTTP_UNREAD_BODY_BYTES : 0);
+}
+
+int bide__http_reply(struct bide_exchange *exchange, int status, const char *content_type,
+                     const void *body, size_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_buffers *buffers = connection->buffers;
+    size_t type_length = content_type ? strlen(content_type) : 0;
+    size_t head_size = HEAD_BYTES + type_length + exchange->headers_length;
+    int result = 0;
+    exchange->replied = true;
+    if (bide__unlikely(connection->server->stopping || body_is_left(exchange)))
+        connection->closing = connection->unread_input = true;
+    size_t room = sizeof buffers->out - connection->out_length;
+    if (bide__unlikely(head_size + size > room) && connection->out_length > 0)
+        result = bide__http_flush(connection);
+    char *start = buffers->out + connection->out_length;
+    char *at = put_head(start, exchange, status, content_type, type_length, size);
+    if (exchange->head->method == BIDE__HTTP_HEAD || bide__http_bodiless(status))
+        size = 0;
+    connection->out_length = (uint32_t)(at - buffers->out);
+    if (bide__likely(size <= sizeof buffers->out - connection->out_length)) {
+        if (size > 0)
+            memcpy(at, body, size);
+        connection->out_length += (uint32_t)size;
+        return result;
+    }
+    if (result == 0)
+        result = bide__http_flush(connection);
+    return result < 0 ? result : bide__http_send(connection, body, size);
+}
+
+/* An error of the program, not of the peer, as text; or NULL. */
+static const char *wrong_with(int status, const char *content_type)
+{
+    if (status < 200 || status > 599)
+        return "a reply has a status from 200 to 599";
+    if (!content_type)
+        return NULL;
+    size_t length = strlen(content_type);
+    if (length > TYPE_BYTES || bide__http_scan_value(content_type, 0, length) < length)
+        return "not a content type";
+    return NULL;
+}
+
+bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *content_type,
+                            const void *body, size_t size)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__http_connection *connection = exchange->connection;
+    int result = bide__checkpoint(me);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &connection->fd.object);
+    if (bide__unlikely(exchange->replied))
+        bide__misuse("a second reply to one request, at %s:%d", me->head.at->file,
+                     me->head.at->line);
+    const char *wrong = wrong_with(status, content_type);
+    if (bide__unlikely(wrong != NULL))
+        bide__fail(me->head.at, bide_error_new(BIDE_INVALID, "%s", wrong));
+    result = bide__http_reply(exchange, status, content_type, body, size);
+    /* Whatever the handler does next, its peer need not wait for it. */
+    if (bide__likely(result == 0 && connection->start == connection->end))
+        result = bide__http_flush(connection);
+    if (bide__likely(result == 0))
+        return bide_void;
+    if (result == -ECANCELED)
+        bide__raise(result, &connection->fd.object);
+    bide__fail(me->head.at, bide_error_new(BIDE_CLOSED, "the peer is gone: %s", strerror(-result)));
+}

@@ -1,0 +1,184 @@
+/*
+ * The server: accepts, bounds, sweeps, stops. Called by users; calls connection.c.
+ *
+ * Stopping, in phases (include/bide/http.h): lame duck -> no more accepting -> connections that are
+ * quiet for a while are closed, the others with their next reply -> none is left. Whoever cancels
+ * the server's task ends it at once.
+ */
+#include "http/connection.h"
+#include "io/endpoint.h"
+
+#include "core/graph.h"
+#include "core/scope.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+static const struct bide__kind kind_server = {"http server", "waits for room in", NULL, false};
+
+/* ns between two looks for connections that are idle too long: a quarter of that, within these */
+enum { SWEEP_LEAST_NS = 1000000, SWEEP_MOST_NS = 1000000000 };
+/* connections that are closed in one slice: a close takes about 10 us */
+enum { CLOSE_AT_A_TIME = 64 };
+
+static void or_else_ms(bide_duration *duration, int64_t ms)
+{
+    if (duration->ns <= 0)
+        *duration = bide_ms((double)ms);
+}
+
+static uint32_t most_connections(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT32_MAX;
+    rlim_t most = limit.rlim_cur / 10 * 8 / (rlim_t)bide_loop_count();
+    if (most <= BIDE_CAP_HTTP_SPARE_DESCRIPTORS)
+        return 1;
+    most -= BIDE_CAP_HTTP_SPARE_DESCRIPTORS;
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
+
+static void set_options(struct bide_http_options *to, const struct bide_http_options *from)
+{
+    *to = from ? *from : (struct bide_http_options){.requests = 0};
+    or_else_ms(&to->head_deadline, BIDE_CAP_HTTP_HEAD_MS);
+    or_else_ms(&to->body_gap, BIDE_CAP_HTTP_BODY_GAP_MS);
+    or_else_ms(&to->handler_deadline, BIDE_CAP_HTTP_HANDLER_MS);
+    or_else_ms(&to->write_stall, BIDE_CAP_HTTP_WRITE_STALL_MS);
+    or_else_ms(&to->idle, BIDE_CAP_HTTP_IDLE_MS);
+    or_else_ms(&to->lame_duck, BIDE_CAP_HTTP_LAME_DUCK_MS);
+    if (!to->body_bytes)
+        to->body_bytes = BIDE_CAP_HTTP_BODY_BYTES;
+    if (!to->requests)
+        to->requests = BIDE_CAP_HTTP_REQUESTS;
+    if (!to->connections)
+        to->connections = most_connections();
+}
+
+static struct bide__http_connection *connection_of(struct bide__list_node *node)
+{
+    return bide__container_of(node, struct bide__http_connection, node);
+}
+
+/* The list is in the order of becoming idle, so the first that is young enough ends the look. A
+   request that has arrived and was not noticed yet is not thrown away. */
+static void sweep(struct bide__timer *timer)
+{
+    struct bide__http_server *server = bide__container_of(timer, struct bide__http_server, sweep);
+    int64_t now_ns = bide__loop_clock_ns(server->loop);
+    int64_t wait_ns = server->options.idle.ns / 4;
+    int closed = 0;
+    bide__list_foreach(node, &server->idle)
+    {
+        struct bide__http_connection *connection = connection_of(node);
+        if (now_ns - connection->idle_since_ns < server->options.idle.ns)
+            break;
+        if (closed == CLOSE_AT_A_TIME) {
+            wait_ns = 0;
+            break;
+        }
+        if (bide__http_connection_quiet(connection)) {
+            bide__http_connection_close(connection);
+            closed++;
+        }
+    }
+    wait_ns = wait_ns < SWEEP_MOST_NS ? wait_ns : SWEEP_MOST_NS;
+    bide__timer_arm(&server->loop->timers, timer,
+                    now_ns + (wait_ns > SWEEP_LEAST_NS ? wait_ns : SWEEP_LEAST_NS));
+}
+
+/* Waits until there are fewer connections than that. */
+static void wait_until_below(struct bide__http_server *server, uint32_t count)
+{
+    struct bide_task *me = bide__task_current();
+    while (server->connections >= count) {
+        struct bide__wait wait = {.payload = NULL};
+        int result = bide__checkpoint(me);
+        if (result == 0)
+            result = bide__wait(me, &server->room, &wait, &server->object);
+        if (result < 0)
+            bide__raise(result, &server->object);
+    }
+}
+
+SPAWNABLE(void, bide__http_accept, struct bide__http_server *, bide_listener_ptr)
+bide_async(void) bide__http_accept(struct bide__http_server *server, bide_listener_ptr listener)
+{
+    for (;;) {
+        wait_until_below(server, server->options.connections);
+        bide__http_connection_open(server, bide__accept(listener, NULL));
+    }
+}
+
+/* On every way out; the group's end has waited for the connections that had tasks. */
+static bide_async(void) end_server(void *arg)
+{
+    struct bide__http_server *server = arg;
+    struct bide__list_node *node;
+    server->group = NULL;
+    for (int closed = 1; (node = bide__list_first(&server->idle)); closed++) {
+        bide__http_connection_close(connection_of(node));
+        if (closed % CLOSE_AT_A_TIME == 0)
+            bide_await(bide_yield());
+    }
+    server->loop->outside--;
+    bide__timer_disarm(&server->loop->timers, &server->sweep);
+    while (server->free_buffers) {
+        struct bide__http_buffers *buffers = server->free_buffers;
+        server->free_buffers = buffers->next;
+        bide__free(buffers);
+    }
+    int64_t left = bide__slab_done(&server->slab);
+    BIDE_ASSERT(left == 0, "%lld connections outlive their server", (long long)left);
+    return bide_void;
+}
+
+/* From now on half of the lame duck without a request is long enough. */
+static void shorten_idle(struct bide__http_server *server)
+{
+    int64_t quiet_ns = server->options.lame_duck.ns / 2;
+    if (server->options.idle.ns > quiet_ns)
+        server->options.idle.ns = quiet_ns;
+    bide__timer_disarm(&server->loop->timers, &server->sweep);
+    sweep(&server->sweep);
+}
+
+static bide_async(void) serve_until_stop(struct bide__http_server *server,
+                                         bide_listener_ptr listener)
+{
+    bide_with_group(group)
+    {
+        server->group = group;
+        bide_task_of(void) accepting = bide_spawn(group, bide__http_accept, server, listener);
+        bide_await(bide_until_stop());
+        server->stopping = true;
+        bide_await(bide_sleep(server->options.lame_duck));
+        bide_cancel(accepting, "the server is stopping");
+        shorten_idle(server);
+        wait_until_below(server, 1);
+    }
+    return bide_void;
+}
+
+bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *handler, void *arg,
+                                 const struct bide_http_options *options)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    if (result < 0)
+        bide__raise(result, NULL);
+    struct bide__http_server server = {.loop = me->loop, .handler = handler, .arg = arg};
+    set_options(&server.options, options);
+    server.short_is_drained = bide_listener_port(listener) != 0; /* TCP */
+    bide__list_init(&server.idle);
+    bide__list_init(&server.busy);
+    bide__object_init(&server.object, &kind_server, bide_listener_address(listener), me->head.at);
+    bide__slab_init(&server.slab, sizeof(struct bide__http_connection), 64);
+    server.sweep.fire = sweep;
+    me->loop->outside++; /* idle connections wait for their peers, without a task to count */
+    bide_defer(end_server, &server);
+    sweep(&server.sweep);
+    bide_await(serve_until_stop(&server, listener));
+    return bide_void;
+}

@@ -1,0 +1,146 @@
+/*
+ * The bytes of a connection: sending and receiving with deadlines. Called by connection.c and
+ * exchange.c; calls the backend (core/op.h).
+ */
+#include "http/connection.h"
+
+#include "core/scope.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static const struct bide_site site_wait = {__FILE__, "wait", "the peer", __LINE__};
+
+int64_t bide__http_after(const struct bide__http_server *server, bide_duration duration)
+{
+    int64_t at_ns;
+    if (__builtin_add_overflow(bide__loop_clock_ns(server->loop), duration.ns, &at_ns))
+        return INT64_MAX;
+    return at_ns;
+}
+
+/* Performs an operation that has to wait. -ETIMEDOUT is of this deadline; what a scope further out
+   did is -ECANCELED. */
+static int wait_until(struct bide__op *op, int64_t deadline_ns)
+{
+    struct bide__scope scope;
+    int result = bide__checkpoint(bide__task_current());
+    if (result < 0)
+        return result;
+    op->at_once = false;
+    bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, &site_wait, deadline_ns);
+    result = op->fd->io->ops->perform(op->fd->io, op);
+    bide__scope_pop(&scope);
+    bool late = result == -ECANCELED && scope.timed_out && !bide_cancel_requested();
+    return late ? -ETIMEDOUT : result;
+}
+
+/* A deadline that stands still; not INT64_MAX, which scopes inside may have of themselves. */
+static const int64_t paused_ns = INT64_MAX - 1;
+
+/* Moves the handler's deadline, also where scopes inside of it have inherited it. */
+static void move_limit(struct bide__scope *limit, int64_t to_ns)
+{
+    struct bide__timers *timers = &limit->task->loop->timers;
+    int64_t from_ns = limit->deadline_ns;
+    for (struct bide__scope *scope = limit->task->scope; scope != limit; scope = scope->up)
+        if (scope->deadline_ns == from_ns)
+            scope->deadline_ns = to_ns;
+    limit->deadline_ns = to_ns;
+    bide__timer_disarm(timers, &limit->timer);
+    if (to_ns != paused_ns)
+        bide__timer_arm(timers, &limit->timer, to_ns);
+}
+
+/* The time that a peer takes to receive is not the handler's: its deadline stands still meanwhile,
+   and write_stall bounds the wait. */
+static int wait_to_send(struct bide__http_connection *connection, struct bide__op *op)
+{
+    struct bide__http_server *server = connection->server;
+    struct bide__scope *limit = connection->buffers->limit;
+    int64_t left_ns = 0;
+    if (limit && (limit->cancelled || limit->task != bide__task_current()))
+        limit = NULL;
+    if (limit) {
+        left_ns = limit->deadline_ns - bide__loop_clock_ns(server->loop);
+        move_limit(limit, paused_ns);
+    }
+    int sent = wait_until(op, bide__http_after(server, server->options.write_stall));
+    if (limit)
+        move_limit(limit, bide__http_after(server, bide_ns(left_ns)));
+    return sent;
+}
+
+int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size)
+{
+    struct bide__io *io = connection->fd.io;
+    const char *at = data;
+    while (size > 0) {
+        struct bide__op op = {.kind = BIDE__OP_SEND,
+                              .fd = &connection->fd,
+                              .buffer = (void *)(uintptr_t)at,
+                              .size = size,
+                              .at_once = true};
+        int sent = connection->gone ? -EPIPE : io->ops->perform(io, &op);
+        if (sent == -EAGAIN)
+            sent = wait_to_send(connection, &op);
+        if (sent < 0) {
+            connection->gone = connection->closing = true;
+            return sent;
+        }
+        at += sent;
+        size -= (size_t)sent;
+    }
+    return 0;
+}
+
+int bide__http_flush(struct bide__http_connection *connection)
+{
+    size_t size = connection->out_length;
+    connection->out_length = 0;
+    return size > 0 ? bide__http_send(connection, connection->buffers->out, size) : 0;
+}
+
+int bide__http_receive(struct bide__http_connection *connection, int64_t deadline_ns)
+{
+    struct bide__http_buffers *buffers = connection->buffers;
+    size_t room = sizeof buffers->in - connection->end;
+    if (room == 0)
+        return -ENOBUFS;
+    struct bide__op op = {.kind = BIDE__OP_RECEIVE,
+                          .fd = &connection->fd,
+                          .buffer = buffers->in + connection->end,
+                          .size = room,
+                          .at_once = true};
+    int got = -EAGAIN;
+    if (bide__fd_may_read(&connection->fd))
+        got = connection->fd.io->ops->perform(connection->fd.io, &op);
+    if (got == -EAGAIN && deadline_ns > 0) {
+        got = bide__http_flush(connection);
+        if (got < 0)
+            return got;
+        got = wait_until(&op, deadline_ns);
+    }
+    if (bide__likely(got > 0))
+        connection->end += (uint32_t)got;
+    else if (got == 0)
+        connection->ended = true;
+    else if (got != -EAGAIN && got != -ETIMEDOUT && got != -ECANCELED)
+        connection->gone = true;
+    return got;
+}
+
+void bide__http_linger(struct bide__http_connection *connection)
+{
+    if (connection->gone || connection->ended || shutdown(connection->fd.fd, SHUT_WR) < 0)
+        return;
+    int64_t deadline_ns = bide__http_after(connection->server, bide_ms(BIDE_CAP_HTTP_LINGER_MS));
+    size_t dropped = 0;
+    while (dropped < BIDE_CAP_HTTP_LINGER_BYTES) {
+        connection->start = connection->end = 0;
+        int got = bide__http_receive(connection, deadline_ns);
+        if (got <= 0)
+            return;
+        dropped += (size_t)got;
+    }
+}

@@ -1,0 +1,427 @@
+/*
+ * The server: how many it takes, what an idle connection costs, stopping, failing allocations.
+ */
+#include "server_case.h"
+
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <pthread.h>
+
+/* ---- counts -------------------------------------------------------------------------------------
+ */
+
+SITE_TEST(too_many_connections_wait, {.connections = 2})
+{
+    with(dial, first, site) {
+        with(dial, third, site) {
+            with(dial, second, site) {
+                await(check_reply(first, GET("/hello"), HELLO));
+                /* Of these two one was accepted. */
+                await(say(second, GET("/hello")));
+                await(say(third, GET("/hello")));
+                await(bide_sleep(bide_ms(50)));
+                check_int(site->calls, 2);
+            }
+            client_reset(first);
+            await(next_reply(third, false));
+            check_str(third->reply, HELLO);
+        }
+    }
+    return bide_void;
+}
+
+static int plain_connect(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Out of descriptors: what is connected is served, and accepting goes on when there are some. */
+SITE_TEST(out_of_descriptors, {.requests = 0})
+{
+    with(dial, client, site) {
+        await(check_reply(client, GET("/hello"), HELLO));
+        struct rlimit before, limit;
+        require(getrlimit(RLIMIT_NOFILE, &before) == 0);
+        int waiting = socket(AF_INET, SOCK_STREAM, 0);
+        limit = before;
+        test_capture_stderr();
+        int next = dup(waiting);
+        close(next);
+        limit.rlim_cur = (rlim_t)next;
+        require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(site->port)};
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        require(connect(waiting, (struct sockaddr *)&address, sizeof address) == 0);
+        require(write(waiting, GET("/hello"), strlen(GET("/hello"))) > 0);
+        for (int i = 0; i < 5; i++) {
+            await(bide_sleep(bide_ms(50)));
+            await(check_reply(client, GET("/hello"), HELLO));
+        }
+        check_int(site->calls, 6);
+        require(setrlimit(RLIMIT_NOFILE, &before) == 0);
+        check_contains(test_captured(), "Too many open files; connections wait");
+        int64_t start_ns = bide_clock_ns();
+        while (site->calls < 7 && ms_since(start_ns) < 5000)
+            await(bide_sleep(bide_ms(5)));
+        check(ms_since(start_ns) < 1000);
+        close(waiting);
+    }
+    return bide_void;
+}
+
+/* Bytes that the C library has handed out; 0 where it does not say (sanitizers). */
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+enum { IDLE_CONNECTIONS = 1000 };
+
+static async(void) serve_a_body(int fd, struct site *site)
+{
+    static const char request[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+    char reply[1024];
+    int calls = site->calls;
+    require(write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1);
+    while (site->calls == calls)
+        await(bide_sleep(bide_us(100)));
+    for (int i = 0; i < 1000 && recv(fd, reply, sizeof reply, MSG_DONTWAIT) <= 0; i++)
+        await(bide_sleep(bide_us(100)));
+    return bide_void;
+}
+
+/* A connection that has served a request with a body keeps neither stack nor buffers. */
+SITE_TEST(idle_connections_are_small, {.connections = 2 * IDLE_CONNECTIONS})
+{
+    static int fds[IDLE_CONNECTIONS];
+    struct rlimit limit;
+    require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (limit.rlim_max < 3 * IDLE_CONNECTIONS)
+        test_skip("the limit of descriptors is too low");
+    limit.rlim_cur = limit.rlim_max < 10000 ? limit.rlim_max : 10000;
+    require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    fds[0] = plain_connect(site->port);
+    await(serve_a_body(fds[0], site));
+    size_t before = heap_bytes();
+    for (int i = 1; i < IDLE_CONNECTIONS; i++) {
+        fds[i] = plain_connect(site->port);
+        require(fds[i] >= 0);
+        await(serve_a_body(fds[i], site));
+    }
+    size_t each = (heap_bytes() - before) / IDLE_CONNECTIONS;
+    if (!check(each <= 512))
+        fprintf(stderr, "%zu bytes for each\n", each);
+    check_int(site->calls, IDLE_CONNECTIONS);
+    for (int i = 0; i < IDLE_CONNECTIONS; i++)
+        close(fds[i]);
+    return bide_void;
+}
+
+SITE_TEST(a_crowd_at_once, {.requests = 0})
+{
+    enum { CROWD = 200 };
+    struct client *clients[CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        clients[i] = await(client_open(site));
+        await(say(clients[i], i % 3 ? GET("/wait?30") : GET("/hello") GET("/big?50000")));
+    }
+    for (int i = 0; i < CROWD; i++) {
+        await(next_reply(clients[i], false));
+        check_str(clients[i]->reply, i % 3 ? OK("7", "waited\n") : HELLO);
+        if (i % 3 == 0) {
+            await(next_reply(clients[i], false));
+            check_int(strlen(clients[i]->reply), 50000 + strlen(OK("50000", "")));
+        }
+    }
+    for (int i = 0; i < CROWD; i++)
+        await(client_close(clients[i], NULL));
+    check_int(site->finished, CROWD - (CROWD + 2) / 3);
+    return bide_void;
+}
+
+static async(void) drain(struct client *client);
+SPAWNABLE(void, drain, struct client *)
+static async(void) drain(struct client *client)
+{
+    while (await(read_more(client)) > 0)
+        client->held = 0;
+    return bide_void;
+}
+
+/* A peer that never pauses must not keep the loop to itself. */
+SITE_TEST(a_flood_leaves_room_for_others, {.requests = 10000000})
+{
+    enum { REQUESTS = 200000 };
+    size_t each = sizeof GET("/hello") - 1;
+    char *all = malloc(REQUESTS * each + 1);
+    require(all);
+    for (size_t i = 0; i < REQUESTS; i++)
+        memcpy(all + i * each, GET("/hello"), each + 1);
+    with(dial, flood, site) {
+        with(dial, client, site) {
+            with_group(g) {
+                spawn_void(g, say, flood, all);
+                spawn_void(g, drain, flood);
+                await(check_reply(client, GET("/wait?0"), OK("7", "waited\n")));
+                check(site->calls < REQUESTS);
+                bide_group_cancel(g, "enough");
+            }
+        }
+    }
+    free(all);
+    return bide_void;
+}
+
+/* ---- stopping -----------------------------------------------------------------------------------
+ */
+
+static async(void) cancel_everything(struct site *site)
+{
+    bide_error *error;
+    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
+        site->port = bide_listener_port(listener);
+        struct client *idle, *busy;
+        with_group(g) {
+            spawn_void(g, site_serve, listener, site, site_handler);
+            idle = await(client_open(site));
+            busy = await(client_open(site));
+            await(check_reply(idle, GET("/hello"), HELLO));
+            await(say(busy, GET("/hello") GET("/wait?10000")));
+            while (site->under_way == 0)
+                await(bide_sleep(bide_ms(1)));
+            bide_group_cancel(g, "the end");
+        }
+        check_int(site->under_way, 0);
+        check_int(site->cancelled, 1);
+        await(check_ended(idle));
+        await(next_reply(busy, false)); /* what was done is told */
+        check_str(busy->reply, HELLO);
+        (void)attempt(&error, read_more, busy);
+        await(client_close(idle, NULL));
+        await(client_close(busy, NULL));
+    }
+    return bide_void;
+}
+
+TEST(a_cancel_ends_connections_in_every_state, .real_clock = true)
+{
+    struct site site = {.calls = 0};
+    int descriptors = open_descriptors();
+    int64_t start_ns = bide_clock_ns();
+    await(cancel_everything(&site));
+    check(ms_since(start_ns) < 3000);
+    check_int(open_descriptors(), descriptors);
+}
+
+/* A server that is stopped ends by itself when nothing is under way any more. */
+static async(void) stop_in_phases(struct site *site)
+{
+    int64_t start_ns = bide_clock_ns();
+    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
+        site->port = bide_listener_port(listener);
+        struct client *idle, *busy, *steady;
+        with_group(g) {
+            spawn_void(g, site_serve, listener, site, site_handler);
+            idle = await(client_open(site));
+            busy = await(client_open(site));
+            steady = await(client_open(site));
+            await(check_reply(idle, GET("/hello"), HELLO));
+            await(check_reply(steady, GET("/hello"), HELLO));
+            await(say(busy, GET("/wait?700")));
+            while (site->under_way == 0)
+                await(bide_sleep(bide_ms(1)));
+            bide_stop("the test says so");
+            await(bide_sleep(bide_ms(20)));
+            /* Still a lame duck: new connections are served, and told. */
+            await(check_one(site, GET("/hello"), HELLO_CLOSE));
+            await(check_reply(steady, GET("/hello"), HELLO_CLOSE));
+            await(check_ended(steady));
+            await(check_ended(idle));
+            check(ms_since(start_ns) >= 200);
+            check_int(site->finished, 0);
+            await(next_reply(busy, false));
+            check_str(busy->reply, OK_CLOSE("7", "waited\n"));
+            await(check_ended(busy));
+        }
+        await(client_close(idle, NULL));
+        await(client_close(busy, NULL));
+        await(client_close(steady, NULL));
+    }
+    check_int(site->cancelled, 0);
+    return bide_void;
+}
+
+TEST(stopping_goes_in_phases, .real_clock = true)
+{
+    struct site site = {.options = {.lame_duck = bide_ms(200)}};
+    int descriptors = open_descriptors();
+    await(stop_in_phases(&site));
+    check_int(open_descriptors(), descriptors);
+}
+
+/* ---- no request is lost in a stop ---------------------------------------------------------------
+ */
+
+enum { STOP_CLIENTS = 6 };
+
+struct stop_client {
+    pthread_t thread;
+    uint16_t port;
+    int pause_us;
+    const bool *over;   /* atomic: no new connections */
+    int answered, told; /* replies; of those, with `Connection: close` */
+    int closed_before;  /* connections that had ended before the next request was sent */
+    int lost;           /* requests that were sent, and got no reply */
+};
+
+/* One exchange. False when the connection is over. */
+static bool ask(struct stop_client *client, int fd)
+{
+    char reply[1024], byte;
+    size_t held = 0;
+    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+        client->closed_before++;
+        return false;
+    }
+    if (send(fd, GET("/hello"), strlen(GET("/hello")), MSG_NOSIGNAL) < 0) {
+        client->lost++;
+        return false;
+    }
+    do {
+        ssize_t n = recv(fd, reply + held, sizeof reply - 1 - held, 0);
+        if (n <= 0) {
+            client->lost++;
+            return false;
+        }
+        held += (size_t)n;
+        reply[held] = 0;
+    } while (!strstr(reply, "hello\n"));
+    client->answered++;
+    if (!strstr(reply, "\r\nConnection: close\r\n"))
+        return true;
+    client->told++;
+    return false;
+}
+
+static void *stop_client_main(void *arg)
+{
+    struct stop_client *client = arg;
+    struct timeval limit = {.tv_sec = 5};
+    while (!__atomic_load_n(client->over, __ATOMIC_ACQUIRE)) {
+        int fd = plain_connect(client->port);
+        if (fd < 0)
+            break;
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        while (ask(client, fd))
+            usleep((useconds_t)client->pause_us);
+        close(fd);
+    }
+    return NULL;
+}
+
+static async(void) stop_under_load(struct site *site, struct stop_client *clients)
+{
+    static bool over;
+    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
+        site->port = bide_listener_port(listener);
+        with_group(g) {
+            spawn_void(g, site_serve, listener, site, site_handler);
+            for (int i = 0; i < STOP_CLIENTS; i++) {
+                clients[i] = (struct stop_client){
+                    .port = site->port, .pause_us = i * i * 300, .over = &over};
+                require(!pthread_create(&clients[i].thread, NULL, stop_client_main, &clients[i]));
+            }
+            await(bide_sleep(bide_ms(100)));
+            bide_stop("the test says so");
+            await(bide_sleep(bide_ms(100)));
+            /* No new connections from here on, well before the end of the lame duck. */
+            __atomic_store_n(&over, true, __ATOMIC_RELEASE);
+        }
+    }
+    return bide_void;
+}
+
+TEST(no_request_is_lost_in_a_stop, .real_clock = true)
+{
+    struct site site = {.options = {.lame_duck = bide_ms(300), .requests = 1000000}};
+    struct stop_client clients[STOP_CLIENTS];
+    await(stop_under_load(&site, clients));
+    int answered = 0, told = 0, lost = 0;
+    for (int i = 0; i < STOP_CLIENTS; i++) {
+        pthread_join(clients[i].thread, NULL);
+        answered += clients[i].answered;
+        told += clients[i].told;
+        lost += clients[i].lost;
+    }
+    check_int(lost, 0);
+    check(told >= STOP_CLIENTS);
+    check_int(site.calls, answered);
+}
+
+/* ---- failures of the system ---------------------------------------------------------------------
+ */
+
+static async(void) one_visit(struct site *site);
+SPAWNABLE(void, one_visit, struct site *)
+static async(void) one_visit(struct site *site)
+{
+    with(dial, client, site) {
+        await(say(client, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"));
+        await(next_reply(client, false));
+        if (client->reply[0] && !strstr(client->reply, "HTTP/1.1 200 ") &&
+            !strstr(client->reply, "HTTP/1.1 5"))
+            check_str(client->reply, "200, 5xx, or nothing");
+        await(say(client, GET("/secret")));
+        await(next_reply(client, false));
+    }
+    return bide_void;
+}
+
+/* Where the server itself was cancelled nobody answers. */
+static async(void) bounded_visit(struct site *site);
+SPAWNABLE(void, bounded_visit, struct site *)
+static async(void) bounded_visit(struct site *site)
+{
+    bool late;
+    move_on_after(&late, bide_ms(300), one_visit, site);
+    return bide_void;
+}
+
+/* Whichever allocation fails: an error reply or a closed connection, and the next visit is served.
+ */
+static async(void) two_visits(struct site *site)
+{
+    bide_error *error;
+    for (int i = 0; i < 2; i++) {
+        attempt(&error, bounded_visit, site);
+        if (error)
+            check(error->code == BIDE_NO_MEMORY || error->code == BIDE_SYSTEM ||
+                  error->code == BIDE_CANCELLED);
+    }
+    return bide_void;
+}
+
+TEST(every_allocation_fails_once, .real_clock = true, .fail_allocations = true)
+{
+    struct site site = {.options = {.idle = bide_s(5)}};
+    test_capture_stderr();
+    await(with_site(&site, site_handler, two_visits));
+}
+
+TEST(every_await_is_cancelled_once, .real_clock = true, .cancel_everywhere = true)
+{
+    struct site site = {.options = {.idle = bide_s(5)}};
+    test_capture_stderr();
+    await(with_site(&site, site_handler, two_visits));
+}
