@@ -25,5 +25,9 @@
 #include <bide/net.h>
 #include <bide/offload.h>
 #include <bide/runtime.h>
+#include <bide/model.h>
+#include <bide/json.h>
+#include <bide/http.h>
+#include <bide/web.h>
 
 #endif

@@ -357,6 +357,7 @@ __attribute__((unused)) static async(void) check_one(struct site *site, const ch
     return bide_void;
 }
 
+#undef GET /* of web.h: a route */
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define HEAD_200(length)                                                                           \
     "HTTP/1.1 200 OK\r\nContent-Length: " length "\r\nContent-Type: text/plain\r\n"

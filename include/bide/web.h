@@ -1,0 +1,221 @@
+/*
+ * web.h: applications: typed routes, dependencies, replies.
+ *
+ *     MODEL(user, "users", (i64, id, key, generated), (str, name, len(1, 40)), (hash, password));
+ *     VIEW(user_out, user, id, name);
+ *     MODEL(user_in, "", (str, name, len(1, 40)));
+ *
+ *     PROVIDER(user_store *, store)
+ *     {
+ *         provide(bide_app_state(req));
+ *     }
+ *
+ *     GET(get_user, "/users/{id}", user_out, path(i64, id, range(1, 1000000)),
+ *         depends(user_store *, users, store))
+ *     {
+ *         user *found = await(find_user(users, id));
+ *         if (!found)
+ *             fail(http_error(404, "no user %lld", (long long)id));
+ *         return user_out_of(found);
+ *     }
+ *
+ *     POST(add_user, "/users", user_out, status(201), body(user_in, form),
+ *          depends(user_store *, users, store)) { ... }
+ *
+ *     bide_app *app = bide_app_new(.title = "Users", .state = &all_users);
+ *     bide_app_add_all(app, "");
+ *     with(bide_tcp_listener, listener, "127.0.0.1", 8000, NULL)
+ *         await(bide_app_serve(app, listener, NULL));
+ *
+ * A route is GET, POST, PUT, PATCH or DELETE(name, "pattern", response, parameters...) and the body
+ * of a typed function, which may await and fail. Each parameter is one of
+ *
+ *   path(T, v, attributes...)     the segment {v} of the pattern
+ *   query(T, v, attributes...)    of the query; list(T) takes all that have the name
+ *   header(T, v, attributes...)   x_token is the field `x-token`
+ *   cookie(T, v, attributes...)
+ *   body(NAME, v)                 a JSON object: `const NAME *v`; at most one
+ *   depends(T, v, provider)       what a PROVIDER provides; T is its type
+ *   status(201)                   of the reply; otherwise 200, or 204 for `nothing`
+ *
+ * Types, attributes and errors are those of models (model.h): `optional` gives zero (NULL for
+ * texts) when it is absent, bide_given(req, v) tells; dflt(value) its default; alias("name") is the
+ * name outside. The response is one of
+ *
+ *   NAME            of MODEL or VIEW: returned by value, as an object
+ *   list(NAME)      returned as NAME_list, as an array
+ *   maybe(NAME)     returned as `const NAME *`; NULL is answered with 404
+ *   text            a `const char *`, as text/plain
+ *   nothing         the function is void: 204
+ *
+ * PROVIDER(T, name, parameters...) { ... provide(value); ... } gives a value to all routes and
+ * providers that depend on it: provide() runs the rest of the request on the same stack. What
+ * follows it is the teardown; a with-block around it sees how the request ended.
+ *
+ * Invariants
+ *  1. All problems of all parameters, providers' too, come back at once, as 422 and
+ *     {"detail":[{"type","loc","msg"}...]}; neither a provider nor the handler has run then.
+ *  2. A provider runs once per request, before all that depend on it, and calls provide() exactly
+ *     once or fails: what else it does is an error that names its line.
+ *  3. Commit before reply: the reply is written into a buffer by the innermost call, and sent after
+ *     the teardown of every provider. A teardown that fails turns it into an error.
+ *  4. A failure with a code from 400 to 599 is that status, its message the detail. Any other is
+ *     500; its text stays in the log, under the id that the reply carries. 404, 405, 415 and 422
+ *     of the library itself unwind nothing.
+ *  5. What cannot work (a pattern that hides another, a secret field in a response, a path
+ *     parameter that the pattern has not) is an error when the application starts.
+ *
+ * Source: RFC 9110; OpenAPI 3.1.0.
+ *
+ * layer: web
+ */
+#ifndef BIDE_WEB_H
+#define BIDE_WEB_H
+
+#include <bide/http.h>
+#include <bide/json.h>
+
+typedef struct bide_app bide_app;
+typedef bide_app *bide_app_ptr;
+AWAITABLE(bide_app_ptr);
+
+/* One request inside the application; handlers and providers have it as `req`. */
+typedef struct bide_request bide_request;
+
+/* A declared route: `name_route`, usable in other files after `extern bide_route name_route;`. */
+typedef struct bide_route bide_route;
+
+/* ---- the application ---- */
+
+typedef struct forgotten_await_void bide_app_hook(bide_app *app);
+
+struct bide_app_options {
+    const char *title;    /* of the documentation; NULL: "bide" */
+    const char *version;  /* NULL: "0.1.0" */
+    void *state;          /* bide_app_state gives it */
+    bide_app_hook *start; /* an async(void) function: before the first request; its error keeps the
+                             application from starting */
+    bide_app_hook *stop;  /* after the last one, on every way out once `start` has succeeded */
+    bool no_docs;         /* neither /openapi.json nor /docs */
+};
+
+/*
+ * bide_app_new(.title = "...", ...): an application without routes; NULL without memory. The texts
+ * of the options are not copied.
+ */
+#define bide_app_new(...) bide__app_new(&(struct bide_app_options){__VA_ARGS__})
+
+/* NULL is allowed. Not while it serves. */
+void bide_app_free(bide_app *app);
+
+/*
+ * Adds routes under a prefix ("" for none, "/api"): one, those named, or all that the program's
+ * files declare. A linker leaves out an object file of a static library that nothing refers to,
+ * and its routes with it: name them. What is wrong with a route is said by bide_app_check.
+ */
+#define bide_app_add(app, prefix, ...)                                                             \
+    bide__app_add(app, prefix, (bide_route *const[]){__VA_ARGS__},                                 \
+                  sizeof((bide_route *const[]){__VA_ARGS__}) / sizeof(bide_route *))
+void bide_app_add_all(bide_app *app, const char *prefix);
+
+/* Makes `other` stand in for `provider` wherever it is depended on; for tests. Both provide the
+   same type. Before the application starts. */
+#define bide_app_override(app, provider, other)                                                    \
+    do {                                                                                           \
+        _Static_assert(                                                                            \
+            __builtin_types_compatible_p(__typeof__(((struct provider##__provided *)0)->value),    \
+                                         __typeof__(((struct other##__provided *)0)->value)),      \
+            "provider `" #other "` provides another type than `" #provider "`");                   \
+        bide__app_override(app, &provider##_provider, &other##_provider);                          \
+    } while (0)
+
+/*
+ * What becomes of failures with this code, also those of the library (error.h): `answer` gives the
+ * status, and may write a JSON body; without one it is {"detail": the error's message}. It neither
+ * awaits nor fails. Before the application starts.
+ */
+typedef int bide_error_answer(bide_request *req, const bide_error *error, bide_buf *body);
+void bide_app_on_error(bide_app *app, int code, bide_error_answer *answer);
+
+/*
+ * Middleware: a plain call around everything below, in the order of adding, the first outermost.
+ * `fn` is `async(void) fn(bide_request *req, bide_next *next, const void *arg)`; it awaits
+ * bide_proceed(next) once, and then finds the finished reply (bide_reply_status), whatever was
+ * raised below; or it answers itself. `arg` lives as long as the application.
+ */
+typedef struct bide_next bide_next;
+typedef struct forgotten_await_void bide_middleware(bide_request *req, bide_next *next,
+                                                    const void *arg);
+void bide_app_use(bide_app *app, bide_middleware *fn, const void *arg);
+bide_async(void) bide_proceed(bide_next *next);
+
+/* Adds X-Content-Type-Options, X-Frame-Options, Referrer-Policy. `arg` is NULL. */
+bide_async(void) bide_security_headers(bide_request *req, bide_next *next, const void *arg);
+
+/* Gives each request an id (that of the peer's X-Request-Id if it is 1 to 64 of [A-Za-z0-9._-])
+   and sends it back. `arg` is NULL. */
+bide_async(void) bide_request_ids(bide_request *req, bide_next *next, const void *arg);
+
+/* Cross-origin requests (the Fetch standard, "CORS protocol"); `arg` is a bide_cors. */
+typedef struct bide_cors {
+    const char *origins; /* "https://a.example, https://b.example", or "*" */
+    const char *methods; /* NULL: "GET, HEAD, POST, PUT, PATCH, DELETE" */
+    const char *headers; /* NULL: "Authorization, Content-Type" */
+    bool credentials;    /* cookies too; not together with "*" */
+    int max_age_s;       /* how long a browser may keep the answer to its preflight; 0: 600 */
+} bide_cors;
+bide_async(void) bide_cross_origin(bide_request *req, bide_next *next, const void *arg);
+
+/*
+ * Prepares the application for serving: NULL, or the first thing that is wrong with it. The text
+ * lives as long as the application. From then on nothing can be added. Serving calls it.
+ */
+const char *bide_app_check(bide_app *app);
+
+/*
+ * Starts, serves, stops: as bide_http_serve. What bide_app_check finds is raised as BIDE_INVALID.
+ * On each loop with a listener of its own; `start` and `stop` run once on each.
+ */
+bide_async(void) bide_app_serve(bide_app_ptr app, bide_listener_ptr listener,
+                                const struct bide_http_options *options);
+
+/* ---- inside of handlers, providers, middleware ---- */
+
+bide_app *bide_app_of(const bide_request *req);
+void *bide_app_state(const bide_request *req);
+
+/* As sent: the path without the query, percent-encoded. Valid until the request ends. */
+bide_text bide_method_of(const bide_request *req);
+bide_text bide_path_of(const bide_request *req);
+bide_text bide_query_of(const bide_request *req);
+bide_text bide_header_of(const bide_request *req, const char *name);
+
+/* Memory until the request ends. */
+bide_arena *bide_arena_of(bide_request *req);
+
+/* Whether a parameter of the route or its providers was in the request: bide_given(req, age). */
+#define bide_given(req, name) bide__given(req, #name)
+
+/* An error whose code is the status, 400 to 599, and whose message the peer is told. */
+bide_error *bide_http_error(int status, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3), __returns_nonnull__));
+
+/* Adds a header field to the reply. A failure later drops it, but not what middleware adds after
+   bide_proceed. Raises BIDE_INVALID for what no field may be, BIDE_NO_MEMORY. */
+void bide_set_header(bide_request *req, const char *name, const char *value);
+
+/* The reply's status: of a finished reply, or 0 before. */
+int bide_reply_status(const bide_request *req);
+
+/* Replies in place of a route: for middleware. Copies the body. Raises BIDE_NO_MEMORY. */
+void bide_answer(bide_request *req, int status, const char *content_type, const void *body,
+                 size_t size);
+
+#ifndef BIDE_NO_KEYWORDS
+#define http_error bide_http_error
+#define provide(...) bide_provide(__VA_ARGS__)
+#endif
+
+#include <bide/web_macros.h>
+
+#endif

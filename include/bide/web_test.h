@@ -1,0 +1,119 @@
+/*
+ * web_test.h: an application's client inside the same program: no sockets.
+ *
+ *     TEST(users_have_names)
+ *     {
+ *         with_client(c, make_app()) {
+ *             reply r = await(client_post(c, "/users", json("{\"name\":\"Sam\"}")));
+ *             check_int(r.status, 201);
+ *             check_str(json_str(r, "name"), "Sam");
+ *             int64_t id = json_int(r, "id");
+ *             ...
+ *         }
+ *     }
+ *
+ * A request goes through the same code as one from a connection: middleware, router, parameters,
+ * providers, handler, response; only the bytes of HTTP are left out. It runs in the task that
+ * calls.
+ *
+ * Invariants
+ *  1. with_client takes the application: it starts it, and stops and frees it on every way out.
+ *  2. Cookies that replies set are sent with all later requests, until a reply deletes them.
+ *  3. A reply and what was read from it live until the block is left.
+ *
+ * layer: web
+ */
+#ifndef BIDE_WEB_TEST_H
+#define BIDE_WEB_TEST_H
+
+#include <bide/resource.h>
+#include <bide/web.h>
+
+typedef struct bide_client bide_client;
+typedef bide_client *bide_client_ptr;
+AWAITABLE(bide_client_ptr);
+
+/* What came back. */
+typedef struct bide_client_reply {
+    int status;
+    const char *body; /* ends with a NUL */
+    size_t length;
+    const struct bide__web_field *fields;
+    bide_client *client;
+} bide_client_reply;
+AWAITABLE(bide_client_reply);
+
+/* A body to send. */
+typedef struct bide_client_body {
+    const char *content_type; /* NULL: no body */
+    const void *data;
+    size_t size;
+} bide_client_body;
+
+/* Starts the application: raises what bide_app_check finds, and the error of its start hook. */
+bide_async(bide_client_ptr) bide_client_open(bide_app_ptr app);
+bide_async(void) bide_client_close(bide_client_ptr client, bide_error *error);
+RESOURCE(bide__client, bide_client_ptr, bide_client_open, bide_client_close)
+
+/* Sends this header field with every later request; a value of NULL ends that. Both are copied. */
+void bide_client_header(bide_client *client, const char *name, const char *value);
+
+/* One request. The target is a path, with or without a query, as it would be in a URL. What a
+   handler raises becomes a reply; only a cancel is raised. */
+bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const char *method,
+                                               const char *target, bide_client_body body);
+
+/* A header field of the reply, in any case of letters; NULL without it. */
+const char *bide_client_reply_header(bide_client_reply from, const char *name);
+
+/*
+ * A value inside the reply: "id", "items.0.name", "" for the whole. Raise BIDE_INVALID, quoting the
+ * body, when it is not there or of another type.
+ */
+int64_t bide_json_int(bide_client_reply from, const char *path);
+double bide_json_real(bide_client_reply from, const char *path);
+bool bide_json_bool(bide_client_reply from, const char *path);
+const char *bide_json_str(bide_client_reply from, const char *path);
+/* Items of a list, keys of an object. */
+size_t bide_json_count(bide_client_reply from, const char *path);
+bool bide_json_has(bide_client_reply from, const char *path); /* null counts */
+
+/* The whole reply as a model: bide_reply_as(user_out, r). Raises BIDE_INVALID if it does not fit.
+ */
+#define bide_reply_as(model, reply)                                                                \
+    (*(const model *)bide__reply_as(reply, model##_model(), sizeof(model)))
+const void *bide__reply_as(bide_client_reply from, const bide_model *model, size_t size);
+
+#ifndef BIDE_NO_KEYWORDS
+typedef bide_client_reply reply;
+#define with_client(client, app) bide_with(bide__client, client, app)
+#define client_get(c, target) bide_client_send(c, "GET", target, (bide_client_body){NULL, "", 0})
+#define client_delete(c, target)                                                                   \
+    bide_client_send(c, "DELETE", target, (bide_client_body){NULL, "", 0})
+#define client_post(c, target, body) bide_client_send(c, "POST", target, body)
+#define client_put(c, target, body) bide_client_send(c, "PUT", target, body)
+#define client_patch(c, target, body) bide_client_send(c, "PATCH", target, body)
+#define client_send(c, method, target, body) bide_client_send(c, method, target, body)
+#define client_header(c, name, value) bide_client_header(c, name, value)
+#define reply_header(r, name) bide_client_reply_header(r, name)
+#define reply_as(model, r) bide_reply_as(model, r)
+/* Bodies: a JSON text, nothing. */
+#define json(text) bide__client_json(text)
+#define no_body ((bide_client_body){NULL, "", 0})
+#define json_int(r, path) bide_json_int(r, path)
+#define json_real(r, path) bide_json_real(r, path)
+#define json_bool(r, path) bide_json_bool(r, path)
+#define json_str(r, path) bide_json_str(r, path)
+#define json_count(r, path) bide_json_count(r, path)
+#define json_has(r, path) bide_json_has(r, path)
+#endif
+
+/* What lives as long as the client. */
+bide_arena *bide__client_arena(bide_client *client);
+
+static inline bide_client_body bide__client_json(const char *content)
+{
+    return (bide_client_body){"application/json", content, __builtin_strlen(content)};
+}
+
+#endif

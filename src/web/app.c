@@ -1,0 +1,179 @@
+/*
+ * Applications: what is added to them, and the check that makes them ready. Called by users, by
+ * serve.c and client.c; calls plan.c for each route, openapi.c for the document.
+ */
+#include "web/web.h"
+
+#include "base/mem.h"
+
+#include <bide/clock.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/random.h>
+
+static bide_route *declared; /* all routes of the program; its constructors run on one thread */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one check at a time */
+
+void bide__route_register(bide_route *route)
+{
+    route->next = declared;
+    declared = route;
+}
+
+bide_app *bide__app_new(const struct bide_app_options *options)
+{
+    bide_app *app = bide__calloc(1, sizeof *app);
+    if (!app)
+        return NULL;
+    app->options = *options;
+    if (!app->options.title)
+        app->options.title = "bide";
+    if (!app->options.version)
+        app->options.version = "0.1.0";
+    bide_arena_init(&app->arena, NULL, BIDE__WEB_PLANS_BYTES);
+    bide__router_init(&app->router, "");
+    app->added_end = &app->added;
+    app->middleware_end = &app->middleware;
+    app->plans_end = &app->plans;
+    if (getrandom(&app->id_seed, sizeof app->id_seed, GRND_NONBLOCK) < 0)
+        app->id_seed = (uint64_t)bide_now_us();
+    return app;
+}
+
+void bide_app_free(bide_app *app)
+{
+    if (!app)
+        return;
+    bide__router_done(&app->router);
+    bide_arena_done(&app->arena);
+    bide__free(app);
+}
+
+int bide__app_problem(bide_app *app, const char *format, ...)
+{
+    va_list args;
+    if (app->problem)
+        return -EINVAL;
+    va_start(args, format);
+    app->problem = bide_arena_vprintf(&app->arena, format, args);
+    va_end(args);
+    if (!app->problem)
+        app->problem = "out of memory";
+    return -EINVAL;
+}
+
+/* A zeroed piece of the application, or NULL, which the check will report. */
+static void *piece(bide_app *app, size_t size)
+{
+    if (!app)
+        return NULL;
+    if (app->checked) {
+        bide__app_problem(app, "something was added to the application after its check");
+        return NULL;
+    }
+    void *memory = bide_arena_alloc_zero(&app->arena, 1, size);
+    if (!memory)
+        app->problem = "out of memory";
+    return memory;
+}
+
+void bide__app_add(bide_app *app, const char *prefix, bide_route *const *routes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct bide__added *added = piece(app, sizeof *added);
+        if (!added)
+            return;
+        added->route = routes[i];
+        added->prefix = bide_arena_strdup(&app->arena, prefix);
+        if (!added->prefix)
+            app->problem = "out of memory";
+        *app->added_end = added;
+        app->added_end = &added->next;
+    }
+}
+
+void bide_app_add_all(bide_app *app, const char *prefix)
+{
+    for (bide_route *route = declared; route; route = route->next)
+        bide__app_add(app, prefix, &route, 1);
+}
+
+void bide__app_override(bide_app *app, struct bide__callable *provider,
+                        struct bide__callable *other)
+{
+    struct bide__override *override = piece(app, sizeof *override);
+    if (!override)
+        return;
+    *override = (struct bide__override){app->overrides, provider, other};
+    app->overrides = override;
+}
+
+void bide_app_on_error(bide_app *app, int code, bide_error_answer *answer)
+{
+    struct bide__error_rule *rule = piece(app, sizeof *rule);
+    if (!rule)
+        return;
+    *rule = (struct bide__error_rule){app->error_rules, code, answer};
+    app->error_rules = rule;
+}
+
+void bide_app_use(bide_app *app, bide_middleware *fn, const void *arg)
+{
+    struct bide__middleware *middleware = piece(app, sizeof *middleware);
+    if (!middleware)
+        return;
+    *middleware = (struct bide__middleware){NULL, fn, arg};
+    *app->middleware_end = middleware;
+    app->middleware_end = &middleware->next;
+}
+
+/* Whether a stands before b: constructors run in an order that differs between compilers. */
+static bool stands_before(const bide_route *a, const bide_route *b)
+{
+    int order = strcmp(a->callable.at.file, b->callable.at.file);
+    return order < 0 || (order == 0 && a->callable.at.line < b->callable.at.line);
+}
+
+/* In the order of file and line; as added where that says nothing. */
+static void sort_added(bide_app *app)
+{
+    struct bide__added *sorted = NULL;
+    for (struct bide__added *added = app->added, *next; added; added = next) {
+        struct bide__added **at = &sorted;
+        next = added->next;
+        while (*at && !stands_before(added->route, (*at)->route))
+            at = &(*at)->next;
+        added->next = *at;
+        *at = added;
+    }
+    app->added = sorted;
+}
+
+static void check(bide_app *app)
+{
+    sort_added(app);
+    for (struct bide__added *added = app->added; added && !app->problem; added = added->next)
+        bide__plan_add(app, added->route, added->prefix);
+    if (app->problem || app->options.no_docs)
+        return;
+    bide__plan_builtin(app, "/openapi.json", bide__openapi_page);
+    bide__plan_builtin(app, "/docs", bide__docs_page);
+    if (!app->problem && bide__openapi_make(app) < 0)
+        bide__app_problem(app, "out of memory for the OpenAPI document");
+}
+
+const char *bide_app_check(bide_app *app)
+{
+    if (!app)
+        return "out of memory";
+    pthread_mutex_lock(&lock);
+    if (!app->checked) {
+        if (!app->problem)
+            check(app);
+        app->checked = true;
+    }
+    pthread_mutex_unlock(&lock);
+    return app->problem;
+}

@@ -1,0 +1,263 @@
+/*
+ * The client inside the program: a transport of which both ends are here. Called by tests; calls
+ * dispatch.c, as serve.c does.
+ */
+#include "web/web.h"
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "core/error.h"
+#include "http/cookie.h"
+#include "http/status.h"
+
+#include <bide/web_test.h>
+#include <string.h>
+
+/* bytes of all replies of one client */
+#define CLIENT_BYTES ((size_t)256 << 20)
+/* bytes of one request, as of one on a connection */
+#define REQUEST_BYTES ((size_t)BIDE_CAP_HTTP_ARENA_BYTES)
+
+struct bide_client {
+    struct bide__web_server server;
+    bide_arena arena;                /* replies, fields, cookies */
+    struct bide__web_field *fields;  /* of every request */
+    struct bide__web_field *cookies; /* the jar */
+};
+
+struct client_request {
+    bide_request base;
+    bide_client *client;
+    bide_arena arena;
+    bide_client_body body;
+    const char *cookie; /* the Cookie field, or NULL */
+};
+
+bide_arena *bide__client_arena(bide_client *client)
+{
+    return &client->arena;
+}
+
+static __attribute__((noreturn)) void raise_memory(void)
+{
+    bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for the client"));
+}
+
+static void *must(void *memory)
+{
+    if (!memory)
+        raise_memory();
+    return memory;
+}
+
+static struct client_request *request_of(const bide_request *req)
+{
+    return bide__container_of(req, struct client_request, base);
+}
+
+static bool is_named(const char *a, const char *b)
+{
+    return bide__slice_equal_nocase(bide__slice_of(a), bide__slice_of(b));
+}
+
+static bide_text text_of(const char *text)
+{
+    return (bide_text){text, text ? strlen(text) : 0};
+}
+
+static bide_text header(const bide_request *req, const char *name)
+{
+    const struct client_request *request = request_of(req);
+    const struct bide__web_field *field = request->client->fields;
+    while (field && !(field->value && is_named(field->name, name)))
+        field = field->next;
+    if (field)
+        return text_of(field->value);
+    if (is_named(name, "content-type"))
+        return text_of(request->body.content_type);
+    if (is_named(name, "cookie"))
+        return text_of(request->cookie);
+    return text_of(is_named(name, "host") ? "testserver" : NULL);
+}
+
+static bide_arena *arena(bide_request *req)
+{
+    return &request_of(req)->arena;
+}
+
+/* As http's: a copy with a NUL behind it, not beyond the cap. */
+static bide_text body(bide_request *req)
+{
+    const struct client_request *request = request_of(req);
+    size_t size = request->body.size;
+    if (size > BIDE_CAP_HTTP_BODY_BYTES)
+        bide__fail(bide__current->at, bide_error_new(413, "the body is too large"));
+    char *copy = must(bide_arena_alloc(arena(req), size + 1));
+    memcpy(copy, request->body.data, size);
+    copy[size] = 0;
+    return (bide_text){copy, size};
+}
+
+static const struct bide__transport client_transport = {header, arena, body};
+
+/* ---- the cookie jar ---- */
+
+static void set_field(bide_client *client, struct bide__web_field **list, const char *name,
+                      const char *value)
+{
+    struct bide__web_field *field = *list;
+    while (field && !is_named(field->name, name))
+        field = field->next;
+    if (!field) {
+        field = must(bide_arena_alloc(&client->arena, sizeof *field));
+        *field =
+            (struct bide__web_field){*list, must(bide_arena_strdup(&client->arena, name)), NULL};
+        *list = field;
+    }
+    field->value = value ? must(bide_arena_strdup(&client->arena, value)) : NULL;
+}
+
+/* `name=value; attribute...`; Max-Age=0 or less deletes it. */
+static void keep_cookie(bide_client *client, const char *text)
+{
+    struct bide__slice rest = bide__slice_of(text), pair, name, attribute;
+    bool deleted = false;
+    if (!bide__slice_split(&rest, ';', &pair) || !bide__slice_split(&pair, '=', &name))
+        return;
+    while (bide__slice_split(&rest, ';', &attribute)) {
+        attribute = bide__slice_trim(attribute);
+        if (attribute.length > 8 &&
+            bide__slice_equal_nocase(bide__slice(attribute.bytes, 8), bide__slice_of("max-age=")))
+            deleted = attribute.bytes[8] == '-' || attribute.bytes[8] == '0';
+    }
+    name = bide__slice_trim(name);
+    pair = bide__slice_trim(pair);
+    char *copy = must(bide_arena_strndup(&client->arena, name.bytes, name.length));
+    char *value =
+        must(bide_arena_strndup(&client->arena, pair.bytes ? pair.bytes : "", pair.length));
+    set_field(client, &client->cookies, copy, deleted ? NULL : value);
+}
+
+static const char *cookie_field(bide_client *client, bide_arena *memory)
+{
+    const char *text = NULL;
+    for (const struct bide__web_field *cookie = client->cookies; cookie; cookie = cookie->next)
+        if (cookie->value)
+            text = must(bide_arena_printf(memory, "%s%s%s=%s", text ? text : "", text ? "; " : "",
+                                          cookie->name, cookie->value));
+    return text;
+}
+
+/* ---- requests ---- */
+
+void bide_client_header(bide_client *client, const char *name, const char *value)
+{
+    set_field(client, &client->fields, name, value);
+}
+
+static void end_request(void *arg)
+{
+    struct client_request *request = arg;
+    bide__web_release(&request->base);
+    bide_arena_done(&request->arena);
+}
+
+/* What a connection would send, out of the request's memory. */
+static bide_client_reply take_reply(bide_client *client, const bide_request *req)
+{
+    bide_client_reply taken = {.status = req->status, .client = client, .body = ""};
+    const struct bide__web_field **end = &taken.fields;
+    for (const struct bide__web_field *field = req->fields; field; field = field->next) {
+        struct bide__web_field *copy = must(bide_arena_alloc(&client->arena, sizeof *copy));
+        *copy = (struct bide__web_field){NULL, must(bide_arena_strdup(&client->arena, field->name)),
+                                         must(bide_arena_strdup(&client->arena, field->value))};
+        *end = copy;
+        end = (const struct bide__web_field **)&copy->next;
+        if (is_named(copy->name, "set-cookie"))
+            keep_cookie(client, copy->value);
+    }
+    if (req->content_type) {
+        struct bide__web_field *type = must(bide_arena_alloc(&client->arena, sizeof *type));
+        *type = (struct bide__web_field){
+            (struct bide__web_field *)(uintptr_t)taken.fields, "Content-Type",
+            must(bide_arena_strdup(&client->arena, req->content_type))};
+        taken.fields = type;
+    }
+    if (req->method != BIDE__HTTP_HEAD && !bide__http_bodiless(req->status)) {
+        char *copy = must(bide_arena_alloc(&client->arena, req->body_size + 1));
+        memcpy(copy, req->body, req->body_size);
+        copy[req->body_size] = 0;
+        taken.body = copy;
+        taken.length = req->body_size;
+    }
+    return taken;
+}
+
+bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const char *method,
+                                               const char *target, bide_client_body sent)
+{
+    struct client_request request = {.client = client, .body = sent};
+    bide_request *req = &request.base;
+    struct bide__slice rest = bide__slice_of(target);
+    bide_arena_init(&request.arena, NULL, REQUEST_BYTES);
+    bide_defer(end_request, &request);
+    int cancelled = bide__checkpoint(bide__task_current());
+    if (cancelled < 0)
+        bide__raise(cancelled, NULL);
+    req->transport = &client_transport;
+    req->method_text = bide__slice_of(method);
+    req->method = bide__web_method(req->method_text);
+    bide__slice_split(&rest, '?', &req->path);
+    req->query = rest;
+    request.cookie = cookie_field(client, &request.arena);
+    bide__web_prepare(req, &client->server);
+    bide__web_answer(req);
+    return bide_ready(bide_client_reply, take_reply(client, req));
+}
+
+const char *bide_client_reply_header(bide_client_reply from, const char *name)
+{
+    const struct bide__web_field *field = from.fields;
+    while (field && !is_named(field->name, name))
+        field = field->next;
+    return field ? field->value : NULL;
+}
+
+/* ---- the application's life ---- */
+
+static void free_client(void *arg)
+{
+    bide_client *client = arg;
+    bide__web_server_done(&client->server);
+    bide_app_free(client->server.app);
+    bide_arena_done(&client->arena);
+    bide__free(client);
+}
+
+bide_async(bide_client_ptr) bide_client_open(bide_app_ptr app)
+{
+    bide_client *client = bide__calloc(1, sizeof *client);
+    if (!client) {
+        bide_app_free(app);
+        raise_memory();
+    }
+    client->server.app = app;
+    bide_arena_init(&client->arena, NULL, CLIENT_BYTES);
+    bide_on_error(free_client, client);
+    const char *problem = bide_app_check(app);
+    if (problem)
+        bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "%s", problem));
+    if (app->options.start)
+        bide_await(app->options.start(app));
+    return bide_ready(bide_client_ptr, client);
+}
+
+bide_async(void) bide_client_close(bide_client_ptr client, bide_error *error)
+{
+    bide_app *app = client->server.app;
+    (void)error;
+    bide_defer(free_client, client);
+    if (app->options.stop)
+        bide_await(app->options.stop(app));
+    return bide_void;
+}

@@ -1,0 +1,478 @@
+/*
+ * From a request to its reply: the router, the parameters, the steps of the plan, the response.
+ * Called by serve.c and client.c through bide__web_answer, and by providers through provide();
+ * calls what its name says, and failure.c for what was raised.
+ */
+#include "web/web.h"
+
+#include "base/mem.h"
+#include "core/error.h"
+#include "http/url.h"
+#include "model/model.h"
+
+#include <errno.h>
+#include <string.h>
+
+void bide__web_prepare(bide_request *req, struct bide__web_server *server)
+{
+    req->server = server;
+    req->plan = NULL;
+    req->match = NULL;
+    req->block = NULL;
+    req->buffer = NULL;
+    req->id[0] = 0;
+    bide__web_clear(req);
+}
+
+void bide__web_clear(bide_request *req)
+{
+    req->status = 0;
+    req->content_type = NULL;
+    req->body = "";
+    req->body_size = 0;
+    req->fields = NULL;
+    req->fields_end = &req->fields;
+    if (req->buffer)
+        bide_buf_reset(&req->buffer->buf);
+}
+
+bide_buf *bide__web_buf(bide_request *req)
+{
+    struct bide__web_buffer *buffer = req->buffer;
+    if (!buffer) {
+        buffer = req->server->buffers;
+        if (buffer) {
+            req->server->buffers = buffer->next;
+        } else {
+            buffer = bide__alloc(sizeof *buffer);
+            if (!buffer)
+                return NULL;
+            bide_buf_init(&buffer->buf, BIDE__WEB_RESPONSE_BYTES);
+        }
+        req->buffer = buffer;
+    }
+    bide_buf_reset(&buffer->buf);
+    return &buffer->buf;
+}
+
+void bide__web_release(void *arg)
+{
+    bide_request *req = arg;
+    struct bide__web_buffer *buffer = req->buffer;
+    if (!buffer)
+        return;
+    req->buffer = NULL;
+    if (buffer->buf.storage_bytes > BIDE__WEB_KEPT_BYTES)
+        bide_buf_done(&buffer->buf);
+    buffer->next = req->server->buffers;
+    req->server->buffers = buffer;
+}
+
+void bide__web_server_done(void *arg)
+{
+    struct bide__web_server *server = arg;
+    while (server->buffers) {
+        struct bide__web_buffer *buffer = server->buffers;
+        server->buffers = buffer->next;
+        bide_buf_done(&buffer->buf);
+        bide__free(buffer);
+    }
+}
+
+void bide__web_reply(bide_request *req, int status, const char *content_type, const char *body,
+                     size_t size)
+{
+    req->status = status;
+    req->content_type = content_type;
+    req->body = body;
+    req->body_size = size;
+}
+
+static void reply_buf(bide_request *req, int status, const char *content_type)
+{
+    const bide_buf *buf = &req->buffer->buf;
+    bide__web_reply(req, status, content_type, bide_buf_str(buf), bide_buf_length(buf));
+}
+
+#define REPLY(req, status, json)                                                                   \
+    bide__web_reply(req, status, "application/json", json, sizeof(json) - 1)
+
+/* What a request says takes more than an arena may hold. */
+static void reply_memory(bide_request *req)
+{
+    REPLY(req, 413, "{\"detail\":\"the request takes too much memory\"}");
+}
+
+void bide__web_detail(bide_request *req, int status, const char *text)
+{
+    bide_buf *buf = text ? bide__web_buf(req) : &req->buffer->buf;
+    if (buf && text) {
+        bide_buf_append_str(buf, "{\"detail\":");
+        bide__json_write_text(buf, text, strlen(text));
+        bide_buf_append_char(buf, '}');
+    }
+    if (!buf || bide_buf_error(buf))
+        REPLY(req, status, "{\"detail\":\"out of memory\"}");
+    else
+        reply_buf(req, status, "application/json");
+}
+
+enum bide__http_method bide__web_method(struct bide__slice text)
+{
+    for (int method = BIDE__HTTP_GET; method <= BIDE__HTTP_PATCH; method++)
+        if (bide__slice_equal(text, bide__slice_of(bide__http_method_text(method))))
+            return (enum bide__http_method)method;
+    return BIDE__HTTP_OTHER_METHOD;
+}
+
+/* ---- the path as the router wants it ---- */
+
+/* pchar of RFC 3986 without '%', and '/'. */
+static bool is_plain(unsigned char c)
+{
+    static const uint32_t set[8] = {0, 0x2fffffd2, 0x87ffffff, 0x47fffffe};
+    return set[c >> 5] >> (c & 31) & 1;
+}
+
+static bool is_normal(struct bide__slice path)
+{
+    for (size_t i = 0; i < path.length; i++)
+        if (!is_plain((unsigned char)path.bytes[i]) ||
+            (path.bytes[i] == '.' && path.bytes[i - (i > 0)] == '/'))
+            return false;
+    return true;
+}
+
+/* Decoded, without dot segments, and what may not stand in a URI encoded again: one spelling of
+   each path. 0, -EINVAL or -ENOMEM. */
+static int normalise(bide_request *req, struct bide__slice *path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    bide_arena *arena = bide_arena_of(req);
+    char *decoded = bide_arena_alloc(arena, path->length);
+    size_t length, written = 0;
+    if (!decoded)
+        return -ENOMEM;
+    int result = bide__url_normalise(*path, decoded, &length);
+    if (result < 0)
+        return result;
+    char *out = bide_arena_alloc(arena, 3 * length);
+    if (!out)
+        return -ENOMEM;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)decoded[i];
+        if (is_plain(c) || c == '%') {
+            out[written++] = (char)c;
+        } else {
+            out[written++] = '%';
+            out[written++] = digits[c >> 4];
+            out[written++] = digits[c & 15];
+        }
+    }
+    *path = bide__slice(out, written);
+    return 0;
+}
+
+/* ---- the response ---- */
+
+static __attribute__((noreturn, cold)) void raise_unwritten(const bide_request *req, int error)
+{
+    const bide_route *route = req->plan->route;
+    bide__fail(bide__current->at,
+               bide_error_new(error == -EMSGSIZE ? BIDE_LIMIT
+                              : error == -ENOMEM ? BIDE_NO_MEMORY
+                                                 : BIDE_INVALID,
+                              "the response `%s` of `%s` cannot be written: %s",
+                              req->plan->output ? req->plan->output->name : "text",
+                              route->callable.name,
+                              error == -EMSGSIZE ? "it is too large" : strerror(-error)));
+}
+
+static void render(bide_request *req, const void *value) BIDE__TASK;
+static void render(bide_request *req, const void *value)
+{
+    const struct bide__plan *plan = req->plan;
+    const struct bide__any_list *list = value;
+    const void *row = value;
+    int error;
+    if (plan->shape == bide__kind_nothing) {
+        bide__web_reply(req, plan->status, NULL, "", 0);
+        return;
+    }
+    if (plan->shape == bide__kind_maybe_) {
+        row = *(const void *const *)value;
+        if (!row) {
+            bide__web_clear(req);
+            REPLY(req, 404, "{\"detail\":\"Not Found\"}");
+            return;
+        }
+    }
+    bide_buf *buf = bide__web_buf(req);
+    if (!buf)
+        raise_unwritten(req, -ENOMEM);
+    if (plan->shape == bide__kind_text) {
+        const char *text = *(const char *const *)value;
+        error = bide_buf_append_str(buf, text ? text : "");
+    } else if (bide__unlikely(plan->output->resolves)) {
+        if (plan->shape == BIDE_KIND_LIST)
+            bide_await(bide_json_render_list(plan->output, list->items, list->count,
+                                             bide_arena_of(req), buf));
+        else
+            bide_await(bide_json_render(plan->output, row, bide_arena_of(req), buf));
+        error = bide_buf_error(buf);
+    } else if (plan->shape == BIDE_KIND_LIST) {
+        error =
+            bide_json_write_list(plan->output, list->items, list->count, bide_arena_of(req), buf);
+    } else {
+        error = bide_json_write(plan->output, row, bide_arena_of(req), buf);
+    }
+    if (bide__unlikely(error < 0))
+        raise_unwritten(req, error);
+    reply_buf(req, plan->status,
+              plan->shape == bide__kind_text ? "text/plain; charset=utf-8" : "application/json");
+}
+
+/* ---- the steps of a plan ---- */
+
+static __attribute__((noreturn, cold)) void raise_never(const struct bide__callable *callable)
+{
+    bide__fail(&callable->at,
+               bide_error_new(BIDE_MISUSE, "provider `%s` at %s:%d ended without provide()",
+                              callable->name, callable->at.file, callable->at.line));
+}
+
+static void run_step(bide_request *req, uint32_t index) BIDE__TASK;
+static void run_step(bide_request *req, uint32_t index)
+{
+    const struct bide__plan *plan = req->plan;
+    const struct bide__step *step = &plan->steps[index];
+    struct bide__visit call = {
+        .request = req,
+        .row = req->block + step->row_at,
+        .body = req->block + plan->body_at,
+        .value = req->block + step->value_at,
+        .block = req->block,
+        .depends_at = step->depends_at,
+        .callable = step->callable,
+        .step = index,
+        .provided = 0,
+    };
+    step->callable->enter(&call);
+    if (index + 1 == plan->step_count)
+        render(req, call.value);
+    else if (bide__unlikely(call.provided == 0))
+        raise_never(call.callable);
+}
+
+bide_async(void) bide__provide(struct bide__visit *call)
+{
+    if (bide__unlikely(call->provided++ > 0))
+        bide__fail(
+            bide__current->at,
+            bide_error_new(BIDE_MISUSE, "provider `%s` calls provide() a second time at %s:%d",
+                           call->callable->name, bide__current->at->file, bide__current->at->line));
+    run_step(call->request, call->step + 1);
+    return bide_void;
+}
+
+/* application/json, or application/...+json (RFC 6839). */
+static bool is_json(bide_text type)
+{
+    struct bide__slice rest = bide__slice(type.at, type.length), name;
+    if (!bide__slice_split(&rest, ';', &name))
+        return false;
+    name = bide__slice_trim(name);
+    if (bide__slice_equal_nocase(name, bide__slice_of("application/json")))
+        return true;
+    size_t length = name.length;
+    return length > 17 &&
+           bide__slice_equal_nocase(bide__slice(name.bytes, 12), bide__slice_of("application/")) &&
+           bide__slice_equal_nocase(bide__slice_from(name, length - 5), bide__slice_of("+json"));
+}
+
+/* The body into its row. False: the reply is made. Adds problems. */
+static bool read_body(bide_request *req, bide_problems *problems, int *ret_error) BIDE__TASK;
+static bool read_body(bide_request *req, bide_problems *problems, int *ret_error)
+{
+    bide_text type = bide_header_of(req, "content-type");
+    if (type.at && !is_json(type)) {
+        REPLY(req, 415, "{\"detail\":\"the body is to be application/json\"}");
+        return false;
+    }
+    bide_text text = req->transport->body(req);
+    if (text.length == 0) {
+        bide_problems_add(problems, "missing", "[\"body\"]", "Field required");
+        return true;
+    }
+    if (!type.at) {
+        REPLY(req, 415, "{\"detail\":\"the body has no content type\"}");
+        return false;
+    }
+    bide_input input = {.arena = bide_arena_of(req), .problems = problems};
+    int error = bide_json_read(&input, req->plan->body, text.at, text.length,
+                               req->block + req->plan->body_at);
+    *ret_error = error == -EBADMSG ? 0 : error;
+    return true;
+}
+
+/* All inputs. False: the reply is made. */
+static bool bind_all(bide_request *req) BIDE__TASK;
+static bool bind_all(bide_request *req)
+{
+    bide_problems problems;
+    bide_problems_init(&problems, bide_arena_of(req));
+    int error = bide__web_bind(req, &problems);
+    if (error == 0 && req->plan->body && !read_body(req, &problems, &error))
+        return false;
+    if (bide__unlikely(error < 0)) {
+        reply_memory(req);
+        return false;
+    }
+    if (bide__likely(bide_problems_count(&problems) == 0))
+        return true;
+    bide_buf *buf = bide__web_buf(req);
+    if (!buf) {
+        REPLY(req, 422, "{\"detail\":[]}");
+        return false;
+    }
+    bide_buf_append_str(buf, "{\"detail\":");
+    bide_problems_write(&problems, buf);
+    bide_buf_append_char(buf, '}');
+    bide__web_detail(req, 422, NULL);
+    return false;
+}
+
+/* Behind a boundary: everything of a route that may fail. */
+static void run(void *arg) BIDE__UNCHECKED;
+static void run(void *arg)
+{
+    bide_request *req = arg;
+    const struct bide__plan *plan = req->plan;
+    max_align_t local[BIDE__WEB_BLOCK_BYTES / sizeof(max_align_t)];
+    req->block = (char *)local;
+    if (bide__unlikely(plan->block_bytes > sizeof local)) {
+        req->block = bide_arena_alloc(bide_arena_of(req), plan->block_bytes);
+        if (!req->block)
+            bide__fail(bide__current->at,
+                       bide_error_new(BIDE_NO_MEMORY, "no memory for a request"));
+    }
+    if (!plan->binds || bind_all(req))
+        run_step(req, 0);
+}
+
+/* ---- the way there ---- */
+
+static void add_allow(bide_request *req, unsigned methods)
+{
+    char text[BIDE__ROUTE_ALLOW_BYTES];
+    bide__route_allow(methods, text);
+    char *copy = bide_arena_strdup(bide_arena_of(req), text);
+    if (copy)
+        bide_set_header(req, "Allow", copy);
+}
+
+static void refuse(bide_request *req, enum bide__route_result result,
+                   const struct bide__route_match *match)
+{
+    if (result == BIDE__ROUTE_NOT_FOUND) {
+        REPLY(req, 404, "{\"detail\":\"Not Found\"}");
+    } else if (result == BIDE__ROUTE_ALLOWED) {
+        bide__web_reply(req, 204, NULL, "", 0);
+        add_allow(req, match->allowed_methods);
+    } else {
+        REPLY(req, 405, "{\"detail\":\"Method Not Allowed\"}");
+        add_allow(req, match->allowed_methods);
+    }
+}
+
+static __attribute__((cold)) void failed(bide_request *req, bide_error *error)
+{
+    if (bide__error_is_cancel(error))
+        bide__fail(error->at, error);
+    bide__web_failed(req, error);
+    bide__error_free(bide__task_current()->loop, error);
+}
+
+/* Below all middleware. Raises nothing but a cancel. */
+static void respond(bide_request *req) BIDE__TASK;
+static void respond(bide_request *req)
+{
+    struct bide__route_match match;
+    struct bide__slice path = req->path;
+    int error = 0;
+    if (path.length == 0)
+        path = bide__slice("/", 1);
+    else if (bide__unlikely(!is_normal(path)))
+        error = normalise(req, &path);
+    if (error < 0) {
+        if (error == -ENOMEM)
+            reply_memory(req);
+        else
+            REPLY(req, 400, "{\"detail\":\"the path is malformed\"}");
+        return;
+    }
+    if (req->method == BIDE__HTTP_OTHER_METHOD) {
+        REPLY(req, 501, "{\"detail\":\"Not Implemented\"}");
+        return;
+    }
+    enum bide__route_result result =
+        bide__router_find(&req->server->app->router, req->method, path.bytes, path.length, &match);
+    if (bide__unlikely(result != BIDE__ROUTE_FOUND)) {
+        refuse(req, result, &match);
+        return;
+    }
+    req->plan = match.route->handler;
+    req->match = &match;
+    if (req->plan->builtin) {
+        req->plan->builtin(req);
+        return;
+    }
+    bide_error *raised = bide__boundary(run, req);
+    if (bide__unlikely(raised != NULL))
+        failed(req, raised);
+    req->match = NULL;
+    req->block = NULL;
+}
+
+struct bide_next {
+    bide_request *req;
+    const struct bide__middleware *middleware; /* the next one; NULL: the route */
+    bool called;
+};
+
+bide_async(void) bide_proceed(bide_next *next)
+{
+    const struct bide__middleware *middleware = next->middleware;
+    if (next->called)
+        bide__fail(bide__current->at, bide_error_new(BIDE_MISUSE, "a second bide_proceed"));
+    next->called = true;
+    if (middleware) {
+        struct bide_next inner = {next->req, middleware->next, false};
+        bide_await(middleware->fn(next->req, &inner, middleware->arg));
+    } else {
+        respond(next->req);
+    }
+    return bide_void;
+}
+
+static void run_middleware(void *arg) BIDE__UNCHECKED;
+static void run_middleware(void *arg)
+{
+    bide_request *req = arg;
+    struct bide_next next = {req, req->server->app->middleware, false};
+    bide_await(bide_proceed(&next));
+    if (req->status == 0)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_MISUSE, "middleware neither proceeded nor answered"));
+}
+
+void bide__web_answer(bide_request *req)
+{
+    if (!req->server->app->middleware) {
+        respond(req);
+        return;
+    }
+    bide_error *raised = bide__boundary(run_middleware, req);
+    if (bide__unlikely(raised != NULL))
+        failed(req, raised);
+}

@@ -1,0 +1,89 @@
+/*
+ * Applications on HTTP connections. Called by users through bide_app_serve, then by http for each
+ * exchange; calls dispatch.c and hands its reply back to http.
+ */
+#include "web/web.h"
+
+#include "base/list.h"
+#include "core/error.h"
+#include "http/connection.h"
+
+struct http_request {
+    bide_request base;
+    bide_exchange *exchange;
+};
+
+static bide_exchange *exchange_of(const bide_request *req)
+{
+    return bide__container_of(req, const struct http_request, base)->exchange;
+}
+
+static bide_text header(const bide_request *req, const char *name)
+{
+    return bide_request_header(exchange_of(req), name);
+}
+
+static bide_arena *arena(bide_request *req)
+{
+    return bide_exchange_arena(exchange_of(req));
+}
+
+static bide_text body(bide_request *req) BIDE__UNCHECKED;
+static bide_text body(bide_request *req)
+{
+    return bide_await(bide_body_all(exchange_of(req)));
+}
+
+static const struct bide__transport http_transport = {header, arena, body};
+
+static struct bide__slice slice_of(bide_text text)
+{
+    return bide__slice(text.at, text.length);
+}
+
+static bide_async(void) serve(bide_exchange *exchange, void *arg);
+static bide_async(void) serve(bide_exchange *exchange, void *arg)
+{
+    struct http_request request;
+    bide_request *req = &request.base;
+    request.exchange = exchange;
+    req->transport = &http_transport;
+    req->method = (enum bide__http_method)exchange->head->method;
+    req->method_text = slice_of(bide_request_method(exchange));
+    req->path = slice_of(bide_request_path(exchange));
+    req->query = slice_of(bide_request_query(exchange));
+    bide__web_prepare(req, arg);
+    bide_defer(bide__web_release, req);
+    bide__web_answer(req);
+    for (const struct bide__web_field *field = req->fields; field; field = field->next)
+        bide_reply_header(exchange, field->name, field->value);
+    bide_await(bide_reply(exchange, req->status, req->content_type, req->body, req->body_size));
+    return bide_void;
+}
+
+static bide_async(void) stop(void *arg);
+static bide_async(void) stop(void *arg)
+{
+    bide_app *app = arg;
+    bide_await(app->options.stop(app));
+    return bide_void;
+}
+
+bide_async(void) bide_app_serve(bide_app_ptr app, bide_listener_ptr listener,
+                                const struct bide_http_options *options)
+{
+    const char *problem = bide_app_check(app);
+    if (problem)
+        bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "%s", problem));
+    struct bide__web_server server = {.app = app};
+    bide_defer(bide__web_server_done, &server);
+    if (app->options.start)
+        bide_await(app->options.start(app));
+    if (app->options.stop) {
+        bide_defer(stop, app);
+        bide_await(bide_http_serve(listener, serve, &server, options));
+    } else {
+        bide_await(bide_http_serve(listener, serve, &server, options));
+    }
+    return bide_void;
+}

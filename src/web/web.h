@@ -1,0 +1,198 @@
+/*
+ * What the files of this folder share: the application, the plans of its routes, a request on its
+ * way through.
+ *
+ *     serve.c (http)  \
+ *                      > dispatch.c -> router.c -> bind.c -> the plan's steps -> render
+ *     client.c (tests)/       \-> failure.c, when something was raised
+ *
+ * Invariants
+ *  1. After bide_app_check nothing of an application changes but its counter of ids: any number of
+ *     loops may serve it.
+ *  2. A plan's steps are in the order in which they run: a provider stands before all that depend
+ * on it, the handler is the last.
+ *  3. What a request refers to lives until its transport is done with it: the arena, the block of
+ *     the plan while its steps run, the buffer until bide__web_release.
+ */
+#ifndef BIDE_WEB_WEB_H
+#define BIDE_WEB_WEB_H
+
+#include "core/loop.h"
+#include "web/router.h"
+
+#include <bide/web.h>
+
+enum {
+    BIDE__WEB_STEPS = 32,        /* of one plan */
+    BIDE__WEB_BLOCK_BYTES = 512, /* of a plan, in the frame of who runs it; more is in the arena */
+    BIDE__WEB_PAIRS = 16,        /* of a query, in a frame; more are in the arena */
+    BIDE__WEB_ID_BYTES = 65,
+    BIDE__WEB_KEPT_BYTES = 65536, /* a buffer that has grown beyond is not kept */
+};
+
+/* bytes of one response, and of an application's plans */
+#define BIDE__WEB_RESPONSE_BYTES ((size_t)64 << 20)
+#define BIDE__WEB_PLANS_BYTES ((size_t)64 << 20)
+
+/* ---- plans ---- */
+
+struct bide__step {
+    struct bide__callable *callable;
+    uint32_t row_at, value_at; /* in the block */
+    const uint32_t *depends_at;
+};
+
+struct bide__plan {
+    struct bide__plan *next; /* of the application, in the order of adding */
+    const bide_route *route; /* NULL: one of the library's own */
+    void (*builtin)(bide_request *req);
+    const char *pattern;      /* whole, with the prefix */
+    struct bide__step *steps; /* `step_count` of them, then nothing */
+    uint32_t step_count;
+    uint32_t rows_bytes;  /* the first part of the block: zeroed for each request */
+    uint32_t block_bytes; /* rows, body, values, result */
+    uint32_t body_at;
+    bool binds;               /* there is a value parameter or a body */
+    const bide_model *body;   /* or NULL */
+    int shape;                /* of the response: bide_route.response */
+    const bide_model *output; /* of the response, or NULL */
+    int status;
+};
+
+struct bide__override {
+    struct bide__override *next;
+    struct bide__callable *provider, *other;
+};
+
+struct bide__error_rule {
+    struct bide__error_rule *next;
+    int code;
+    bide_error_answer *answer;
+};
+
+struct bide__middleware {
+    struct bide__middleware *next;
+    bide_middleware *fn;
+    const void *arg;
+};
+
+struct bide__added {
+    struct bide__added *next;
+    bide_route *route;
+    const char *prefix;
+};
+
+struct bide_app {
+    struct bide_app_options options;
+    bide_arena arena; /* everything below */
+    struct bide__router router;
+    struct bide__added *added, **added_end;
+    struct bide__override *overrides;
+    struct bide__error_rule *error_rules;
+    struct bide__middleware *middleware, **middleware_end;
+    struct bide__plan *plans, **plans_end;
+    const char *problem; /* the first, or NULL */
+    bool checked;
+    const char *openapi; /* the document */
+    size_t openapi_length;
+    uint64_t id_seed;
+    uint64_t ids; /* given so far; atomic */
+};
+
+/* Makes the plan of a route and adds it to the router. 0, or -EINVAL after bide__app_problem. */
+int bide__plan_add(bide_app *app, bide_route *route, const char *prefix);
+
+/* Adds one of the library's own pages. */
+int bide__plan_builtin(bide_app *app, const char *pattern, void (*fn)(bide_request *req));
+
+/* Says what is wrong, if it is the first thing. Gives -EINVAL. */
+int bide__app_problem(bide_app *app, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3)));
+
+/* The OpenAPI document of all plans, in the application's arena; and the page that shows it. */
+int bide__openapi_make(bide_app *app);
+void bide__openapi_page(bide_request *req);
+void bide__docs_page(bide_request *req);
+
+/* ---- requests ---- */
+
+/* Where a request comes from. */
+struct bide__transport {
+    bide_text (*header)(const bide_request *req, const char *name);
+    bide_arena *(*arena)(bide_request *req);
+    bide_text (*body)(
+        bide_request *req); /* all of it, in the arena; in a task: may suspend, fail */
+};
+
+/* A buffer for a response, kept for the next request of the same loop. */
+struct bide__web_buffer {
+    struct bide__web_buffer *next;
+    bide_buf buf;
+};
+
+/* What one loop serves with. */
+struct bide__web_server {
+    bide_app *app;
+    struct bide__web_buffer *buffers;
+};
+
+/* A header field of the reply. */
+struct bide__web_field {
+    struct bide__web_field *next;
+    const char *name, *value;
+};
+
+struct bide_request {
+    const struct bide__transport *transport;
+    struct bide__web_server *server;
+    enum bide__http_method method;
+    struct bide__slice method_text, path, query; /* as sent */
+
+    const struct bide__plan *plan; /* NULL: no route was found */
+    const struct bide__route_match *match;
+    char *block;
+
+    int status; /* of the reply; 0: there is none yet */
+    const char *content_type;
+    const char *body;
+    size_t body_size;
+    struct bide__web_field *fields, **fields_end;
+    struct bide__web_buffer *buffer;
+    char id[BIDE__WEB_ID_BYTES]; /* "": none yet */
+};
+
+/* Gets a request ready: all but transport, method, method_text, path, query. */
+void bide__web_prepare(bide_request *req, struct bide__web_server *server);
+
+/* Makes the reply: status, type, body and fields stand in the request. In a task; may suspend, and
+   raises nothing but a cancel. */
+void bide__web_answer(bide_request *req) BIDE__TASK;
+
+/* Gives the buffer back; with `defer`. */
+void bide__web_release(void *req);
+void bide__web_server_done(void *server);
+
+/* dispatch.c: the reply so far is forgotten, its fields too. */
+void bide__web_clear(bide_request *req);
+
+/* The buffer for the body; NULL without memory. */
+bide_buf *bide__web_buf(bide_request *req);
+
+/* A reply whose body is constant. */
+void bide__web_reply(bide_request *req, int status, const char *content_type, const char *body,
+                     size_t size);
+
+/* The buffer's content becomes the body: {"detail": text} with 0, or what is in it. */
+void bide__web_detail(bide_request *req, int status, const char *text);
+
+/* bind.c: reads all parameters of the plan into its block. Problems are added. 0, -ENOMEM. */
+int bide__web_bind(bide_request *req, bide_problems *problems);
+
+/* failure.c: an error becomes the reply. */
+void bide__web_failed(bide_request *req, const bide_error *error);
+const char *bide__web_id(bide_request *req);
+
+/* The number of a method's name; BIDE__HTTP_OTHER_METHOD. */
+enum bide__http_method bide__web_method(struct bide__slice text);
+
+#endif

@@ -1,0 +1,207 @@
+/* Misuse of routes, of their parameters, of providers. */
+#include <bide/error.h>
+#include <bide/web.h>
+
+typedef struct store store;
+MODEL(thing, "", (i64, id), (str, name));
+MODEL(thing_in, "", (str, name));
+async(int) count_things(store *things);
+
+PROVIDER(store *, open_store)
+{
+    provide(bide_app_state(req));
+}
+
+#ifdef CASE_provider_of_another_type
+// gcc: parameter `things`: provider `open_store` provides another type
+// clang: parameter `things`: provider `open_store` provides another type
+#ifndef FIXED
+GET(get_thing, "/thing", thing, depends(thing *, things, open_store)) // <- here
+#else
+GET(get_thing, "/thing", thing, depends(store *, things, open_store))
+#endif
+{
+    return (thing){.id = 1};
+}
+#endif // CASE_provider_of_another_type
+
+#ifdef CASE_unknown_parameter
+// gcc: a route has no parameters like `pth(i64, id)`
+// clang: a route has no parameters like `pth(i64, id)`
+#ifndef FIXED
+GET(get_thing, "/thing/{id}", thing, pth(i64, id)) // <- here
+{
+    return (thing){.id = 1};
+}
+#else
+GET(get_thing, "/thing/{id}", thing, path(i64, id))
+{
+    return (thing){.id = id};
+}
+#endif
+#endif // CASE_unknown_parameter
+
+#ifdef CASE_unknown_response
+// gcc: bide_type_thingg
+// clang: bide_type_thingg
+#ifndef FIXED
+GET(get_thing, "/thing", thingg) // <- here
+#else
+GET(get_thing, "/thing", thing)
+#endif
+{
+    return (thing){.id = 1};
+}
+#endif // CASE_unknown_response
+
+#ifdef CASE_response_is_no_model
+// gcc: route `count_all`: its response is not a model
+// clang: route `count_all`: its response is not a model
+#ifndef FIXED
+GET(count_all, "/count", i64) // <- here
+{
+    return 1;
+}
+#else
+GET(count_all, "/count", text)
+{
+    return "1";
+}
+#endif
+#endif // CASE_response_is_no_model
+
+#ifdef CASE_attribute_of_another_type
+// gcc: field `id`: there is no attribute `len(1, 2)` for the type `i64`
+// clang: field `id`: there is no attribute `len(1, 2)` for the type `i64`
+#ifndef FIXED
+GET(get_thing, "/thing/{id}", thing, path(i64, id, len(1, 2))) // <- here
+#else
+GET(get_thing, "/thing/{id}", thing, path(i64, id, range(1, 2)))
+#endif
+{
+    return (thing){.id = id};
+}
+#endif // CASE_attribute_of_another_type
+
+#ifdef CASE_attribute_of_models_only
+// gcc: parameter `id`: its type or an attribute is for models only
+// clang: parameter `id`: its type or an attribute is for models only
+#ifndef FIXED
+GET(get_thing, "/thing", thing, query(i64, id, generated)) // <- here
+#else
+GET(get_thing, "/thing", thing, query(i64, id))
+#endif
+{
+    return (thing){.id = id};
+}
+#endif // CASE_attribute_of_models_only
+
+#ifdef CASE_two_bodies
+// gcc: `add_thing` has two bodies
+// clang: `add_thing` has two bodies
+#ifndef FIXED
+POST(add_thing, "/things", nothing, body(thing_in, a), body(thing, b)) // <- here
+#else
+POST(add_thing, "/things", nothing, body(thing_in, a))
+#endif
+{
+    if (!a->name)
+        fail(http_error(400, "no name"));
+}
+#endif // CASE_two_bodies
+
+#ifdef CASE_status_of_a_failure
+// gcc: status(404) is no success
+// clang: status(404) is no success
+#ifndef FIXED
+GET(get_thing, "/thing", thing, status(404)) // <- here
+#else
+GET(get_thing, "/thing", thing, status(203))
+#endif
+{
+    return (thing){.id = 1};
+}
+#endif // CASE_status_of_a_failure
+
+#ifdef CASE_body_is_changed
+// gcc: assignment of member 'name' in read-only object
+// clang: cannot assign to variable 'form' with const-qualified type 'const thing_in *'
+POST(add_thing, "/things", thing, body(thing_in, form))
+{
+#ifndef FIXED
+    form->name = "other"; // <- here
+    return (thing){.name = form->name};
+#else
+    thing_in changed = *form;
+    changed.name = "other";
+    return (thing){.name = changed.name};
+#endif
+}
+#endif // CASE_body_is_changed
+
+#ifdef CASE_forgotten_await_in_a_handler
+// gcc: used struct type value where scalar is required
+// clang: statement requires expression of scalar type ('struct forgotten_await_int' invalid)
+GET(are_there, "/any", text, depends(store *, things, open_store))
+{
+#ifndef FIXED
+    if (count_things(things)) // <- here
+#else
+    if (await(count_things(things)))
+#endif
+        return "yes";
+    return "no";
+}
+#endif // CASE_forgotten_await_in_a_handler
+
+#ifdef CASE_handler_returns_another_model
+// gcc: incompatible types when returning type 'thing_in' but 'bide_type_thing'
+// clang: returning 'thing_in' (aka 'struct thing_in') from a function with incompatible result type
+GET(get_thing, "/thing", thing)
+{
+#ifndef FIXED
+    return (thing_in){.name = "x"}; // <- here
+#else
+    return (thing){.name = "x"};
+#endif
+}
+#endif // CASE_handler_returns_another_model
+
+#ifdef CASE_override_of_another_type
+// gcc: provider `number` provides another type than `open_store`
+// clang: provider `number` provides another type than `open_store`
+PROVIDER(int, number)
+{
+    provide(1);
+}
+PROVIDER(store *, other_store)
+{
+    provide(NULL);
+}
+void set_up(bide_app *app);
+void set_up(bide_app *app)
+{
+#ifndef FIXED
+    bide_app_override(app, open_store, number); // <- here
+#else
+    bide_app_override(app, open_store, other_store);
+    bide_app_override(app, number, number);
+#endif
+}
+#endif // CASE_override_of_another_type
+
+#ifdef CASE_provide_another_type
+// gcc: incompatible types when assigning to type 'int' from type 'thing'
+// clang: assigning to 'int' from incompatible type 'thing'
+PROVIDER(int, number)
+{
+#ifndef FIXED
+    provide((thing){.id = 1}); // <- here
+#else
+    provide(1);
+#endif
+}
+GET(use, "/use", nothing, depends(int, n, number))
+{
+}
+#endif // CASE_provide_another_type

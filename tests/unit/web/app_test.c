@@ -1,0 +1,408 @@
+/* Applications: start checks, prefixes, hooks, methods, error rules, middleware, the document. */
+#include "web_case.h"
+
+GET(list_users, "/users", list(user_out))
+{
+    user_out *rows = bide_arena_alloc_zero(bide_arena_of(req), 2, sizeof *rows);
+    require(rows);
+    rows[0] = (user_out){.id = 1, .name = "Frodo", .age = 50};
+    rows[1] = (user_out){.id = 2, .name = "Sam"};
+    return (user_out_list){rows, 2};
+}
+
+POST(add_user, "/users", user_out, status(201), body(user_in, form))
+{
+    return (user_out){.id = 3, .name = form->name, .age = form->age};
+}
+
+GET(find_user, "/users/{id}", maybe(user_out), path(i64, id))
+{
+    static const user_out frodo = {.id = 1, .name = "Frodo"};
+    bide_set_header(req, "X-Found", "perhaps");
+    return id == 1 ? &frodo : NULL;
+}
+
+GET(hello, "/hello", text)
+{
+    bide_set_header(req, "Set-Cookie", "seen=yes; Path=/");
+    return "hello\n";
+}
+
+GET(bye, "/bye", text, cookie(str, seen, optional))
+{
+    bide_set_header(req, "Set-Cookie", "seen=; Max-Age=0");
+    return seen ? seen : "-";
+}
+
+GET(boom, "/boom", text, query(i32, code))
+{
+    bide_set_header(req, "X-Before", "yes");
+    fail(bide_error_new(code, "text with a secret"));
+}
+
+/* An async computed field: the writer resolves it. */
+typedef struct post post;
+static async(str) post_html(const post *p);
+MODEL(post, "", (str, title), (computed(str), html, post_html));
+static async(str) post_html(const post *p)
+{
+    await(bide_sleep(bide_ms(5)));
+    return ready(str, p->title[0] == '!' ? NULL : "<p>");
+}
+GET(get_post, "/posts/{title}", post, path(str, title))
+{
+    return (post){.title = title};
+}
+
+static bide_app *make_app(void)
+{
+    bide_app *app = bide_app_new(.title = "the \"app\"", .version = "1.2");
+    bide_app_add(app, "/api", &list_users_route, &add_user_route, &find_user_route);
+    bide_app_add(app, "", &hello_route, &bye_route, &boom_route, &get_post_route);
+    return app;
+}
+
+TEST(shapes_of_responses)
+{
+    with_client(c, make_app()) {
+        reply r = await(client_get(c, "/api/users"));
+        check_str(
+            r.body,
+            "[{\"id\":1,\"name\":\"Frodo\",\"age\":50},{\"id\":2,\"name\":\"Sam\",\"age\":null}]");
+        check_str(reply_header(r, "Content-Type"), "application/json");
+        r = await(client_post(c, "/api/users", json("{\"name\":\"Pippin\"}")));
+        check_int(r.status, 201);
+        user_out out = reply_as(user_out, r);
+        check_str(out.name, "Pippin");
+        check_int(out.id, 3);
+        r = await(client_get(c, "/api/users/1"));
+        check_str(json_str(r, "name"), "Frodo");
+        check_str(reply_header(r, "X-Found"), "perhaps");
+        r = await(client_get(c, "/api/users/2"));
+        check_int(r.status, 404);
+        check_str(r.body, "{\"detail\":\"Not Found\"}");
+        r = await(client_get(c, "/posts/abc"));
+        check_str(r.body, "{\"title\":\"abc\",\"html\":\"<p>\"}");
+    }
+}
+
+TEST(methods_of_a_path)
+{
+    with_client(c, make_app()) {
+        reply r = await(client_delete(c, "/api/users"));
+        check_int(r.status, 405);
+        check_str(reply_header(r, "Allow"), "GET, HEAD, POST, OPTIONS");
+        check_str(r.body, "{\"detail\":\"Method Not Allowed\"}");
+        r = await(client_send(c, "OPTIONS", "/api/users", no_body));
+        check_int(r.status, 204);
+        check_str(reply_header(r, "Allow"), "GET, HEAD, POST, OPTIONS");
+        r = await(client_send(c, "HEAD", "/hello", no_body));
+        check_int(r.status, 200);
+        check_str(r.body, "");
+        check_str(reply_header(r, "Content-Type"), "text/plain; charset=utf-8");
+        r = await(client_send(c, "BREW", "/hello", no_body));
+        check_int(r.status, 501);
+        r = await(client_get(c, "/users"));
+        check_int(r.status, 404);
+        r = await(client_get(c, "/hello/"));
+        check_int(r.status, 404);
+        r = await(client_get(c, "/hel%6co"));
+        check_str(r.body, "hello\n");
+    }
+}
+
+TEST(cookies_are_kept)
+{
+    with_client(c, make_app()) {
+        check_str(await(client_get(c, "/bye")).body, "-");
+        check_str(await(client_get(c, "/hello")).body, "hello\n");
+        check_str(await(client_get(c, "/bye")).body, "yes");
+        check_str(await(client_get(c, "/bye")).body, "-");
+    }
+}
+
+static int say_teapot(bide_request *req, const bide_error *error, bide_buf *body)
+{
+    (void)req;
+    bide_buf_printf(body, "{\"code\":%d}", error->code);
+    return 418;
+}
+
+static int say_conflict(bide_request *req, const bide_error *error, bide_buf *body)
+{
+    (void)req;
+    (void)error;
+    (void)body;
+    return 409;
+}
+
+TEST(errors_become_replies)
+{
+    bide_app *app = make_app();
+    bide_app_on_error(app, 1000, say_teapot);
+    bide_app_on_error(app, 1001, say_conflict);
+    test_capture_stderr();
+    with_client(c, app) {
+        reply r = await(client_get(c, "/boom?code=1000"));
+        check_int(r.status, 418);
+        check_str(r.body, "{\"code\":1000}");
+        r = await(client_get(c, "/boom?code=1001"));
+        check_int(r.status, 409);
+        check_str(json_str(r, "detail"), "text with a secret");
+        r = await(client_get(c, "/boom?code=503"));
+        check_int(r.status, 503);
+        check_str(json_str(r, "detail"), "text with a secret");
+        check_str(reply_header(r, "X-Before"), NULL);
+        r = await(client_get(c, "/boom?code=1002"));
+        check_int(r.status, 500);
+        check(!strstr(r.body, "secret"));
+    }
+    bide_log_flush(1000);
+    check_contains(test_captured(), "GET /boom, failed: ");
+}
+
+/* ---- the start ---- */
+
+static char trace[128];
+
+static async(void) on_start(bide_app *app)
+{
+    check_ptr(app, app);
+    await(bide_sleep(bide_ms(1)));
+    strcat(trace, "start ");
+    return bide_void;
+}
+
+static async(void) on_stop(bide_app *app)
+{
+    check_ptr(app, app);
+    await(bide_sleep(bide_ms(1)));
+    strcat(trace, "stop ");
+    return bide_void;
+}
+
+static async(void) on_bad_start(bide_app *app)
+{
+    check_ptr(app, app);
+    fail(bide_error_new(77, "no database"));
+}
+
+TEST(start_and_stop_run)
+{
+    bide_app *app = bide_app_new(.start = on_start, .stop = on_stop, .state = trace);
+    bide_app_add(app, "", &hello_route);
+    with_client(c, app) {
+        check_str(trace, "start ");
+        check_int(await(client_get(c, "/hello")).status, 200);
+    }
+    check_str(trace, "start stop ");
+}
+
+static async(int) open_app(bide_app_ptr app);
+SPAWNABLE(int, open_app, bide_app_ptr)
+static async(int) open_app(bide_app_ptr app)
+{
+    int status = 0;
+    with_client(c, app)
+        status = await(client_get(c, "/hello")).status;
+    return ready(int, status);
+}
+
+TEST(an_application_that_does_not_start)
+{
+    bide_error *error;
+    attempt(&error, open_app, bide_app_new(.start = on_bad_start, .stop = on_stop));
+    require(error);
+    check_int(error->code, 77);
+    check_str(trace, "");
+    bide_app *app = bide_app_new(.title = "twice");
+    bide_app_add(app, "", &hello_route, &hello_route);
+    attempt(&error, open_app, app);
+    require(error);
+    check_int(error->code, BIDE_INVALID);
+    check_contains(error->message, "GET '/hello' at ");
+}
+
+GET(hides, "/users/{name}", text, path(str, name))
+{
+    return name;
+}
+GET(leaks, "/leaks", list(user))
+{
+    return (user_list){NULL, 0};
+}
+MODEL(team, "", (str, name), (list(user), members));
+GET(leaks_inside, "/leaks", team)
+{
+    return (team){.name = "x"};
+}
+GET(wrong_path, "/things/{id}", text, path(i64, idd))
+{
+    return idd ? "" : "-";
+}
+GET(no_pattern, "things", text)
+{
+    return "";
+}
+GET(bad_default, "/x", text, query(i32, n, range(1, 2), dflt(7)))
+{
+    return n ? "" : "-";
+}
+GET(list_of_numbers, "/numbers", list(i64))
+{
+    return (struct bide_list_i64){NULL, 0};
+}
+
+static void refuses(const char *part, const char *other_part, bide_route *route)
+{
+    bide_app *app = bide_app_new(.title = "refused");
+    bide_app_add(app, "", &find_user_route, route);
+    const char *problem = bide_app_check(app);
+    check_contains(problem, part);
+    check_contains(problem, other_part);
+    check_contains(problem, "app_test.c:");
+    bide_app_free(app);
+}
+
+TEST_PLAIN(what_cannot_work_is_said_at_start)
+{
+    refuses("'/users/{id}'", "'/users/{name}'", &hides_route);
+    refuses("GET '/leaks'", "has the secret field `password` of `user`", &leaks_route);
+    refuses("the response `team`", "has the secret field `password` of `user`",
+            &leaks_inside_route);
+    refuses("GET '/things/{id}'", "`wrong_path` takes '{idd}'", &wrong_path_route);
+    refuses("'things'", "has to begin with '/'", &no_pattern_route);
+    refuses("GET '/x'", "its default is not valid", &bad_default_route);
+    refuses("GET '/numbers'", "a list of `i64`", &list_of_numbers_route);
+}
+
+TEST_PLAIN(nothing_is_added_after_the_check)
+{
+    bide_app *app = make_app();
+    check_str(bide_app_check(app), NULL);
+    bide_app_add(app, "", &leaks_route);
+    check_contains(bide_app_check(app), "after its check");
+    bide_app_free(app);
+    bide_app_free(NULL);
+}
+
+/* ---- middleware ---- */
+
+static async(void) tag(bide_request *req, bide_next *next, const void *arg)
+{
+    strcat(trace, arg);
+    await(bide_proceed(next));
+    char status[16];
+    snprintf(status, sizeof status, "%d", bide_reply_status(req));
+    bide_set_header(req, arg, status);
+    strcat(trace, arg);
+    return bide_void;
+}
+
+static async(void) refuse_bye(bide_request *req, bide_next *next, const void *arg)
+{
+    bide_text path = bide_path_of(req);
+    (void)arg;
+    if (path.length == 4 && memcmp(path.at, "/bye", 4) == 0)
+        bide_answer(req, 403, "text/plain", "not yet", 7);
+    else if (path.length == 5)
+        fail(http_error(400, "five"));
+    else if (path.length != 7)
+        await(bide_proceed(next));
+    return bide_void;
+}
+
+TEST(middleware_is_a_chain_of_calls)
+{
+    bide_app *app = make_app();
+    bide_app_use(app, tag, "A");
+    bide_app_use(app, tag, "B");
+    bide_app_use(app, refuse_bye, NULL);
+    test_capture_stderr();
+    with_client(c, app) {
+        reply r = await(client_get(c, "/hello"));
+        check_int(r.status, 200);
+        check_str(trace, "ABBA");
+        check_str(reply_header(r, "A"), "200");
+        r = await(client_get(c, "/nobody-is-here"));
+        check_int(r.status, 404);
+        check_str(reply_header(r, "A"), "404");
+        r = await(client_get(c, "/bye"));
+        check_int(r.status, 403);
+        check_str(r.body, "not yet");
+        r = await(client_get(c, "/boom?code=1"));
+        check_int(r.status, 400);
+        check_str(json_str(r, "detail"), "five");
+        r = await(client_get(c, "/nobody"));
+        check_int(r.status, 500);
+    }
+    bide_log_flush(1000);
+    check_contains(test_captured(), "neither proceeded nor answered");
+}
+
+TEST(the_librarys_middleware)
+{
+    static const bide_cors cors = {.origins = "https://a.example, https://b.example",
+                                   .credentials = true};
+    bide_app *app = make_app();
+    bide_app_use(app, bide_request_ids, NULL);
+    bide_app_use(app, bide_security_headers, NULL);
+    bide_app_use(app, bide_cross_origin, &cors);
+    with_client(c, app) {
+        reply r = await(client_get(c, "/hello"));
+        check_str(reply_header(r, "X-Content-Type-Options"), "nosniff");
+        check_int((int)strlen(reply_header(r, "X-Request-Id")), 16);
+        check_str(reply_header(r, "Access-Control-Allow-Origin"), NULL);
+        check_str(reply_header(r, "Vary"), "Origin");
+        client_header(c, "X-Request-Id", "from-outside.1");
+        client_header(c, "Origin", "https://b.example");
+        r = await(client_get(c, "/nobody"));
+        check_int(r.status, 404);
+        check_str(reply_header(r, "X-Request-Id"), "from-outside.1");
+        check_str(reply_header(r, "Access-Control-Allow-Origin"), "https://b.example");
+        check_str(reply_header(r, "Access-Control-Allow-Credentials"), "true");
+        client_header(c, "Access-Control-Request-Method", "POST");
+        r = await(client_send(c, "OPTIONS", "/api/users", no_body));
+        check_int(r.status, 204);
+        check_contains(reply_header(r, "Access-Control-Allow-Methods"), "POST");
+        client_header(c, "Origin", "https://evil.example");
+        client_header(c, "X-Request-Id", "bad id");
+        r = await(client_send(c, "OPTIONS", "/api/users", no_body));
+        check_str(reply_header(r, "Access-Control-Allow-Origin"), NULL);
+        check_int((int)strlen(reply_header(r, "X-Request-Id")), 16);
+    }
+}
+
+/* ---- the document ---- */
+
+TEST(the_document_of_the_api)
+{
+    with_client(c, make_app()) {
+        reply r = await(client_get(c, "/openapi.json"));
+        check_int(r.status, 200);
+        check_str(json_str(r, "info.title"), "the \"app\"");
+        check_int((int)json_count(r, "paths"), 6);
+        check_str(json_str(r, "paths./api/users.post.operationId"), "add_user");
+        check_str(
+            json_str(r, "paths./api/users.post.requestBody.content.application/json.schema.$ref"),
+            "#/components/schemas/user_in");
+        check_str(
+            json_str(r, "paths./api/users.post.responses.201.content.application/json.schema.$ref"),
+            "#/components/schemas/user_out");
+        check_str(
+            json_str(r, "paths./api/users.get.responses.200.content.application/json.schema.type"),
+            "array");
+        check_str(json_str(r, "paths./api/users/{id}.get.parameters.0.name"), "id");
+        check(json_bool(r, "paths./api/users/{id}.get.parameters.0.required"));
+        check_str(json_str(r, "paths./bye.get.parameters.0.in"), "cookie");
+        check(!json_bool(r, "paths./bye.get.parameters.0.required"));
+        check(json_has(r, "paths./boom.get.responses.422"));
+        check(!json_has(r, "paths./hello.get.responses.422"));
+        check_str(json_str(r, "components.schemas.user_in.properties.name.type"), "string");
+        check(!json_has(r, "components.schemas.user_out.properties.password"));
+        r = await(client_get(c, "/docs"));
+        check_int(r.status, 200);
+        check_contains(r.body, "fetch('openapi.json')");
+        check(!strstr(r.body, "http://") && !strstr(r.body, "https://"));
+    }
+}
