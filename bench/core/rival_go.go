@@ -115,7 +115,6 @@ func mutexFree(count int) (int, time.Duration) {
 	start := time.Now()
 	for i := 0; i < count; i++ {
 		mutex.Lock()
-		total++
 		mutex.Unlock()
 	}
 	return count, time.Since(start)

@@ -155,7 +155,6 @@ static struct measured mutex_free(uint64_t count)
     uint64_t start_ns = measure_now_ns();
     for (uint64_t i = 0; i < count; i++) {
         st_mutex_lock(mutex);
-        total++;
         st_mutex_unlock(mutex);
     }
     struct measured run = {count, measure_now_ns() - start_ns};
