@@ -7,6 +7,36 @@
 #if defined(__x86_64__)
     .text
 
+    .macro  save_register name
+    pushq   %\name
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset \name, 0
+    .endm
+
+    .macro  load_register name
+    popq    %\name
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore \name
+    .endm
+
+    .macro  save_registers
+    save_register rbp
+    save_register rbx
+    save_register r12
+    save_register r13
+    save_register r14
+    save_register r15
+    .endm
+
+    .macro  load_registers
+    load_register r15
+    load_register r14
+    load_register r13
+    load_register r12
+    load_register rbx
+    load_register rbp
+    .endm
+
 /*
  * void bide__park(const struct bide__parking *): the switch of core/context.h for callers that are
  * not inline. It goes back to its caller by a jump; to another task that parked, by that one only.
@@ -17,24 +47,7 @@
 bide__park:
     .cfi_startproc
     endbr64
-    pushq   %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset rbp, 0
-    pushq   %rbx
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset rbx, 0
-    pushq   %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r12, 0
-    pushq   %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r13, 0
-    pushq   %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r14, 0
-    pushq   %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r15, 0
+    save_registers
     leaq    .Lparked(%rip), %rax
     pushq   %rax
     .cfi_adjust_cfa_offset 8
@@ -46,24 +59,7 @@ bide__park:
     cmpq    %rax, %rcx
     jne     .Lgo
 .Lparked:
-    popq    %r15
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r15
-    popq    %r14
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r14
-    popq    %r13
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r13
-    popq    %r12
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r12
-    popq    %rbx
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbx
-    popq    %rbp
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbp
+    load_registers
     popq    %rcx
     .cfi_adjust_cfa_offset -8
     .cfi_register rip, rcx
@@ -102,24 +98,7 @@ bide__context_start:
 bide__context_call:
     .cfi_startproc
     endbr64
-    pushq   %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset rbp, 0
-    pushq   %rbx
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset rbx, 0
-    pushq   %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r12, 0
-    pushq   %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r13, 0
-    pushq   %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r14, 0
-    pushq   %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset r15, 0
+    save_registers
     subq    $8, %rsp
     .cfi_adjust_cfa_offset 8
     movq    %rsp, (%rdx)
@@ -133,24 +112,7 @@ bide__context_return:
 .Lleave:
     addq    $8, %rsp
     .cfi_adjust_cfa_offset -8
-    popq    %r15
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r15
-    popq    %r14
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r14
-    popq    %r13
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r13
-    popq    %r12
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r12
-    popq    %rbx
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbx
-    popq    %rbp
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbp
+    load_registers
     ret
     .cfi_endproc
     .size   bide__context_call, . - bide__context_call
