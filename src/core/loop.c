@@ -12,6 +12,7 @@
 #include "core/runtime.h"
 #include "core/scope.h"
 
+#include <bide/log.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,6 +221,26 @@ static int open_pools(struct bide__loop *loop)
     return 0;
 }
 
+/* What log records and failed assertions say of tasks. */
+static uint64_t running_task_id(void)
+{
+    return bide__current->id;
+}
+
+static void tell_running_task(int fd)
+{
+    if (!bide__loop_here)
+        return;
+    if (!(bide__current->attention & BIDE__ATTENTION_OUTSIDE)) {
+        const struct bide_task *me = bide__task_current();
+        const struct bide_site *at = me->head.at;
+        dprintf(fd, "bide: in task #%llu '%s', last await at %s:%d\n",
+                (unsigned long long)me->head.id, bide__task_label(me), at ? at->file : "?",
+                at ? at->line : 0);
+    }
+    bide__print_tree(bide__loop_here, fd);
+}
+
 /* The loop's own context: the thread it runs on. */
 static void adopt_thread(struct bide__loop *loop)
 {
@@ -246,6 +267,11 @@ static void adopt_thread(struct bide__loop *loop)
     bide__list_init(&scheduler->errors);
     bide__loop_here = loop;
     bide__current = &scheduler->head;
+    if (loop->index == 0) { /* the first one starts before the others */
+        bide__log_task_id = running_task_id;
+        bide__assert_hook = tell_running_task;
+    }
+    bide__log_set_loop(loop->index);
 }
 
 int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index)
@@ -302,5 +328,6 @@ void bide__loop_done(struct bide__loop *loop)
     bide__free(loop->background);
     bide__current = bide__outside();
     bide__loop_here = NULL;
+    bide__log_set_loop(-1);
     bide__free(loop->scheduler);
 }

@@ -6,6 +6,7 @@
 
 #include "core/graph.h"
 
+#include <bide/log.h>
 #include <bide/bide.h>
 #include <bide/test.h>
 
@@ -264,4 +265,45 @@ TEST(a_task_that_took_over_the_last_stack_runs_once)
     }
     check_int(begun, 1);
     check(!strcmp(journal, "sy") || !strcmp(journal, "ys"));
+}
+
+SPAWNABLE(void, log_something)
+async(void) log_something(void)
+{
+    bide_log(BIDE_LOG_WARN, "from a task");
+    return bide_void;
+}
+
+TEST(a_log_record_names_its_task)
+{
+    char task[32];
+    test_capture_stderr();
+    with_group(g) {
+        task(void) child = spawn(g, log_something);
+        snprintf(task, sizeof task, "[task %llu]", (unsigned long long)bide_ref(child).id);
+        await_task(child);
+    }
+    bide_log_flush(1000);
+    check_contains(test_captured(), task);
+}
+
+static void fail_an_assertion(void)
+{
+    BIDE_ASSERT(bide_loop_count() == 0, "the runtime is running");
+}
+
+static async(void) assert_in_a_task(void)
+{
+    fail_an_assertion();
+    return bide_void;
+}
+
+static void run_failing_assertion(void)
+{
+    bide_run(assert_in_a_task);
+}
+
+TEST_PLAIN(a_failed_assertion_names_its_task)
+{
+    check_dies(run_failing_assertion, "bide: in task #1 'main', last await at ");
 }
