@@ -23,11 +23,12 @@ bide_async(void) bide_security_headers(bide_request *req, bide_next *next, const
 /* Whether a peer's id may stand in a log: short, and of harmless characters. */
 static bool is_id(bide_text text)
 {
+    static const char harmless[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                   "0123456789._-";
     if (text.length == 0 || text.length >= BIDE__WEB_ID_BYTES)
         return false;
     for (size_t i = 0; i < text.length; i++)
-        if (!memchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", text.at[i],
-                    65))
+        if (!memchr(harmless, text.at[i], sizeof harmless - 1))
             return false;
     return true;
 }

@@ -80,7 +80,7 @@ static int prepare(struct bide__callable *callable)
             return -ENOMEM;
     }
     uint32_t first = 0;
-    for (uint8_t source = 0; source < BIDE__SOURCES; source++) {
+    for (unsigned source = 0; source < BIDE__SOURCES; source++) {
         bide_model *model = &callable->models[source];
         uint32_t end = first;
         while (end < callable->field_count && callable->sources[end] == source)
