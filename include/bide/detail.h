@@ -86,6 +86,7 @@ enum {
     BIDE__ATTENTION_NO_AWAIT = 2, /* inside with_no_await */
     BIDE__ATTENTION_OUTSIDE = 4,  /* no task is running on this thread */
     BIDE__ATTENTION_COUNT = 8,    /* a test counts the awaits of this task */
+    BIDE__ATTENTION_GUEST = 16,   /* a plain call on another thread, which may fail */
 };
 
 /* The part of the running task that the macros touch. */

@@ -12,8 +12,8 @@
  * some idle seconds, and block all signals but those of faults.
  *
  * Invariants
- *  1. The function runs outside of tasks: awaits and `fail` in it are caught as misuse. It reports
- *     errors by its value, as errno-style C does.
+ *  1. The function runs outside of tasks: an await in it is caught as misuse. It may `fail`: its
+ *     cleanups run on the lane, and `offload` raises a copy of the error, without its causes.
  *  2. `offload` returns when nothing runs any more: arguments may point into the caller's frame.
  *  3. Cancelled before its turn, the call never runs. Once it runs it cannot be stopped: the await
  *     raises when it ends, and what it gave is dropped. A long function looks at

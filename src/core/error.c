@@ -112,12 +112,19 @@ static bide_error *take_reserve(struct bide__loop *loop, struct bide_task *me)
     return error;
 }
 
+/* Whose pool errors come from on this thread. */
+static struct bide__loop *pool_here(void)
+{
+    struct bide_task *me = bide__task_current();
+    return me->head.attention & BIDE__ATTENTION_GUEST ? me->loop : bide__loop_here;
+}
+
 /* An error with everything but the message, owned by the running task. */
 static bide_error *error_make(int code)
 {
     struct bide_task *me = bide__task_current();
-    struct bide__loop *loop = bide__loop_here;
-    bool inside = !(me->head.attention & BIDE__ATTENTION_OUTSIDE);
+    struct bide__loop *loop = pool_here();
+    bool inside = bide__can_fail(me);
     BIDE_ASSERT(loop, "an error was made on a thread that runs no loop, at %s:%d",
                 me->head.at ? me->head.at->file : "?", me->head.at ? me->head.at->line : 0);
     bide_error *error = bide__slab_alloc(&loop->errors);
@@ -197,7 +204,7 @@ bide_error *bide_error_because(bide_error *error, bide_error *cause)
     bide__error_disown(cause);
     cause->state = BIDE__ERROR_ATTACHED;
     error->cause = cause;
-    cut_causes(bide__loop_here, error);
+    cut_causes(pool_here(), error);
     return error;
 }
 
@@ -236,7 +243,7 @@ void bide__error_attach(bide_error *to, bide_error *error)
         *end = error;
         return;
     }
-    bide__error_free(bide__loop_here, error);
+    bide__error_free(pool_here(), error);
     to->dropped++;
 }
 

@@ -94,6 +94,13 @@ static inline struct bide_task *bide__task_current(void)
     return (struct bide_task *)(void *)bide__current;
 }
 
+/* Whether `fail` works here: in a task, or in a guest (guest.h). */
+static inline bool bide__can_fail(const struct bide_task *me)
+{
+    return (me->head.attention & (BIDE__ATTENTION_OUTSIDE | BIDE__ATTENTION_GUEST)) !=
+           BIDE__ATTENTION_OUTSIDE;
+}
+
 #define bide__task_of_node(pointer) bide__container_of(pointer, struct bide_task, node)
 
 /* Tests: the n-th await from now, on any loop, cancels its task and raises; 0: off. Whether that

@@ -71,7 +71,7 @@ static void note_spawns(const struct bide_task *task, bide_error *error)
 void bide__fail(const struct bide_site *at, bide_error *error)
 {
     struct bide_task *me = bide__task_current();
-    if (me->head.attention & BIDE__ATTENTION_OUTSIDE) {
+    if (!bide__can_fail(me)) {
         fprintf(stderr, "bide: fail outside a task at %s:%d in %s: %s\n", at ? at->file : "?",
                 at ? at->line : 0, at ? at->function : "?", error->message);
         abort();
@@ -167,9 +167,12 @@ void bide__cleanup(bide_error *was, const struct bide_site *at, void (*thunk)(vo
     const struct bide_site *outer = head->at;
     head->at = at;
     struct bide__scope shield = {0};
-    bide__shield_enter(&shield, at, bide_ms(BIDE_CAP_CLEANUP_MS));
+    bool guest = head->attention & BIDE__ATTENTION_GUEST; /* it cannot wait, nor be cancelled */
+    if (!guest)
+        bide__shield_enter(&shield, at, bide_ms(BIDE_CAP_CLEANUP_MS));
     bide_error *error = bide__boundary(thunk, args);
-    bide__scope_leave(&shield);
+    if (!guest)
+        bide__scope_leave(&shield);
     if (error && bide__error_is_cancel(error) && shield.timed_out) {
         error->is_cancel = false;
         error->code = BIDE_TIMEOUT;
@@ -204,9 +207,10 @@ int bide__attention(struct bide_task *me)
 {
     const struct bide_site *at = me->head.at;
     if (me->head.attention & BIDE__ATTENTION_OUTSIDE) {
-        fprintf(stderr, "bide: misuse: await outside a task at %s:%d in %s: %s\n",
-                at ? at->file : "?", at ? at->line : 0, at ? at->function : "?",
-                at ? at->what : "?");
+        fprintf(
+            stderr, "bide: misuse: await %s at %s:%d in %s: %s\n",
+            me->head.attention & BIDE__ATTENTION_GUEST ? "in a call on a lane" : "outside a task",
+            at ? at->file : "?", at ? at->line : 0, at ? at->function : "?", at ? at->what : "?");
         abort();
     }
     if (me->head.attention & BIDE__ATTENTION_NO_AWAIT)

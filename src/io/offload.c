@@ -17,8 +17,9 @@
 #include "base/caps.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "core/error.h"
 #include "core/graph.h"
-#include "core/loop.h"
+#include "core/guest.h"
 
 #include <bide/offload.h>
 
@@ -47,9 +48,11 @@ struct job {
     int state;      /* enum job_state; atomic, for the wait graph */
     bool cancelled; /* atomic: what bide_offload_cancelled says */
     bool posted;    /* atomic: the thread no longer needs the loop */
+    bool failed;    /* with `error`: the call's; read after the mail */
     struct bide__mail mail;
     struct bide__wait wait;
     struct bide__object object;
+    bide_error error;
 };
 
 struct lane {
@@ -125,13 +128,14 @@ static void deliver(struct bide__mail *mail)
     bide__wake(&job->wait, job->reason);
 }
 
-static void run_job(struct lane *lane, struct job *job)
+static void run_job(struct lane *lane, struct job *job, struct bide__guest *guest)
 {
     set_state(job, RUNNING);
     bide__list_push_back(&lane->running, &job->node);
     pthread_mutex_unlock(&lane->lock);
     job_here = job;
-    job->run(job->args);
+    job->failed =
+        !bide__guest_call(guest, job->wait.task, job->at, job->run, job->args, &job->error);
     job_here = NULL;
     pthread_mutex_lock(&lane->lock);
     bide__list_remove(&job->node);
@@ -158,18 +162,21 @@ static struct job *next_job(struct lane *lane)
 static void *thread_main(void *arg)
 {
     struct lane *lane = arg;
+    struct bide__guest guest;
     char name[16];
     snprintf(name, sizeof name, "bide-%s", lane->name);
     pthread_setname_np(pthread_self(), name);
+    bide__guest_init(&guest);
     pthread_mutex_lock(&lane->lock);
     struct job *job;
     while ((job = next_job(lane))) {
         lane->waiting--;
         lane->queued--;
-        run_job(lane, job);
+        run_job(lane, job, &guest);
         lane->waiting++;
     }
     lane->waiting--;
+    bide__guest_done(&guest);
     lane->threads--;
     bool join = lane->joinable;
     pthread_t earlier = lane->ended;
@@ -301,13 +308,16 @@ void bide__offload(enum bide_lane lane_index, const struct bide_site *at, const 
 {
     struct bide_task *me = bide__task_current();
     struct lane *lane = &lanes[lane_index];
-    struct job job = {.lane = lane,
-                      .loop = me->loop,
-                      .run = run,
-                      .args = args,
-                      .at = at,
-                      .mail = {.deliver = deliver},
-                      .wait = {.abort = abort_wait, .task = me}};
+    struct job job;
+    memset(&job, 0, offsetof(struct job, error));
+    job.lane = lane;
+    job.loop = me->loop;
+    job.run = run;
+    job.args = args;
+    job.at = at;
+    job.mail.deliver = deliver;
+    job.wait.abort = abort_wait;
+    job.wait.task = me;
     bide__object_init(&job.object, &kind_lane, lane->name, at);
     pthread_once(&prepared, prepare);
     int code = bide__checkpoint(me);
@@ -326,4 +336,6 @@ void bide__offload(enum bide_lane lane_index, const struct bide_site *at, const 
     }
     if (bide__unlikely(code < 0))
         bide__raise(code, &job.object);
+    if (bide__unlikely(job.failed))
+        bide__fail(at, bide__error_clone(&job.error));
 }

@@ -360,27 +360,49 @@ TEST_PLAIN(lanes_end_with_the_runtime_and_start_again)
     check_int(bide_run(a_few_calls, .loops = 3), 0);
 }
 
+static pthread_t cleaned_on;
+
+static void note_thread(void *place)
+{
+    *(pthread_t *)place = pthread_self();
+}
+
 static int fails_inside(int code)
 {
-    bide_fail(bide_error_new(code, "from a lane"));
+    bide_defer(note_thread, &cleaned_on);
+    bide_fail(bide_error_because(bide_error_new(code, "from lane %d", 7),
+                                 bide_error_new(BIDE_TIMEOUT, "its cause")));
 }
 OFFLOADABLE(int, fails_inside, int)
 
-static async(void) call_one_that_fails(void);
-static async(void) call_one_that_fails(void)
+static async(int) call_one_that_fails(int code);
+SPAWNABLE(int, call_one_that_fails, int)
+static async(int) call_one_that_fails(int code)
 {
-    await(offload(BIDE_CPU, fails_inside, 409));
-    return bide_void;
+    return ready(int, await(offload(BIDE_CPU, fails_inside, code)));
 }
 
-static void run_one_that_fails(void)
+TEST(a_call_that_fails_raises_in_the_task)
 {
-    bide_run(call_one_that_fails);
+    bide_error *error;
+    attempt(&error, call_one_that_fails, 409);
+    check(error != NULL);
+    check_int(error->code, 409);
+    check_str(error->message, "from lane 7");
+    check_str(error->at->function, "fails_inside");
+    check_int(error->dropped, 1);
+    check(!pthread_equal(cleaned_on, pthread_self()));
+    check_int(await(offload(BIDE_CPU, add, 1, 2)), 3);
 }
 
-TEST_PLAIN(fail_is_not_for_lanes)
+/* Their memory is the thread's, and given back after each. */
+TEST(many_calls_fail)
 {
-    check_dies(run_one_that_fails, "a thread that runs no loop");
+    for (int i = 0; i < 500; i++) {
+        bide_error *error;
+        attempt(&error, call_one_that_fails, 400 + i % 100);
+        check_int(error->code, 400 + i % 100);
+    }
 }
 
 static int awaits_inside(void) BIDE__UNCHECKED;
@@ -405,7 +427,7 @@ static void run_one_that_awaits(void)
 
 TEST_PLAIN(await_is_not_for_lanes)
 {
-    check_dies(run_one_that_awaits, "outside a task");
+    check_dies(run_one_that_awaits, "await in a call on a lane");
 }
 
 static async(void) calls_of_both_lanes(void);
