@@ -19,6 +19,8 @@
 #define BIDE__CAT2(a, b) a##b
 #define BIDE__CAT(a, b) BIDE__CAT2(a, b)
 #define BIDE__UNWRAP(...) __VA_ARGS__
+#define BIDE__SECOND(...) BIDE__SECOND2(__VA_ARGS__)
+#define BIDE__SECOND2(first, second, ...) second
 
 /* BIDE__INVOKE(suffix, (lead...), fn, args...) calls fn##suffix(lead..., args...). */
 #define BIDE__COUNT(...) BIDE__COUNT2(__VA_ARGS__, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)

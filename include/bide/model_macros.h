@@ -157,8 +157,6 @@ enum {
 #define BIDE__UNWRAP_computed(T) T
 #define BIDE__PROBE_computed(T) , 1
 #define BIDE__IS_COMPUTED(type) BIDE__SECOND(BIDE__PROBE_##type, 0, )
-#define BIDE__SECOND(...) BIDE__SECOND2(__VA_ARGS__)
-#define BIDE__SECOND2(first, second, ...) second
 
 /* A computed field has a member without size: reading it does not compile, and says so. */
 struct computed_field_has_no_value {
@@ -241,11 +239,15 @@ struct computed_field_has_no_value {
     typedef struct M M; \
     typedef M *M##_ptr; \
     typedef struct bide_list_##M { M *items; size_t count; } M##_list; \
+    typedef struct bide_page_##M { \
+        M *items; size_t count; int64_t total; int32_t page, size; \
+    } M##_page; \
     __attribute__((__unused__)) static inline const bide_model *M##_model(void);
 #define BIDE__STRUCT_TAIL(M) \
     AWAITABLE(M); \
     AWAITABLE(M##_ptr); \
     AWAITABLE(M##_list); \
+    AWAITABLE(M##_page); \
     typedef M bide_type_##M; \
     enum { bide__kind_##M = BIDE_KIND_OBJ }; \
     BIDE__MODEL_HELPER const bide_type *bide__info_##M(void) \

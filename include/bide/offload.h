@@ -62,8 +62,6 @@ void bide__offload(enum bide_lane lane, const struct bide_site *at, const char *
 
 /* A comma in BIDE__OFFLOAD_..._void moves the second place on: void has a type of its own, and no
    value to store. */
-#define BIDE__SECOND(...) BIDE__SECOND2(__VA_ARGS__)
-#define BIDE__SECOND2(a, b, ...) b
 #define BIDE__OFFLOAD_TYPE_void ~, void
 #define BIDE__OFFLOAD_STORE_void ~,
 

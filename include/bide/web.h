@@ -34,18 +34,36 @@
  *   query(T, v, attributes...)    of the query; list(T) takes all that have the name
  *   header(T, v, attributes...)   x_token is the field `x-token`
  *   cookie(T, v, attributes...)
- *   body(NAME, v)                 a JSON object: `const NAME *v`; at most one
+ *   form(T, v, attributes...)     a field of a form, urlencoded or multipart
+ *   file(v), files(v)             uploaded in a multipart form: `const bide_file *v`, `bide_files
+ * v` body(NAME, v)                 a JSON object: `const NAME *v`; at most one form_body(NAME, v)
+ * the same from a form bearer(v)                     the token of `Authorization: Bearer`: `const
+ * char *v` oauth2(v, "/auth")            the same; documented as given by that route for a password
+ *   basic(v)                      user and password: `const bide_basic *v`
+ *   api_key(v, header, "X-Key")   or `query`, `cookie`: `const char *v`
  *   depends(T, v, provider)       what a PROVIDER provides; T is its type
+ *
+ * or says something of the route:
+ *
  *   status(201)                   of the reply; otherwise 200, or 204 for `nothing`
+ *   blocking                      a plain function: it runs on the blocking lane (offload.h), may
+ *                                 fail, and may not await (clang refuses it)
+ *   tags("users, admin")          groups of the documentation
+ *   summary("Adds a user")        its line there
+ *   hidden                        not in the documentation
  *
  * Types, attributes and errors are those of models (model.h): `optional` gives zero (NULL for
  * texts) when it is absent, bide_given(req, v) tells; dflt(value) its default; alias("name") is the
- * name outside. The response is one of
+ * name outside. Files and proofs of who asks (bearer, basic ...) take `optional` too. The response
+ * is one of
  *
  *   NAME            of MODEL or VIEW: returned by value, as an object
  *   list(NAME)      returned as NAME_list, as an array
+ *   page(NAME)      returned as NAME_page: {"items":[...],"total","page","size","pages"}
  *   maybe(NAME)     returned as `const NAME *`; NULL is answered with 404
- *   text            a `const char *`, as text/plain
+ *   text, html      a `const char *`, as text/plain or text/html; see bide_html_escape
+ *   raw             a bide_raw: bytes of any type
+ *   redirect        a bide_redirect: `return (bide_redirect){303, "/items"};`
  *   nothing         the function is void: 204
  *
  * PROVIDER(T, name, parameters...) { ... provide(value); ... } gives a value to all routes and
@@ -61,7 +79,8 @@
  *     the teardown of every provider. A teardown that fails turns it into an error.
  *  4. A failure with a code from 400 to 599 is that status, its message the detail. Any other is
  *     500; its text stays in the log, under the id that the reply carries. 404, 405, 415 and 422
- *     of the library itself unwind nothing.
+ *     of the library itself unwind nothing. Without a proof that it asks for (bearer ...) a route
+ *     answers 401 and says how to give one, before it looks at anything else of the request.
  *  5. What cannot work (a pattern that hides another, a secret field in a response, a path
  *     parameter that the pattern has not) is an error when the application starts.
  *
@@ -72,6 +91,7 @@
 #ifndef BIDE_WEB_H
 #define BIDE_WEB_H
 
+#include <bide/group.h>
 #include <bide/http.h>
 #include <bide/json.h>
 
@@ -89,6 +109,36 @@ typedef struct bide_route bide_route;
 
 typedef struct forgotten_await_void bide_app_hook(bide_app *app);
 
+/* An uploaded file. Valid until the request ends. */
+typedef struct bide_file {
+    const char *name;         /* as the peer calls it, UTF-8: never a path to write to */
+    const char *content_type; /* as the peer says: not what it is. "" if it says nothing */
+    const char *data;         /* no NUL behind it */
+    size_t size;
+} bide_file;
+typedef struct bide_files {
+    const bide_file *items;
+    size_t count;
+} bide_files;
+
+/* `Authorization: Basic` (RFC 7617). */
+typedef struct bide_basic {
+    const char *user, *password;
+} bide_basic;
+
+/* A response of any type; `data` is read before the request's memory goes. */
+typedef struct bide_raw {
+    const char *content_type;
+    const void *data;
+    size_t size;
+} bide_raw;
+
+/* `status` from 300 to 399; the location is a URL or a path, percent-encoded. */
+typedef struct bide_redirect {
+    int status;
+    const char *location;
+} bide_redirect;
+
 struct bide_app_options {
     const char *title;    /* of the documentation; NULL: "bide" */
     const char *version;  /* NULL: "0.1.0" */
@@ -97,6 +147,8 @@ struct bide_app_options {
                              application from starting */
     bide_app_hook *stop;  /* after the last one, on every way out once `start` has succeeded */
     bool no_docs;         /* neither /openapi.json nor /docs */
+    bool problem_details; /* errors as application/problem+json (RFC 9457): type, title, status,
+                             detail; problems of inputs as `errors`. false: {"detail": ...} */
 };
 
 /*
@@ -204,8 +256,43 @@ bide_error *bide_http_error(int status, const char *format, ...)
    bide_proceed. Raises BIDE_INVALID for what no field may be, BIDE_NO_MEMORY. */
 void bide_set_header(bide_request *req, const char *name, const char *value);
 
+/* Attributes of a cookie. All zero is the careful choice: Secure, HttpOnly, SameSite=Lax, for this
+   host only, gone with the browser. */
+typedef struct bide_cookie {
+    const char *path;   /* NULL: "/" */
+    const char *domain; /* and its subdomains; NULL: this host only */
+    int64_t max_age_s;  /* 0: until the browser ends; below 0: the cookie is deleted */
+    enum { BIDE_SAME_SITE_LAX, BIDE_SAME_SITE_STRICT, BIDE_SAME_SITE_NONE } same_site;
+    bool over_plain_http; /* without Secure */
+    bool for_scripts;     /* without HttpOnly */
+} bide_cookie;
+
+/*
+ * bide_set_cookie(req, "sid", value, .max_age_s = 3600, ...): adds a Set-Cookie to the reply (RFC
+ * 6265). Raises BIDE_INVALID for a name or value that no cookie may have (white space, quotes,
+ * commas, semicolons), BIDE_NO_MEMORY.
+ */
+#define bide_set_cookie(req, name, ...) BIDE__SET_COOKIE(req, name, __VA_ARGS__, )
+#define BIDE__SET_COOKIE(req, name, value, ...)                                                    \
+    bide__set_cookie(req, name, value, &(bide_cookie){__VA_ARGS__})
+void bide__set_cookie(bide_request *req, const char *name, const char *value,
+                      const bide_cookie *attributes);
+
 /* The reply's status: of a finished reply, or 0 before. */
 int bide_reply_status(const bide_request *req);
+
+/*
+ * bide_after_reply(req, fn, args...): spawns a SPAWNABLE function as a background task
+ * (bide_background) once the reply has been handed to the peer; arguments are copied. It does not
+ * start if the request fails: its commit has not happened. Its error goes to the runtime's hook. An
+ * orderly stop waits for it, within the drain. It must not touch what belongs to the request.
+ */
+#define bide_after_reply(req, ...) BIDE__INVOKE(__spawn_void, (bide__after_reply(req)), __VA_ARGS__)
+bide_group *bide__after_reply(bide_request *req);
+
+/* The text with & < > " ' as entities, for HTML and its quoted attributes; in the arena. NULL for
+   NULL and without memory. */
+const char *bide_html_escape(bide_arena *arena, const char *text);
 
 /* Replies in place of a route: for middleware. Copies the body. Raises BIDE_NO_MEMORY. */
 void bide_answer(bide_request *req, int status, const char *content_type, const void *body,

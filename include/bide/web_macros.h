@@ -2,9 +2,11 @@
  * web_macros.h: what GET, POST, PUT, PATCH, DELETE and PROVIDER of web.h expand to.
  *
  * A parameter is `kind(arguments)`. BIDE__PARAMETER pastes `bide_parameter_` before it, which gives
- * the class of the kind, its source and the arguments, or UNKNOWN; and calls prefix##CLASS(M,
- * source, arguments...). Value parameters are fields of a struct `NAME__input`, with the flags,
- * checks and initialisers of a model's (model_macros.h).
+ * the class of the kind, its source and the arguments, or UNKNOWN. Each of the lists that a
+ * declaration is made of (prototype, arguments of the call, members, tables ...) has a macro for
+ * each class that adds something to it: `LIST_CLASS` is `~, macro`, and macro(M, source,
+ * arguments...) is what is added. Value parameters are fields of a struct `NAME__input`, with the
+ * flags, checks and initialisers of a model's (model_macros.h).
  *
  * layer: web
  */
@@ -16,9 +18,15 @@
 
 #include <bide/web.h>
 
-#if defined(path) || defined(query) || defined(header) || defined(cookie) || defined(body) ||      \
-    defined(depends) || defined(status) || defined(maybe) || defined(text) || defined(nothing)
+#if defined(path) || defined(query) || defined(header) || defined(cookie) || defined(form) ||      \
+    defined(body) || defined(form_body) || defined(file) || defined(files) || defined(bearer) ||   \
+    defined(oauth2) || defined(basic) || defined(api_key) || defined(depends) ||                   \
+    defined(status) || defined(blocking) || defined(tags) || defined(summary) || defined(hidden)
 #error "a macro has the name of a word of routes (path, query, body ...): #undef it first"
+#endif
+#if defined(maybe) || defined(page) || defined(text) || defined(html) || defined(raw) ||           \
+    defined(redirect) || defined(nothing)
+#error "a macro has the name of a response (maybe, page, text ...): #undef it first"
 #endif
 
 /* Where a value parameter comes from; each has fields and presence bits of its own. */
@@ -27,6 +35,7 @@ enum bide__source {
     BIDE__SOURCE_QUERY,
     BIDE__SOURCE_HEADER,
     BIDE__SOURCE_COOKIE,
+    BIDE__SOURCE_FORM,
     BIDE__SOURCES
 };
 
@@ -34,15 +43,28 @@ enum bide__source {
 enum {
     bide__kind_nothing = BIDE_KIND_LIST + 1,
     bide__kind_maybe_,
+    bide__kind_page_,
     bide__kind_text,
+    bide__kind_html,
+    bide__kind_raw,
+    bide__kind_redirect,
 };
 typedef void bide_type_nothing;
 typedef const char *bide_type_text;
+typedef const char *bide_type_html;
+typedef bide_raw bide_type_raw;
+typedef bide_redirect bide_type_redirect;
 #define bide__info_nothing NULL
 #define bide__info_text NULL
+#define bide__info_html NULL
+#define bide__info_raw NULL
+#define bide__info_redirect NULL
 #define bide_type_maybe(T) const bide_type_##T *
 #define bide__kind_maybe(T) bide__kind_maybe_
 #define bide__info_maybe(T) bide__info_##T
+#define bide_type_page(T) struct bide_page_##T
+#define bide__kind_page(T) bide__kind_page_
+#define bide__info_page(T) bide__info_##T
 #define BIDE__NOTHING_nothing , 1
 
 struct bide__callable;
@@ -65,6 +87,30 @@ struct bide__dependency {
     struct bide__callable *provider;
 };
 
+/* What proves who asks. */
+enum bide__scheme {
+    BIDE__SCHEME_BEARER,
+    BIDE__SCHEME_OAUTH2,
+    BIDE__SCHEME_BASIC,
+    BIDE__SCHEME_HEADER_KEY,
+    BIDE__SCHEME_QUERY_KEY,
+    BIDE__SCHEME_COOKIE_KEY,
+};
+
+struct bide__security {
+    enum bide__scheme scheme;
+    const char *detail; /* where to get a token; the key's name; or "" */
+    size_t offset;      /* of the parameter, in the row */
+    bool optional;
+};
+
+struct bide__upload {
+    const char *name;
+    size_t offset; /* of the parameter, in the row */
+    bool many;     /* a bide_files */
+    bool optional;
+};
+
 /* A handler or a provider. */
 struct bide__callable {
     const char *name;
@@ -76,8 +122,12 @@ struct bide__callable {
     uint32_t field_count;
     uint32_t dependency_count;
     const struct bide__dependency *dependencies;
+    uint32_t security_count, upload_count;
+    const struct bide__security *security;
+    const struct bide__upload *uploads;
     size_t row_size, set_offset, value_size;
     const bide_model *(*body)(void);
+    bool body_is_form;
     bide_model models[BIDE__SOURCES]; /* of the fields of each source */
 };
 
@@ -85,8 +135,11 @@ struct bide_route {
     struct bide__callable callable; /* first: a route is entered as one */
     const char *method, *pattern;
     int response; /* enum bide_kind, or one of the above */
-    int status;   /* 0: none was said */
     const bide_type *(*type)(void);
+    /* The options: */
+    int status; /* 0: none was said */
+    bool blocking, hidden;
+    const char *tags, *summary;
     bide_route *next; /* of all that the program declares */
 };
 
@@ -123,129 +176,179 @@ bide_async(void) bide__provide(struct bide__visit *call);
 #define bide_parameter_query(...) , VALUE, QUERY, (__VA_ARGS__, )
 #define bide_parameter_header(...) , VALUE, HEADER, (__VA_ARGS__, )
 #define bide_parameter_cookie(...) , VALUE, COOKIE, (__VA_ARGS__, )
+#define bide_parameter_form(...) , VALUE, FORM, (__VA_ARGS__, )
 #define bide_parameter_body(model, name) , BODY, BODY, (model, name)
+#define bide_parameter_form_body(model, name) , BODY, FORM_BODY, (model, name)
+#define bide_parameter_file(...) , FILE, file, (__VA_ARGS__, , )
+#define bide_parameter_files(...) , FILE, files, (__VA_ARGS__, , )
+#define bide_parameter_bearer(...) , SECURITY, bearer, (__VA_ARGS__, , )
+#define bide_parameter_oauth2(...) , SECURITY, oauth2, (__VA_ARGS__, , , )
+#define bide_parameter_basic(...) , SECURITY, basic, (__VA_ARGS__, , )
+#define bide_parameter_api_key(...) , SECURITY, api_key, (__VA_ARGS__, , , , )
 #define bide_parameter_depends(T, name, provider) , DEPENDS, DEPENDS, (T, name, provider)
-#define bide_parameter_status(number) , STATUS, STATUS, (number)
+#define bide_parameter_status(number) , OPTION, status, (number)
+#define bide_parameter_blocking , BLOCKING, blocking, (true)
+#define bide_parameter_tags(names) , OPTION, tags, ("" names)
+#define bide_parameter_summary(words) , OPTION, summary, ("" words)
+#define bide_parameter_hidden , OPTION, hidden, (true)
 #define bide_parameter_ , NONE, NONE, ()
 
-#define BIDE__PARAMETER(prefix, M, x) \
-    BIDE__PARAMETER2(prefix, M, bide_parameter_##x, UNKNOWN, UNKNOWN, (#x), )
+#define BIDE__PARAMETER(list, M, x) \
+    BIDE__PARAMETER2(list, M, bide_parameter_##x, UNKNOWN, UNKNOWN, (#x), )
 #define BIDE__PARAMETER2(...) BIDE__PARAMETER3(__VA_ARGS__)
-#define BIDE__PARAMETER3(prefix, M, unknown, class, source, arguments, ...) \
-    BIDE__PARAMETER4(prefix##class, M, source, BIDE__UNWRAP arguments)
-#define BIDE__PARAMETER4(m, ...) m(__VA_ARGS__)
+#define BIDE__PARAMETER3(list, M, unknown, class, source, arguments, ...) \
+    BIDE__PARAMETER4(BIDE__SECOND(list##_##class, BIDE__ADD_NOTHING, ), M, source, \
+                     BIDE__UNWRAP arguments)
+#define BIDE__PARAMETER4(...) BIDE__PARAMETER5(__VA_ARGS__)
+#define BIDE__PARAMETER5(m, ...) m(__VA_ARGS__)
+#define BIDE__ADD_NOTHING(...)
 
 /* In a prototype. */
-#define BIDE__PROTO(M, b, x) BIDE__PARAMETER(BIDE__PROTO_, M, x)
-#define BIDE__PROTO_VALUE(M, source, T, name, ...) , bide_type_##T name
-#define BIDE__PROTO_BODY(M, source, model, name) , const model *name
-#define BIDE__PROTO_DEPENDS(M, source, T, name, provider) , T name __attribute__((__unused__))
-#define BIDE__PROTO_STATUS(...)
-#define BIDE__PROTO_NONE(...)
-#define BIDE__PROTO_UNKNOWN(...)
+#define BIDE__PROTO(M, b, x) BIDE__PARAMETER(BIDE__PROTO, M, x)
+#define BIDE__PROTO_VALUE ~, BIDE__PROTO_OF_VALUE
+#define BIDE__PROTO_OF_VALUE(M, source, T, name, ...) , bide_type_##T name
+#define BIDE__PROTO_BODY ~, BIDE__PROTO_OF_BODY
+#define BIDE__PROTO_OF_BODY(M, source, model, name) , const model *name
+#define BIDE__PROTO_DEPENDS ~, BIDE__PROTO_OF_DEPENDS
+#define BIDE__PROTO_OF_DEPENDS(M, source, T, name, provider) , T name __attribute__((__unused__))
+#define BIDE__PROTO_FILE ~, BIDE__PROTO_OF_FILE
+#define BIDE__PROTO_OF_FILE(M, source, name, ...) , bide__type_of_##source name
+#define BIDE__PROTO_SECURITY ~, BIDE__PROTO_OF_SECURITY
+#define BIDE__PROTO_OF_SECURITY(M, scheme, name, ...) \
+    , bide__type_of_##scheme name __attribute__((__unused__))
+
+typedef const bide_file *bide__type_of_file;
+typedef bide_files bide__type_of_files;
+typedef const char *bide__type_of_bearer;
+typedef const char *bide__type_of_oauth2;
+typedef const bide_basic *bide__type_of_basic;
+typedef const char *bide__type_of_api_key;
 
 /* In a call. */
-#define BIDE__GIVE(M, b, x) BIDE__PARAMETER(BIDE__GIVE_, M, x)
-#define BIDE__GIVE_VALUE(M, source, T, name, ...) , ((const M *)call->row)->name
-#define BIDE__GIVE_BODY(M, source, model, name) , (const model *)call->body
-#define BIDE__GIVE_DEPENDS(M, source, T, name, provider) \
+#define BIDE__GIVE(M, b, x) BIDE__PARAMETER(BIDE__GIVE, M, x)
+#define BIDE__GIVE_VALUE ~, BIDE__GIVE_OF_VALUE
+#define BIDE__GIVE_OF_VALUE(M, source, T, name, ...) , ((const M *)call->row)->name
+#define BIDE__GIVE_BODY ~, BIDE__GIVE_OF_BODY
+#define BIDE__GIVE_OF_BODY(M, source, model, name) , (const model *)call->body
+#define BIDE__GIVE_DEPENDS ~, BIDE__GIVE_OF_DEPENDS
+#define BIDE__GIVE_OF_DEPENDS(M, source, T, name, provider) \
     , *(const __typeof__(((struct provider##__provided *)0)->value) *)bide__depend( \
           call, offsetof(struct M##__depends, name))
-#define BIDE__GIVE_STATUS(...)
-#define BIDE__GIVE_NONE(...)
-#define BIDE__GIVE_UNKNOWN(...)
+#define BIDE__GIVE_FILE ~, BIDE__GIVE_MEMBER
+#define BIDE__GIVE_SECURITY ~, BIDE__GIVE_MEMBER
+#define BIDE__GIVE_MEMBER(M, source, name, ...) , ((const M *)call->row)->name
 
 /* Everything that a parameter must be. */
-#define BIDE__MUST(M, b, x) BIDE__PARAMETER(BIDE__MUST_, M, x)
-#define BIDE__MUST_VALUE(M, source, T, name, ...) \
+#define BIDE__MUST(M, b, x) BIDE__PARAMETER(BIDE__MUST, M, x)
+#define BIDE__MUST_VALUE ~, BIDE__MUST_OF_VALUE
+#define BIDE__MUST_OF_VALUE(M, source, T, name, ...) \
     BIDE__CHECK_0(M, T, name, __VA_ARGS__) \
     _Static_assert((bide__flags_##M##__##name & (BIDE_GENERATED | BIDE_READONLY | BIDE_WRITEONLY \
                     | BIDE_KEY | BIDE_UNIQUE | BIDE_SQL_DFLT)) == 0 \
                    && bide__kind_##T != BIDE_KIND_OBJ && bide__kind_##T != BIDE_KIND_HASH, \
                    "parameter `" #name "`: its type or an attribute is for models only");
-#define BIDE__MUST_BODY(M, source, model, name) \
+#define BIDE__MUST_BODY ~, BIDE__MUST_OF_BODY
+#define BIDE__MUST_OF_BODY(M, source, model, name) \
     _Static_assert(bide__kind_##model == BIDE_KIND_OBJ, "body `" #name "`: not a model");
-#define BIDE__MUST_DEPENDS(M, source, T, name, provider) \
+#define BIDE__MUST_DEPENDS ~, BIDE__MUST_OF_DEPENDS
+#define BIDE__MUST_OF_DEPENDS(M, source, T, name, provider) \
     _Static_assert(__builtin_types_compatible_p( \
                        T, __typeof__(((struct provider##__provided *)0)->value)), \
                    "parameter `" #name "`: provider `" #provider "` provides another type");
-#define BIDE__MUST_STATUS(M, source, number) \
+#define BIDE__MUST_OPTION ~, BIDE__MUST_OF_OPTION
+#define BIDE__MUST_OF_OPTION(M, option, value) BIDE__MUST_BE_##option(value)
+#define BIDE__MUST_BE_status(number) \
     _Static_assert((number) >= 200 && (number) <= 299, "status(" #number ") is no success");
-#define BIDE__MUST_NONE(...)
-#define BIDE__MUST_UNKNOWN(M, source, words) \
+#define BIDE__MUST_BE_tags(names)
+#define BIDE__MUST_BE_summary(words)
+#define BIDE__MUST_BE_hidden(yes)
+#define BIDE__MUST_UNKNOWN ~, BIDE__MUST_OF_UNKNOWN
+#define BIDE__MUST_OF_UNKNOWN(M, source, words) \
     _Static_assert(0, "a route has no parameters like `" words "`: there are path, query, " \
-                      "header, cookie, body, depends and status");
+                      "header, cookie, form, body, form_body, file, files, bearer, oauth2, " \
+                      "basic, api_key, depends, status, blocking, tags, summary and hidden");
 
-#define BIDE__SLOT(M, b, x) BIDE__PARAMETER(BIDE__SLOT_, M, x)
-#define BIDE__SLOT_VALUE(M, source, T, name, ...) bide_type_##T name;
-#define BIDE__SLOT_BODY(...)
-#define BIDE__SLOT_DEPENDS(...)
-#define BIDE__SLOT_STATUS(...)
-#define BIDE__SLOT_NONE(...)
-#define BIDE__SLOT_UNKNOWN(...)
+/* Members of NAME__input. */
+#define BIDE__SLOT(M, b, x) BIDE__PARAMETER(BIDE__SLOT, M, x)
+#define BIDE__SLOT_VALUE ~, BIDE__SLOT_OF_VALUE
+#define BIDE__SLOT_OF_VALUE(M, source, T, name, ...) bide_type_##T name;
+#define BIDE__SLOT_FILE ~, BIDE__SLOT_MEMBER
+#define BIDE__SLOT_SECURITY ~, BIDE__SLOT_MEMBER
+#define BIDE__SLOT_MEMBER(M, source, name, ...) bide__type_of_##source name;
 
-#define BIDE__FLAG(M, b, x) BIDE__PARAMETER(BIDE__FLAG_, M, x)
-#define BIDE__FLAG_VALUE(M, source, ...) BIDE__FLAGS_0(M, __VA_ARGS__)
-#define BIDE__FLAG_BODY(...)
-#define BIDE__FLAG_DEPENDS(...)
-#define BIDE__FLAG_STATUS(...)
-#define BIDE__FLAG_NONE(...)
-#define BIDE__FLAG_UNKNOWN(...)
+/* Flags, descriptors and sources of the value parameters. */
+#define BIDE__FLAG(M, b, x) BIDE__PARAMETER(BIDE__FLAG, M, x)
+#define BIDE__FLAG_VALUE ~, BIDE__FLAG_OF_VALUE
+#define BIDE__FLAG_OF_VALUE(M, source, ...) BIDE__FLAGS_0(M, __VA_ARGS__)
+#define BIDE__FIELD(M, b, x) BIDE__PARAMETER(BIDE__FIELD, M, x)
+#define BIDE__FIELD_VALUE ~, BIDE__FIELD_OF_VALUE
+#define BIDE__FIELD_OF_VALUE(M, source, ...) BIDE__INIT_0(M, __VA_ARGS__)
+#define BIDE__FROM(M, b, x) BIDE__PARAMETER(BIDE__FROM, M, x)
+#define BIDE__FROM_VALUE ~, BIDE__FROM_OF_VALUE
+#define BIDE__FROM_OF_VALUE(M, source, ...) BIDE__SOURCE_##source,
 
-#define BIDE__FIELD(M, b, x) BIDE__PARAMETER(BIDE__FIELD_, M, x)
-#define BIDE__FIELD_VALUE(M, source, ...) BIDE__INIT_0(M, __VA_ARGS__)
-#define BIDE__FIELD_BODY(...)
-#define BIDE__FIELD_DEPENDS(...)
-#define BIDE__FIELD_STATUS(...)
-#define BIDE__FIELD_NONE(...)
-#define BIDE__FIELD_UNKNOWN(...)
+/* Files and proofs. */
+enum { bide__is_ = false, bide__is_optional = true };
+#define BIDE__UPLOAD(M, b, x) BIDE__PARAMETER(BIDE__UPLOAD, M, x)
+#define BIDE__UPLOAD_FILE ~, BIDE__UPLOAD_OF_FILE
+#define BIDE__UPLOAD_OF_FILE(M, source, name, attribute, ...) \
+    {#name, offsetof(M, name), BIDE__MANY_##source, bide__is_##attribute},
+enum { BIDE__MANY_file = false, BIDE__MANY_files = true };
 
-#define BIDE__FROM(M, b, x) BIDE__PARAMETER(BIDE__FROM_, M, x)
-#define BIDE__FROM_VALUE(M, source, ...) BIDE__SOURCE_##source,
-#define BIDE__FROM_BODY(...)
-#define BIDE__FROM_DEPENDS(...)
-#define BIDE__FROM_STATUS(...)
-#define BIDE__FROM_NONE(...)
-#define BIDE__FROM_UNKNOWN(...)
+#define BIDE__PROOF(M, b, x) BIDE__PARAMETER(BIDE__PROOF, M, x)
+#define BIDE__PROOF_SECURITY ~, BIDE__PROOF_OF_SECURITY
+#define BIDE__PROOF_OF_SECURITY(M, scheme, name, ...) \
+    BIDE__PROOF_BY_##scheme(offsetof(M, name), __VA_ARGS__)
+#define BIDE__PROOF_BY_bearer(at, attribute, ...) \
+    {BIDE__SCHEME_BEARER, "", at, bide__is_##attribute},
+#define BIDE__PROOF_BY_basic(at, attribute, ...) \
+    {BIDE__SCHEME_BASIC, "", at, bide__is_##attribute},
+#define BIDE__PROOF_BY_oauth2(at, url, attribute, ...) \
+    {BIDE__SCHEME_OAUTH2, "" url, at, bide__is_##attribute},
+#define BIDE__PROOF_BY_api_key(at, place, key, attribute, ...) \
+    {(enum bide__scheme)bide__key_in_##place, "" key, at, bide__is_##attribute},
+enum {
+    bide__key_in_header = BIDE__SCHEME_HEADER_KEY,
+    bide__key_in_query = BIDE__SCHEME_QUERY_KEY,
+    bide__key_in_cookie = BIDE__SCHEME_COOKIE_KEY,
+};
 
-#define BIDE__ORDER(M, b, x) BIDE__PARAMETER(BIDE__ORDER_, M, x)
-#define BIDE__ORDER_VALUE(...)
-#define BIDE__ORDER_BODY(...)
-#define BIDE__ORDER_DEPENDS(M, source, T, name, provider) char name;
-#define BIDE__ORDER_STATUS(...)
-#define BIDE__ORDER_NONE(...)
-#define BIDE__ORDER_UNKNOWN(...)
+/* Providers: a member for each, whose offset is its index; and the table. */
+#define BIDE__ORDER(M, b, x) BIDE__PARAMETER(BIDE__ORDER, M, x)
+#define BIDE__ORDER_DEPENDS ~, BIDE__ORDER_OF_DEPENDS
+#define BIDE__ORDER_OF_DEPENDS(M, source, T, name, provider) char name;
+#define BIDE__NEED(M, b, x) BIDE__PARAMETER(BIDE__NEED, M, x)
+#define BIDE__NEED_DEPENDS ~, BIDE__NEED_OF_DEPENDS
+#define BIDE__NEED_OF_DEPENDS(M, source, T, name, provider) {#name, &provider##_provider},
 
-#define BIDE__NEED(M, b, x) BIDE__PARAMETER(BIDE__NEED_, M, x)
-#define BIDE__NEED_VALUE(...)
-#define BIDE__NEED_BODY(...)
-#define BIDE__NEED_DEPENDS(M, source, T, name, provider) {#name, &provider##_provider},
-#define BIDE__NEED_STATUS(...)
-#define BIDE__NEED_NONE(...)
-#define BIDE__NEED_UNKNOWN(...)
+/* The body's model, whether it is a form, the number of bodies. */
+#define BIDE__BODY(M, b, x) BIDE__PARAMETER(BIDE__BODY, M, x)
+#define BIDE__BODY_BODY ~, BIDE__BODY_OF_BODY
+#define BIDE__BODY_OF_BODY(M, source, model, name) model##_model,
+#define BIDE__IS_FORM(M, b, x) BIDE__PARAMETER(BIDE__IS_FORM, M, x)
+#define BIDE__IS_FORM_BODY ~, BIDE__IS_FORM_OF_BODY
+#define BIDE__IS_FORM_OF_BODY(M, source, model, name) || BIDE__FORM_IS_##source
+enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
+#define BIDE__BODIES(M, b, x) BIDE__PARAMETER(BIDE__BODIES, M, x)
+#define BIDE__BODIES_BODY ~, BIDE__BODIES_OF_BODY
+#define BIDE__BODIES_OF_BODY(M, source, model, name) + 1
 
-/* The body's model, the number of bodies, the status. */
-#define BIDE__BODY(M, b, x) BIDE__PARAMETER(BIDE__BODY_, M, x)
-#define BIDE__BODY_VALUE(...)
-#define BIDE__BODY_BODY(M, source, model, name) model##_model,
-#define BIDE__BODY_DEPENDS(...)
-#define BIDE__BODY_STATUS(...)
-#define BIDE__BODY_NONE(...)
-#define BIDE__BODY_UNKNOWN(...)
-#define BIDE__BODIES(M, b, x) BIDE__PARAMETER(BIDE__BODIES_, M, x)
-#define BIDE__BODIES_VALUE(...)
-#define BIDE__BODIES_BODY(...) + 1
-#define BIDE__BODIES_DEPENDS(...)
-#define BIDE__BODIES_STATUS(...)
-#define BIDE__BODIES_NONE(...)
-#define BIDE__BODIES_UNKNOWN(...)
-#define BIDE__STATUS(M, b, x) BIDE__PARAMETER(BIDE__STATUS_, M, x)
-#define BIDE__STATUS_VALUE(...)
-#define BIDE__STATUS_BODY(...)
-#define BIDE__STATUS_DEPENDS(...)
-#define BIDE__STATUS_STATUS(M, source, number) + (number)
-#define BIDE__STATUS_NONE(...)
-#define BIDE__STATUS_UNKNOWN(...)
+/* What a route says of itself. A blocking handler runs on a thread, where clang refuses awaits. */
+#define BIDE__OPTION(M, b, x) BIDE__PARAMETER(BIDE__OPTION, M, x)
+#define BIDE__OPTION_OPTION ~, BIDE__OPTION_OF_OPTION
+#define BIDE__OPTION_BLOCKING ~, BIDE__OPTION_OF_OPTION
+#define BIDE__OPTION_OF_OPTION(M, option, value) , .option = value
+#define BIDE__LANE(M, b, x) BIDE__PARAMETER(BIDE__LANE, M, x)
+#define BIDE__LANE_BLOCKING ~, BIDE__LANE_OF_BLOCKING
+#define BIDE__LANE_OF_BLOCKING(M, option, value) , ,
+#define BIDE__WAITS(...) BIDE__WAITS2(~ BIDE__FE(BIDE__LANE, M, , __VA_ARGS__), BIDE__AWAITS, )
+#define BIDE__WAITS2(...) BIDE__SECOND(__VA_ARGS__)
+/* Providers are neither described nor moved to a lane: words for routes only. */
+#define BIDE__ROUTE_ONLY(M, b, x) BIDE__PARAMETER(BIDE__ROUTE_ONLY, M, x)
+#define BIDE__ROUTE_ONLY_OPTION ~, BIDE__ROUTE_ONLY_OF_OPTION
+#define BIDE__ROUTE_ONLY_BLOCKING ~, BIDE__ROUTE_ONLY_OF_OPTION
+#define BIDE__ROUTE_ONLY_OF_OPTION(M, option, value) \
+    _Static_assert(0, "`" #option "` is said of routes, not of providers");
 
 /* ---- what routes and providers share ---- */
 
@@ -262,7 +365,11 @@ bide_async(void) bide__provide(struct bide__visit *call);
     __attribute__((__unused__)) static uint8_t M##__sources[] = { \
         BIDE__FE(BIDE__FROM, M, , __VA_ARGS__) BIDE__SOURCES}; \
     __attribute__((__unused__)) static const struct bide__dependency M##__dependencies[] = { \
-        BIDE__FE(BIDE__NEED, M, , __VA_ARGS__) {NULL, NULL}};
+        BIDE__FE(BIDE__NEED, M, , __VA_ARGS__) {NULL, NULL}}; \
+    __attribute__((__unused__)) static const struct bide__upload M##__uploads[] = { \
+        BIDE__FE(BIDE__UPLOAD, M, , __VA_ARGS__) {.name = NULL}}; \
+    __attribute__((__unused__)) static const struct bide__security M##__security[] = { \
+        BIDE__FE(BIDE__PROOF, M, , __VA_ARGS__) {.detail = NULL}};
 
 #define BIDE__COUNT_OF(array) (sizeof(array) / sizeof *(array) - 1)
 #define BIDE__CALLABLE(name_, M, value, ...) \
@@ -270,6 +377,9 @@ bide_async(void) bide__provide(struct bide__visit *call);
      .enter = name_##__enter, \
      .fields = M##__fields, .sources = M##__sources, .field_count = BIDE__COUNT_OF(M##__fields), \
      .dependencies = M##__dependencies, .dependency_count = BIDE__COUNT_OF(M##__dependencies), \
+     .uploads = M##__uploads, .upload_count = BIDE__COUNT_OF(M##__uploads), \
+     .security = M##__security, .security_count = BIDE__COUNT_OF(M##__security), \
+     .body_is_form = false BIDE__FE(BIDE__IS_FORM, M, , __VA_ARGS__), \
      .row_size = sizeof(M), .set_offset = offsetof(M, bide_set), .value_size = (value), \
      .body = BIDE__FIRST(BIDE__FE(BIDE__BODY, M, , __VA_ARGS__) NULL, )}
 #define BIDE__FIRST(...) BIDE__FIRST2(__VA_ARGS__)
@@ -286,7 +396,8 @@ bide_async(void) bide__provide(struct bide__visit *call);
     _Static_assert(bide__kind_##response_ >= BIDE_KIND_OBJ, \
                    "route `" #name "`: its response is not a model"); \
     static bide_type_##response_ name(bide_request *req \
-                                      BIDE__FE(BIDE__PROTO, M, , __VA_ARGS__)) BIDE__AWAITS; \
+                                      BIDE__FE(BIDE__PROTO, M, , __VA_ARGS__)) \
+        BIDE__WAITS(__VA_ARGS__); \
     static void name##__enter(struct bide__visit *call) BIDE__UNCHECKED; \
     static void name##__enter(struct bide__visit *call) \
     { \
@@ -298,7 +409,7 @@ bide_async(void) bide__provide(struct bide__visit *call);
         .callable = BIDE__CALLABLE(name, M, BIDE__SIZE_##is_nothing(bide_type_##response_), \
                                    __VA_ARGS__), \
         .method = #verb, .pattern = "" pattern_, .response = bide__kind_##response_, \
-        .type = bide__info_##response_, .status = 0 BIDE__FE(BIDE__STATUS, M, , __VA_ARGS__)}; \
+        .type = bide__info_##response_ BIDE__FE(BIDE__OPTION, M, , __VA_ARGS__)}; \
     __attribute__((__constructor__)) static void name##__register(void) \
     { \
         bide__route_register(&name##_route); \
@@ -315,6 +426,7 @@ bide_async(void) bide__provide(struct bide__visit *call);
 #define BIDE__PROVIDER(T, name, ...) BIDE__PROVIDER2(T, name, name##__input, __VA_ARGS__)
 #define BIDE__PROVIDER2(T, name_, M, ...) \
     struct name_##__provided { T value; }; \
+    BIDE__FE(BIDE__ROUTE_ONLY, M, , __VA_ARGS__) \
     BIDE__DECLARE(name_, M, __VA_ARGS__) \
     __attribute__((__unused__)) static void name_( \
         bide_request *req, struct bide__visit *bide__visit_, \

@@ -20,6 +20,7 @@
  *  1. with_client takes the application: it starts it, and stops and frees it on every way out.
  *  2. Cookies that replies set are sent with all later requests, until a reply deletes them.
  *  3. A reply and what was read from it live until the block is left.
+ *  4. What a request left to be done after its reply has ended when the reply is given.
  *
  * layer: web
  */
@@ -49,6 +50,19 @@ typedef struct bide_client_body {
     const void *data;
     size_t size;
 } bide_client_body;
+
+/* One part of a multipart form. */
+typedef struct bide_client_part {
+    const char *name;
+    const char *value;        /* a text, or a file's content */
+    const char *file_name;    /* NULL: a plain field */
+    const char *content_type; /* of a file; NULL: application/octet-stream */
+    size_t size;              /* of the value; 0: up to its NUL */
+} bide_client_part;
+
+/* A multipart form, in the client's memory. Raises BIDE_NO_MEMORY. */
+bide_client_body bide_client_multipart(bide_client *client, const bide_client_part *parts,
+                                       size_t count);
 
 /* Starts the application: raises what bide_app_check finds, and the error of its start hook. */
 bide_async(bide_client_ptr) bide_client_open(bide_app_ptr app);
@@ -97,8 +111,17 @@ typedef bide_client_reply reply;
 #define client_header(c, name, value) bide_client_header(c, name, value)
 #define reply_header(r, name) bide_client_reply_header(r, name)
 #define reply_as(model, r) bide_reply_as(model, r)
-/* Bodies: a JSON text, nothing. */
-#define json(text) bide__client_json(text)
+/* Bodies: a JSON text, an urlencoded form, nothing, or a form of parts:
+   multipart(c, part("title", "x"), part_file("picture", data, "a.png", "image/png")). */
+#define json(text) bide__client_text("application/json", text)
+#define urlencoded(text) bide__client_text("application/x-www-form-urlencoded", text)
+#define multipart(c, ...)                                                                          \
+    bide_client_multipart(c, (const bide_client_part[]){__VA_ARGS__},                              \
+                          sizeof((const bide_client_part[]){__VA_ARGS__}) /                        \
+                              sizeof(bide_client_part))
+#define part(name, value) ((bide_client_part){name, value, NULL, NULL, 0})
+#define part_file(name, content, file_name, content_type)                                          \
+    ((bide_client_part){name, content, file_name, content_type, 0})
 #define no_body ((bide_client_body){NULL, "", 0})
 #define json_int(r, path) bide_json_int(r, path)
 #define json_real(r, path) bide_json_real(r, path)
@@ -111,9 +134,9 @@ typedef bide_client_reply reply;
 /* What lives as long as the client. */
 bide_arena *bide__client_arena(bide_client *client);
 
-static inline bide_client_body bide__client_json(const char *content)
+static inline bide_client_body bide__client_text(const char *content_type, const char *content)
 {
-    return (bide_client_body){"application/json", content, __builtin_strlen(content)};
+    return (bide_client_body){content_type, content, __builtin_strlen(content)};
 }
 
 #endif

@@ -103,6 +103,31 @@ static void start_held(bide_group *group)
     }
 }
 
+void bide__group_init_held(bide_group *group, const struct bide_site *at)
+{
+    bide__group_init(group, at, (struct bide_group_options){.name = "held"});
+    group->max_concurrency = 0;
+    group->scope.effective = false;
+}
+
+void bide__group_move_held(bide_group *from, bide_group *to)
+{
+    while (from->held_first) {
+        struct bide_task *child = from->held_first;
+        from->held_first = child->next;
+        from->live--;
+        bide__list_remove(&child->node);
+        bide__group_add(to, child);
+    }
+}
+
+void bide__group_drop_held(bide_group *group)
+{
+    group->held_first = NULL;
+    group->live = 0;
+    bide__group_free_children(group, false);
+}
+
 /* Keeps a failure: the first cancels the siblings and the block. */
 static void add_failure(bide_group *group, bide_error *error)
 {

@@ -135,6 +135,11 @@ void bide__group_init(struct bide_group *group, const struct bide_site *at,
 bool bide__group_open(const struct bide_group *group);
 void bide__group_add(struct bide_group *group, struct bide_task *child);
 
+/* group.c: a group that holds its children back until all are moved to another, or dropped. */
+void bide__group_init_held(struct bide_group *group, const struct bide_site *at);
+void bide__group_move_held(struct bide_group *from, struct bide_group *to);
+void bide__group_drop_held(struct bide_group *group);
+
 /* group.c: frees the ended children whose results nobody took, and says so on an orderly way out.
  */
 void bide__group_free_children(struct bide_group *group, bool orderly);

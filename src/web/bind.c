@@ -1,6 +1,7 @@
 /*
- * Binding: the texts of a request into the parameters of a plan. Called by dispatch.c; calls the
- * readers of models, so that types, limits, defaults and problems are the same everywhere.
+ * Binding: the texts of a request into the parameters of a plan. Called by dispatch.c, its pairs
+ * also by body.c; calls the readers of models, so that types, limits, defaults and problems are the
+ * same everywhere.
  */
 #include "web/web.h"
 
@@ -11,31 +12,31 @@
 #include <errno.h>
 #include <string.h>
 
-/* Names and values of one source; the first ones need no arena. */
-struct pairs {
-    bide_pair few[BIDE__WEB_PAIRS];
-    bide_pair *all;
-    size_t count, room;
-    bool parsed;
-};
-
 struct binding {
     bide_request *req;
     bide_problems *problems;
-    struct pairs query, cookies;
+    const struct bide__web_form *form; /* NULL: the plan takes none */
+    struct bide__pairs query, cookies;
 };
 
-static int add_pair(struct binding *binding, struct pairs *pairs, struct bide__slice name,
-                    struct bide__slice value)
+void bide__pairs_init(struct bide__pairs *pairs)
+{
+    pairs->all = pairs->few;
+    pairs->room = BIDE__WEB_PAIRS;
+    pairs->count = 0;
+    pairs->parsed = true;
+}
+
+int bide__pairs_add(bide_request *req, bide_problems *problems, struct bide__pairs *pairs,
+                    struct bide__slice name, struct bide__slice value)
 {
     if (pairs->count == BIDE_CAP_FORM_PARTS) {
-        bide_problems_add(binding->problems, "too_many_pairs", "[]", "More than %d names",
+        bide_problems_add(problems, "too_many_pairs", "[]", "More than %d names",
                           BIDE_CAP_FORM_PARTS);
         return -EBADMSG;
     }
     if (pairs->count == pairs->room) {
-        bide_pair *more =
-            bide_arena_alloc(bide_arena_of(binding->req), 4 * pairs->room * sizeof *more);
+        bide_pair *more = bide_arena_alloc(bide_arena_of(req), 4 * pairs->room * sizeof *more);
         if (!more)
             return -ENOMEM;
         memcpy(more, pairs->all, pairs->count * sizeof *more);
@@ -47,45 +48,36 @@ static int add_pair(struct binding *binding, struct pairs *pairs, struct bide__s
 }
 
 /* Without its escapes; in place where there are none. */
-static int decode(struct binding *binding, struct bide__slice text, enum bide__url_plus plus,
-                  const char *loc, struct bide__slice *ret_text)
+static int decode(bide_request *req, bide_problems *problems, struct bide__slice text,
+                  enum bide__url_plus plus, const char *loc, struct bide__slice *ret_text)
 {
     *ret_text = text;
     if (text.length == 0 || (!memchr(text.bytes, '%', text.length) &&
                              (plus == BIDE__URL_PLUS || !memchr(text.bytes, '+', text.length))))
         return 0;
-    char *out = bide_arena_alloc(bide_arena_of(binding->req), text.length);
+    char *out = bide_arena_alloc(bide_arena_of(req), text.length);
     if (!out)
         return -ENOMEM;
     *ret_text = bide__slice(out, 0);
     if (bide__url_decode(text, plus, out, &ret_text->length) == 0)
         return 0;
-    bide_problems_add(binding->problems, "url_encoding", loc, "Invalid percent-encoding");
+    bide_problems_add(problems, "url_encoding", loc, "Invalid percent-encoding");
     return -EBADMSG;
 }
 
-static void start_pairs(struct pairs *pairs)
+int bide__pairs_decode(bide_request *req, bide_problems *problems, struct bide__pairs *pairs,
+                       struct bide__slice text, const char *loc)
 {
-    pairs->all = pairs->few;
-    pairs->room = BIDE__WEB_PAIRS;
-    pairs->count = 0;
-    pairs->parsed = true;
-}
-
-/* A pair that is not well-formed is a problem, and left out. */
-static int parse_query(struct binding *binding)
-{
-    struct bide__slice rest = binding->req->query, name, value;
-    start_pairs(&binding->query);
+    struct bide__slice rest = text, name, value;
     while (bide__url_pair_next(&rest, &name, &value)) {
-        int result = decode(binding, name, BIDE__URL_PLUS_SPACE, "[\"query\"]", &name);
+        int result = decode(req, problems, name, BIDE__URL_PLUS_SPACE, loc, &name);
         if (result == 0)
-            result = decode(binding, value, BIDE__URL_PLUS_SPACE, "[\"query\"]", &value);
+            result = decode(req, problems, value, BIDE__URL_PLUS_SPACE, loc, &value);
         if (result == -ENOMEM)
             return result;
         if (result < 0)
             continue;
-        result = add_pair(binding, &binding->query, name, value);
+        result = bide__pairs_add(req, problems, pairs, name, value);
         if (result < 0)
             return result == -ENOMEM ? result : 0;
     }
@@ -97,13 +89,15 @@ static int parse_cookies(struct binding *binding)
 {
     bide_text field = bide_header_of(binding->req, "cookie");
     struct bide__slice rest = bide__slice(field.at, field.length), name, value;
-    start_pairs(&binding->cookies);
+    bide__pairs_init(&binding->cookies);
     while (bide__cookie_next(&rest, &name, &value)) {
         bool known = false;
         for (size_t i = 0; i < binding->cookies.count && !known; i++)
             known = binding->cookies.all[i].name_length == name.length &&
                     memcmp(binding->cookies.all[i].name, name.bytes, name.length) == 0;
-        int result = known ? 0 : add_pair(binding, &binding->cookies, name, value);
+        int result = known ? 0
+                           : bide__pairs_add(binding->req, binding->problems, &binding->cookies,
+                                             name, value);
         if (result == -ENOMEM)
             return result;
         if (result < 0)
@@ -112,12 +106,48 @@ static int parse_cookies(struct binding *binding)
     return 0;
 }
 
-/* The pairs of one source for one callable. */
-static int find_pairs(struct binding *binding, enum bide__source source, const bide_model *model,
-                      struct pairs *scratch, struct pairs **ret_pairs)
+static int parse_query(struct binding *binding)
+{
+    bide__pairs_init(&binding->query);
+    return bide__pairs_decode(binding->req, binding->problems, &binding->query, binding->req->query,
+                              "[\"query\"]");
+}
+
+static int parse_path(struct binding *binding, struct bide__pairs *pairs)
 {
     const struct bide__route_match *match = binding->req->match;
     int result = 0;
+    bide__pairs_init(pairs);
+    for (unsigned i = 0; i < match->parameter_count && result == 0; i++) {
+        struct bide__slice value;
+        result = decode(binding->req, binding->problems, match->parameters[i], BIDE__URL_PLUS,
+                        "[\"path\"]", &value);
+        if (result == 0)
+            result = bide__pairs_add(binding->req, binding->problems, pairs,
+                                     bide__slice_of(match->route->parameter_names[i]), value);
+    }
+    return result == -ENOMEM ? result : 0;
+}
+
+static int parse_headers(struct binding *binding, const bide_model *model,
+                         struct bide__pairs *pairs)
+{
+    int result = 0;
+    bide__pairs_init(pairs);
+    for (size_t i = 0; i < model->field_count && result == 0; i++) {
+        const char *name = model->fields[i].json_name;
+        bide_text text = bide_header_of(binding->req, name);
+        if (text.at)
+            result = bide__pairs_add(binding->req, binding->problems, pairs, bide__slice_of(name),
+                                     bide__slice(text.at, text.length));
+    }
+    return result;
+}
+
+/* The pairs of one source for one callable. */
+static int find_pairs(struct binding *binding, enum bide__source source, const bide_model *model,
+                      struct bide__pairs *scratch, const struct bide__pairs **ret_pairs)
+{
     *ret_pairs = scratch;
     switch (source) {
     case BIDE__SOURCE_QUERY:
@@ -126,36 +156,58 @@ static int find_pairs(struct binding *binding, enum bide__source source, const b
     case BIDE__SOURCE_COOKIE:
         *ret_pairs = &binding->cookies;
         return binding->cookies.parsed ? 0 : parse_cookies(binding);
+    case BIDE__SOURCE_FORM:
+        *ret_pairs = &binding->form->pairs;
+        return 0;
     case BIDE__SOURCE_PATH:
-        start_pairs(scratch);
-        for (unsigned i = 0; i < match->parameter_count && result == 0; i++) {
-            struct bide__slice value;
-            result = decode(binding, match->parameters[i], BIDE__URL_PLUS, "[\"path\"]", &value);
-            if (result == 0)
-                result = add_pair(binding, scratch,
-                                  bide__slice_of(match->route->parameter_names[i]), value);
-        }
-        return result == -ENOMEM ? result : 0;
+        return parse_path(binding, scratch);
     default:
-        start_pairs(scratch);
-        for (size_t i = 0; i < model->field_count && result == 0; i++) {
-            const char *name = model->fields[i].json_name;
-            bide_text text = bide_header_of(binding->req, name);
-            if (text.at)
-                result = add_pair(binding, scratch, bide__slice_of(name),
-                                  bide__slice(text.at, text.length));
-        }
-        return result;
+        return parse_headers(binding, model, scratch);
     }
+}
+
+static bool is_field(const struct bide__web_upload *upload, const char *name)
+{
+    return bide__slice_equal(upload->field, bide__slice_of(name));
+}
+
+/* The files that one parameter takes. */
+static int bind_files(struct binding *binding, const struct bide__upload *wanted, char *row)
+{
+    const struct bide__web_upload *upload;
+    size_t count = 0;
+    for (upload = binding->form->uploads; upload; upload = upload->next)
+        count += is_field(upload, wanted->name);
+    if (count == 0 && !wanted->optional)
+        bide_problems_add(
+            binding->problems, "missing",
+            bide_arena_printf(bide_arena_of(binding->req), "[\"body\",\"%s\"]", wanted->name),
+            "Field required");
+    if (count == 0)
+        return 0;
+    bide_file *items = bide_arena_alloc(bide_arena_of(binding->req), count * sizeof *items);
+    if (!items)
+        return -ENOMEM;
+    count = 0;
+    for (upload = binding->form->uploads; upload; upload = upload->next)
+        if (is_field(upload, wanted->name))
+            items[count++] = upload->file;
+    if (wanted->many)
+        *(bide_files *)(void *)(row + wanted->offset) = (bide_files){items, count};
+    else
+        *(const bide_file **)(void *)(row + wanted->offset) = items;
+    return 0;
 }
 
 static int bind_step(struct binding *binding, const struct bide__step *step)
 {
-    static const char *const names[] = {"path", "query", "header", "cookie"};
-    struct pairs scratch;
+    static const char *const names[] = {"path", "query", "header", "cookie", "body"};
+    const struct bide__callable *callable = step->callable;
+    char *row = binding->req->block + step->row_at;
+    struct bide__pairs scratch;
     for (int source = 0; source < BIDE__SOURCES; source++) {
-        const bide_model *model = &step->callable->models[source];
-        struct pairs *pairs;
+        const bide_model *model = &callable->models[source];
+        const struct bide__pairs *pairs;
         if (model->field_count == 0)
             continue;
         int result = find_pairs(binding, (enum bide__source)source, model, &scratch, &pairs);
@@ -164,24 +216,44 @@ static int bind_step(struct binding *binding, const struct bide__step *step)
         bide_input input = {.arena = bide_arena_of(binding->req),
                             .problems = binding->problems,
                             .where = names[source]};
-        result = bide_form_read(&input, model, pairs->all, pairs->count,
-                                binding->req->block + step->row_at);
+        result = bide_form_read(&input, model, pairs->all, pairs->count, row);
         if (result < 0 && result != -EBADMSG)
+            return result;
+    }
+    for (uint32_t i = 0; i < callable->upload_count; i++) {
+        int result = bind_files(binding, &callable->uploads[i], row);
+        if (result < 0)
             return result;
     }
     return 0;
 }
 
-int bide__web_bind(bide_request *req, bide_problems *problems)
+/* A form into the model that form_body names. */
+static int bind_form_body(struct binding *binding)
+{
+    const struct bide__plan *plan = binding->req->plan;
+    bide_input input = {.arena = bide_arena_of(binding->req), .problems = binding->problems};
+    int result = bide_form_read(&input, plan->body, binding->form->pairs.all,
+                                binding->form->pairs.count, binding->req->block + plan->body_at);
+    return result == -EBADMSG ? 0 : result;
+}
+
+int bide__web_bind(bide_request *req, const struct bide__web_form *form, bide_problems *problems)
 {
     struct binding binding;
     const struct bide__plan *plan = req->plan;
     binding.req = req;
     binding.problems = problems;
+    binding.form = form;
     binding.query.parsed = binding.cookies.parsed = false;
-    memset(req->block, 0, plan->rows_bytes);
+    if (plan->body && plan->takes_form) {
+        int result = bind_form_body(&binding);
+        if (result < 0)
+            return result;
+    }
     for (uint32_t i = 0; i < plan->step_count; i++) {
-        if (plan->steps[i].callable->field_count == 0)
+        const struct bide__callable *callable = plan->steps[i].callable;
+        if (callable->field_count == 0 && callable->upload_count == 0)
             continue;
         int result = bind_step(&binding, &plan->steps[i]);
         if (result < 0)

@@ -148,7 +148,58 @@ static const char *cookie_field(bide_client *client, bide_arena *memory)
     return text;
 }
 
+/* ---- bodies ---- */
+
+bide_client_body bide_client_multipart(bide_client *client, const bide_client_part *parts,
+                                       size_t count)
+{
+    static const char boundary[] = "bide-client-boundary-7d1c";
+    bide_client_body body = {
+        must(bide_arena_printf(&client->arena, "multipart/form-data; boundary=%s", boundary)), NULL,
+        0};
+    bide_buf out;
+    bide_buf_init(&out, CLIENT_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        const bide_client_part *part = &parts[i];
+        bide_buf_printf(&out, "--%s\r\nContent-Disposition: form-data; name=\"%s\"", boundary,
+                        part->name);
+        if (part->file_name)
+            bide_buf_printf(&out, "; filename=\"%s\"\r\nContent-Type: %s", part->file_name,
+                            part->content_type ? part->content_type : "application/octet-stream");
+        bide_buf_append_str(&out, "\r\n\r\n");
+        bide_buf_append(&out, part->value, part->size ? part->size : strlen(part->value));
+        bide_buf_append_str(&out, "\r\n");
+    }
+    bide_buf_printf(&out, "--%s--\r\n", boundary);
+    body.size = bide_buf_length(&out);
+    char *copy = bide_arena_alloc(&client->arena, body.size + 1);
+    if (copy && !bide_buf_error(&out))
+        memcpy(copy, bide_buf_str(&out), body.size + 1);
+    bool written = !bide_buf_error(&out);
+    bide_buf_done(&out);
+    body.data = must(written ? copy : NULL);
+    return body;
+}
+
 /* ---- requests ---- */
+
+/* Waits for what was to come after the reply; who failed has been reported. */
+static void run_later(bide_request *req) BIDE__TASK;
+static void run_later(bide_request *req)
+{
+    const bide_group *later = req->later;
+    if (!later || later->live == 0)
+        return;
+    size_t count = 0;
+    bide_task_ref *refs = must(bide_arena_alloc(bide_arena_of(req), later->live * sizeof *refs));
+    bide__list_foreach(node, &later->children)
+    {
+        const struct bide_task *task = bide__task_of_node(node);
+        refs[count++] = (bide_task_ref){(struct bide_task *)(uintptr_t)task, task->head.id};
+    }
+    bide__web_replied(req);
+    bide_await(bide_wait(BIDE_ALL, refs, count));
+}
 
 void bide_client_header(bide_client *client, const char *name, const char *value)
 {
@@ -212,7 +263,9 @@ bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const cha
     request.cookie = cookie_field(client, &request.arena);
     bide__web_prepare(req, &client->server);
     bide__web_answer(req);
-    return bide_ready(bide_client_reply, take_reply(client, req));
+    bide_client_reply taken = take_reply(client, req);
+    run_later(req);
+    return bide_ready(bide_client_reply, taken);
 }
 
 const char *bide_client_reply_header(bide_client_reply from, const char *name)

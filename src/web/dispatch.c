@@ -1,15 +1,15 @@
 /*
- * From a request to its reply: the router, the parameters, the steps of the plan, the response.
- * Called by serve.c and client.c through bide__web_answer, and by providers through provide();
- * calls what its name says, and failure.c for what was raised.
+ * From a request to its reply: the router, the parameters, the steps of the plan. Called by serve.c
+ * and client.c through bide__web_answer, and by providers through provide(); calls body.c, bind.c
+ * and security.c for the inputs, render.c for the result, failure.c for what was raised.
  */
 #include "web/web.h"
 
 #include "base/mem.h"
 #include "core/error.h"
 #include "http/url.h"
-#include "model/model.h"
 
+#include <bide/offload.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,6 +20,7 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->match = NULL;
     req->block = NULL;
     req->buffer = NULL;
+    req->later = NULL;
     req->id[0] = 0;
     bide__web_clear(req);
 }
@@ -34,6 +35,8 @@ void bide__web_clear(bide_request *req)
     req->fields_end = &req->fields;
     if (req->buffer)
         bide_buf_reset(&req->buffer->buf);
+    if (bide__unlikely(req->later != NULL))
+        bide__group_drop_held(req->later);
 }
 
 bide_buf *bide__web_buf(bide_request *req)
@@ -55,10 +58,18 @@ bide_buf *bide__web_buf(bide_request *req)
     return &buffer->buf;
 }
 
+void bide__web_replied(bide_request *req)
+{
+    if (bide__unlikely(req->later != NULL))
+        bide__group_move_held(req->later, bide_background());
+}
+
 void bide__web_release(void *arg)
 {
     bide_request *req = arg;
     struct bide__web_buffer *buffer = req->buffer;
+    if (bide__unlikely(req->later != NULL))
+        bide__group_drop_held(req->later);
     if (!buffer)
         return;
     req->buffer = NULL;
@@ -88,33 +99,16 @@ void bide__web_reply(bide_request *req, int status, const char *content_type, co
     req->body_size = size;
 }
 
-static void reply_buf(bide_request *req, int status, const char *content_type)
+void bide__web_reply_buf(bide_request *req, int status, const char *content_type)
 {
     const bide_buf *buf = &req->buffer->buf;
     bide__web_reply(req, status, content_type, bide_buf_str(buf), bide_buf_length(buf));
 }
 
-#define REPLY(req, status, json)                                                                   \
-    bide__web_reply(req, status, "application/json", json, sizeof(json) - 1)
-
 /* What a request says takes more than an arena may hold. */
-static void reply_memory(bide_request *req)
+static void refuse_memory(bide_request *req)
 {
-    REPLY(req, 413, "{\"detail\":\"the request takes too much memory\"}");
-}
-
-void bide__web_detail(bide_request *req, int status, const char *text)
-{
-    bide_buf *buf = text ? bide__web_buf(req) : &req->buffer->buf;
-    if (buf && text) {
-        bide_buf_append_str(buf, "{\"detail\":");
-        bide__json_write_text(buf, text, strlen(text));
-        bide_buf_append_char(buf, '}');
-    }
-    if (!buf || bide_buf_error(buf))
-        REPLY(req, status, "{\"detail\":\"out of memory\"}");
-    else
-        reply_buf(req, status, "application/json");
+    bide__web_refuse(req, 413, "the request takes too much memory");
 }
 
 enum bide__http_method bide__web_method(struct bide__slice text)
@@ -173,65 +167,6 @@ static int normalise(bide_request *req, struct bide__slice *path)
     return 0;
 }
 
-/* ---- the response ---- */
-
-static __attribute__((noreturn, cold)) void raise_unwritten(const bide_request *req, int error)
-{
-    const bide_route *route = req->plan->route;
-    bide__fail(bide__current->at,
-               bide_error_new(error == -EMSGSIZE ? BIDE_LIMIT
-                              : error == -ENOMEM ? BIDE_NO_MEMORY
-                                                 : BIDE_INVALID,
-                              "the response `%s` of `%s` cannot be written: %s",
-                              req->plan->output ? req->plan->output->name : "text",
-                              route->callable.name,
-                              error == -EMSGSIZE ? "it is too large" : strerror(-error)));
-}
-
-static void render(bide_request *req, const void *value) BIDE__TASK;
-static void render(bide_request *req, const void *value)
-{
-    const struct bide__plan *plan = req->plan;
-    const struct bide__any_list *list = value;
-    const void *row = value;
-    int error;
-    if (plan->shape == bide__kind_nothing) {
-        bide__web_reply(req, plan->status, NULL, "", 0);
-        return;
-    }
-    if (plan->shape == bide__kind_maybe_) {
-        row = *(const void *const *)value;
-        if (!row) {
-            bide__web_clear(req);
-            REPLY(req, 404, "{\"detail\":\"Not Found\"}");
-            return;
-        }
-    }
-    bide_buf *buf = bide__web_buf(req);
-    if (!buf)
-        raise_unwritten(req, -ENOMEM);
-    if (plan->shape == bide__kind_text) {
-        const char *text = *(const char *const *)value;
-        error = bide_buf_append_str(buf, text ? text : "");
-    } else if (bide__unlikely(plan->output->resolves)) {
-        if (plan->shape == BIDE_KIND_LIST)
-            bide_await(bide_json_render_list(plan->output, list->items, list->count,
-                                             bide_arena_of(req), buf));
-        else
-            bide_await(bide_json_render(plan->output, row, bide_arena_of(req), buf));
-        error = bide_buf_error(buf);
-    } else if (plan->shape == BIDE_KIND_LIST) {
-        error =
-            bide_json_write_list(plan->output, list->items, list->count, bide_arena_of(req), buf);
-    } else {
-        error = bide_json_write(plan->output, row, bide_arena_of(req), buf);
-    }
-    if (bide__unlikely(error < 0))
-        raise_unwritten(req, error);
-    reply_buf(req, plan->status,
-              plan->shape == bide__kind_text ? "text/plain; charset=utf-8" : "application/json");
-}
-
 /* ---- the steps of a plan ---- */
 
 static __attribute__((noreturn, cold)) void raise_never(const struct bide__callable *callable)
@@ -239,6 +174,12 @@ static __attribute__((noreturn, cold)) void raise_never(const struct bide__calla
     bide__fail(&callable->at,
                bide_error_new(BIDE_MISUSE, "provider `%s` at %s:%d ended without provide()",
                               callable->name, callable->at.file, callable->at.line));
+}
+
+static void enter_on_lane(void *arg)
+{
+    struct bide__visit *call = arg;
+    call->callable->enter(call);
 }
 
 static void run_step(bide_request *req, uint32_t index) BIDE__TASK;
@@ -257,9 +198,14 @@ static void run_step(bide_request *req, uint32_t index)
         .step = index,
         .provided = 0,
     };
-    step->callable->enter(&call);
-    if (index + 1 == plan->step_count)
-        render(req, call.value);
+    bool is_handler = index + 1 == plan->step_count;
+    if (bide__unlikely(is_handler && plan->route->blocking))
+        bide__offload(BIDE_BLOCKING, &step->callable->at, step->callable->name, enter_on_lane,
+                      &call);
+    else
+        step->callable->enter(&call);
+    if (is_handler)
+        bide__web_render(req, call.value);
     else if (bide__unlikely(call.provided == 0))
         raise_never(call.callable);
 }
@@ -275,70 +221,29 @@ bide_async(void) bide__provide(struct bide__visit *call)
     return bide_void;
 }
 
-/* application/json, or application/...+json (RFC 6839). */
-static bool is_json(bide_text type)
-{
-    struct bide__slice rest = bide__slice(type.at, type.length), name;
-    if (!bide__slice_split(&rest, ';', &name))
-        return false;
-    name = bide__slice_trim(name);
-    if (bide__slice_equal_nocase(name, bide__slice_of("application/json")))
-        return true;
-    size_t length = name.length;
-    return length > 17 &&
-           bide__slice_equal_nocase(bide__slice(name.bytes, 12), bide__slice_of("application/")) &&
-           bide__slice_equal_nocase(bide__slice_from(name, length - 5), bide__slice_of("+json"));
-}
-
-/* The body into its row. False: the reply is made. Adds problems. */
-static bool read_body(bide_request *req, bide_problems *problems, int *ret_error) BIDE__TASK;
-static bool read_body(bide_request *req, bide_problems *problems, int *ret_error)
-{
-    bide_text type = bide_header_of(req, "content-type");
-    if (type.at && !is_json(type)) {
-        REPLY(req, 415, "{\"detail\":\"the body is to be application/json\"}");
-        return false;
-    }
-    bide_text text = req->transport->body(req);
-    if (text.length == 0) {
-        bide_problems_add(problems, "missing", "[\"body\"]", "Field required");
-        return true;
-    }
-    if (!type.at) {
-        REPLY(req, 415, "{\"detail\":\"the body has no content type\"}");
-        return false;
-    }
-    bide_input input = {.arena = bide_arena_of(req), .problems = problems};
-    int error = bide_json_read(&input, req->plan->body, text.at, text.length,
-                               req->block + req->plan->body_at);
-    *ret_error = error == -EBADMSG ? 0 : error;
-    return true;
-}
-
 /* All inputs. False: the reply is made. */
 static bool bind_all(bide_request *req) BIDE__TASK;
 static bool bind_all(bide_request *req)
 {
+    const struct bide__plan *plan = req->plan;
+    struct bide__web_form form;
     bide_problems problems;
-    bide_problems_init(&problems, bide_arena_of(req));
-    int error = bide__web_bind(req, &problems);
-    if (error == 0 && req->plan->body && !read_body(req, &problems, &error))
+    int error = 0;
+    memset(req->block, 0, plan->rows_bytes);
+    if (plan->is_secured && !bide__web_prove(req))
         return false;
+    bide_problems_init(&problems, bide_arena_of(req));
+    if ((plan->body || plan->takes_form) && !bide__web_read_body(req, &problems, &form, &error))
+        return false;
+    if (error == 0)
+        error = bide__web_bind(req, &form, &problems);
     if (bide__unlikely(error < 0)) {
-        reply_memory(req);
+        refuse_memory(req);
         return false;
     }
     if (bide__likely(bide_problems_count(&problems) == 0))
         return true;
-    bide_buf *buf = bide__web_buf(req);
-    if (!buf) {
-        REPLY(req, 422, "{\"detail\":[]}");
-        return false;
-    }
-    bide_buf_append_str(buf, "{\"detail\":");
-    bide_problems_write(&problems, buf);
-    bide_buf_append_char(buf, '}');
-    bide__web_detail(req, 422, NULL);
+    bide__web_refuse_problems(req, &problems);
     return false;
 }
 
@@ -375,12 +280,12 @@ static void refuse(bide_request *req, enum bide__route_result result,
                    const struct bide__route_match *match)
 {
     if (result == BIDE__ROUTE_NOT_FOUND) {
-        REPLY(req, 404, "{\"detail\":\"Not Found\"}");
+        bide__web_refuse(req, 404, "Not Found");
     } else if (result == BIDE__ROUTE_ALLOWED) {
         bide__web_reply(req, 204, NULL, "", 0);
         add_allow(req, match->allowed_methods);
     } else {
-        REPLY(req, 405, "{\"detail\":\"Method Not Allowed\"}");
+        bide__web_refuse(req, 405, "Method Not Allowed");
         add_allow(req, match->allowed_methods);
     }
 }
@@ -406,13 +311,13 @@ static void respond(bide_request *req)
         error = normalise(req, &path);
     if (error < 0) {
         if (error == -ENOMEM)
-            reply_memory(req);
+            refuse_memory(req);
         else
-            REPLY(req, 400, "{\"detail\":\"the path is malformed\"}");
+            bide__web_refuse(req, 400, "the path is malformed");
         return;
     }
     if (req->method == BIDE__HTTP_OTHER_METHOD) {
-        REPLY(req, 501, "{\"detail\":\"Not Implemented\"}");
+        bide__web_refuse(req, 501, "Not Implemented");
         return;
     }
     enum bide__route_result result =

@@ -1,10 +1,14 @@
 /*
- * What was raised, as a reply: only what was meant for the peer is told to it. Called by
- * dispatch.c; calls the application's rules, and the log.
+ * Errors as replies, the library's own and those that were raised: only what was meant for the peer
+ * is told to it. Called by dispatch.c, body.c, security.c, render.c; calls the application's rules,
+ * and the log.
+ *
+ * Source: RFC 9457 (application/problem+json).
  */
 #include "web/web.h"
 
 #include "core/error.h"
+#include "http/status.h"
 #include "model/model.h"
 
 #include <bide/log.h>
@@ -26,6 +30,11 @@ const char *bide__web_id(bide_request *req)
     return req->id;
 }
 
+static void put_text(bide_buf *buf, const char *text)
+{
+    bide__json_write_text(buf, text, strlen(text));
+}
+
 static void log_it(bide_request *req, const bide_error *error)
 {
     char report[2048];
@@ -43,34 +52,91 @@ static const struct bide__error_rule *rule_for(const bide_app *app, int code)
     return rule;
 }
 
-static void reply_unknown(bide_request *req, const bide_error *error)
+/* Starts an error's body: the members that all errors have. NULL without memory. */
+static bide_buf *start(bide_request *req, int status, const char *detail)
+{
+    bide_buf *buf = bide__web_buf(req);
+    if (!buf)
+        return NULL;
+    if (req->server->app->options.problem_details) {
+        bide_buf_append_str(buf, "{\"type\":\"about:blank\",\"title\":");
+        put_text(buf, bide__http_reason(status));
+        bide_buf_printf(buf, ",\"status\":%d,\"detail\":", status);
+    } else {
+        bide_buf_append_str(buf, "{\"detail\":");
+    }
+    if (detail)
+        put_text(buf, detail);
+    return buf;
+}
+
+static void finish(bide_request *req, bide_buf *buf, int status)
+{
+    if (buf)
+        bide_buf_append_char(buf, '}');
+    if (!buf || bide_buf_error(buf))
+        bide__web_reply(req, status, NULL, "", 0);
+    else
+        bide__web_reply_buf(req, status,
+                            req->server->app->options.problem_details ? "application/problem+json"
+                                                                      : "application/json");
+    const char *challenge = status == 401 ? bide__web_challenge(req) : NULL;
+    if (challenge)
+        bide_set_header(req, "WWW-Authenticate", challenge);
+}
+
+void bide__web_refuse(bide_request *req, int status, const char *detail)
+{
+    finish(req, start(req, status, detail), status);
+}
+
+void bide__web_refuse_problems(bide_request *req, const bide_problems *problems)
+{
+    bool as_errors = req->server->app->options.problem_details;
+    bide_buf *buf = start(req, 422, as_errors ? "the request has problems" : NULL);
+    if (buf) {
+        if (as_errors)
+            bide_buf_append_str(buf, ",\"errors\":");
+        bide_problems_write(problems, buf);
+    }
+    finish(req, buf, 422);
+}
+
+static void refuse_unknown(bide_request *req, const bide_error *error)
 {
     log_it(req, error);
-    bide_buf *buf = bide__web_buf(req);
+    bide_buf *buf = start(req, 500, "Internal Server Error");
     if (buf)
-        bide_buf_printf(buf, "{\"detail\":\"Internal Server Error\",\"id\":\"%s\"}", req->id);
-    bide__web_detail(req, 500, buf ? NULL : "Internal Server Error");
+        bide_buf_printf(buf, ",\"id\":\"%s\"", req->id);
+    finish(req, buf, 500);
+}
+
+/* What the application's rule says; without a body of its own, the error's message. */
+static void answer_by(bide_request *req, const bide_error *error,
+                      const struct bide__error_rule *rule)
+{
+    bide_buf *buf = bide__web_buf(req);
+    if (!buf) {
+        refuse_unknown(req, error);
+        return;
+    }
+    int status = rule->answer(req, error, buf);
+    if (status < 200 || status > 599)
+        status = 500;
+    if (bide_buf_length(buf) == 0 || bide_buf_error(buf))
+        bide__web_refuse(req, status, error->message);
+    else
+        bide__web_reply_buf(req, status, "application/json");
 }
 
 void bide__web_failed(bide_request *req, const bide_error *error)
 {
     const struct bide__error_rule *rule = rule_for(req->server->app, error->code);
-    int status = error->code;
     bide__web_clear(req);
-    if (rule) {
-        bide_buf *buf = bide__web_buf(req);
-        if (!buf) {
-            reply_unknown(req, error);
-            return;
-        }
-        status = rule->answer(req, error, buf);
-        if (status < 200 || status > 599)
-            status = 500;
-        bool empty = bide_buf_length(buf) == 0;
-        bide__web_detail(req, status, empty && !bide_buf_error(buf) ? error->message : NULL);
-    } else if (status >= 400 && status <= 599) {
-        bide__web_detail(req, status, error->message);
-    } else {
-        reply_unknown(req, error);
-    }
+    if (rule)
+        answer_by(req, error, rule);
+    else if (error->code >= 400 && error->code <= 599)
+        bide__web_refuse(req, error->code, error->message);
+    else
+        refuse_unknown(req, error);
 }

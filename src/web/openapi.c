@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* bytes of a document, and models in it */
+/* bytes of a document; models and security schemes in it */
 #define OPENAPI_BYTES ((size_t)16 << 20)
-enum { OPENAPI_MODELS = 1024 };
+enum { OPENAPI_MODELS = 1024, OPENAPI_SCHEMES = 32 };
 
 struct models {
     bide_schema schema;
@@ -45,10 +45,18 @@ static void add_models(struct models *models, const bide_model *model)
             models->all[models->count++] = inside[i];
 }
 
+/* The library's own pages and hidden routes are not in the document. */
+static bool is_told_of(const struct bide__plan *plan)
+{
+    return plan->route && !plan->route->hidden;
+}
+
 static void collect(struct document *document)
 {
     for (const struct bide__plan *plan = document->app->plans; plan; plan = plan->next) {
-        if (plan->body)
+        if (!is_told_of(plan))
+            continue;
+        if (plan->body && !plan->takes_form)
             add_models(&document->inputs, plan->body);
         if (plan->output)
             add_models(&document->outputs, plan->output);
@@ -96,6 +104,196 @@ static bool is_told(const struct bide__plan *plan, uint32_t step, uint8_t source
     return false;
 }
 
+/* ---- proofs ---- */
+
+/* Whether a step asks for a proof: one that is needed, or one that is optional. */
+static bool asks_for_proof(const struct bide__plan *plan, bool optional)
+{
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        const struct bide__callable *callable = plan->steps[i].callable;
+        for (uint32_t n = 0; n < callable->security_count; n++)
+            if (callable->security[n].optional == optional)
+                return true;
+    }
+    return false;
+}
+
+/* Its name among the components. */
+static const char *scheme_name(const struct bide__security *security)
+{
+    switch (security->scheme) {
+    case BIDE__SCHEME_BEARER:
+        return "bearer";
+    case BIDE__SCHEME_OAUTH2:
+        return "oauth2";
+    case BIDE__SCHEME_BASIC:
+        return "basic";
+    default:
+        return security->detail;
+    }
+}
+
+/* One way of proving: all proofs that are needed, and the optional ones too or not. */
+static void put_proofs(const struct bide__plan *plan, bool optional, bide_buf *out)
+{
+    const char *before = "{";
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        const struct bide__callable *callable = plan->steps[i].callable;
+        for (uint32_t n = 0; n < callable->security_count; n++) {
+            if (callable->security[n].optional && !optional)
+                continue;
+            bide_buf_printf(out, "%s\"%s\":[]", before, scheme_name(&callable->security[n]));
+            before = ",";
+        }
+    }
+    bide_buf_append_str(out, *before == '{' ? "{}" : "}");
+}
+
+static void put_security(const struct bide__plan *plan, bide_buf *out)
+{
+    if (!plan->is_secured)
+        return;
+    bide_buf_append_str(out, ",\"security\":[");
+    put_proofs(plan, true, out);
+    if (asks_for_proof(plan, true)) {
+        bide_buf_append_char(out, ',');
+        put_proofs(plan, false, out);
+    }
+    bide_buf_append_char(out, ']');
+}
+
+static void put_scheme(const struct bide__security *security, bide_buf *out)
+{
+    static const char *const places[] = {[BIDE__SCHEME_HEADER_KEY] = "header",
+                                         [BIDE__SCHEME_QUERY_KEY] = "query",
+                                         [BIDE__SCHEME_COOKIE_KEY] = "cookie"};
+    bide_buf_printf(out, "\"%s\":", scheme_name(security));
+    switch (security->scheme) {
+    case BIDE__SCHEME_BEARER:
+        bide_buf_append_str(out, "{\"type\":\"http\",\"scheme\":\"bearer\"}");
+        return;
+    case BIDE__SCHEME_BASIC:
+        bide_buf_append_str(out, "{\"type\":\"http\",\"scheme\":\"basic\"}");
+        return;
+    case BIDE__SCHEME_OAUTH2:
+        bide_buf_append_str(out, "{\"type\":\"oauth2\",\"flows\":{\"password\":{\"scopes\":{},"
+                                 "\"tokenUrl\":");
+        put_text(out, security->detail);
+        bide_buf_append_str(out, "}}}");
+        return;
+    default:
+        bide_buf_printf(out,
+                        "{\"type\":\"apiKey\",\"in\":\"%s\",\"name\":", places[security->scheme]);
+        put_text(out, security->detail);
+        bide_buf_append_char(out, '}');
+    }
+}
+
+/* All schemes of all plans, each once by name. */
+static void put_schemes(const bide_app *app, bide_buf *out)
+{
+    const char *told[OPENAPI_SCHEMES];
+    size_t count = 0;
+    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
+        for (uint32_t i = 0; i < plan->step_count; i++) {
+            const struct bide__callable *callable = plan->steps[i].callable;
+            for (uint32_t n = 0; n < callable->security_count; n++) {
+                const char *name = scheme_name(&callable->security[n]);
+                size_t at = 0;
+                while (at < count && strcmp(told[at], name) != 0)
+                    at++;
+                if (at < count || count == OPENAPI_SCHEMES)
+                    continue;
+                bide_buf_append_str(out, count ? "," : ",\"securitySchemes\":{");
+                put_scheme(&callable->security[n], out);
+                told[count++] = name;
+            }
+        }
+    }
+    if (count > 0)
+        bide_buf_append_char(out, '}');
+}
+
+/* ---- parameters and forms ---- */
+
+/* The properties and the required names of a form, which are told in two passes. */
+struct properties {
+    const bide_schema *schema;
+    bide_buf *out;
+    bool names;         /* this pass tells the required names */
+    const char *before; /* the next one */
+};
+
+static void put_property(struct properties *to, const bide_field *field)
+{
+    bool required = !(field->flags & (BIDE_OPTIONAL | BIDE_DFLT));
+    if (to->names && !required)
+        return;
+    bide_buf_append_str(to->out, to->before);
+    to->before = ",";
+    put_text(to->out, field->json_name);
+    if (to->names)
+        return;
+    bide_buf_append_char(to->out, ':');
+    bide_schema_write_field(to->schema, field, to->out);
+}
+
+static void put_upload(struct properties *to, const struct bide__upload *upload)
+{
+    if (to->names && upload->optional)
+        return;
+    bide_buf_printf(to->out, "%s\"%s\"", to->before, upload->name);
+    to->before = ",";
+    if (to->names)
+        return;
+    bide_buf_append_str(to->out, upload->many
+                                     ? ":{\"type\":\"array\",\"items\":{\"type\":\"string\","
+                                       "\"format\":\"binary\"}}"
+                                     : ":{\"type\":\"string\",\"format\":\"binary\"}");
+}
+
+static void put_properties(struct properties *to, const struct bide__plan *plan)
+{
+    for (uint64_t left = plan->body ? plan->body->readable : 0; left; left &= left - 1)
+        put_property(to, &plan->body->fields[bide__first_bit(left)]);
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        const struct bide__callable *callable = plan->steps[i].callable;
+        const bide_model *model = &callable->models[BIDE__SOURCE_FORM];
+        for (size_t n = 0; n < model->field_count; n++)
+            put_property(to, &model->fields[n]);
+        for (uint32_t n = 0; n < callable->upload_count; n++)
+            put_upload(to, &callable->uploads[n]);
+    }
+}
+
+static void put_form(const struct document *document, const struct bide__plan *plan, bide_buf *out)
+{
+    struct properties to = {&document->inputs.schema, out, false, ""};
+    bide_buf_printf(out,
+                    ",\"requestBody\":{\"required\":true,\"content\":{\"%s\":{\"schema\":"
+                    "{\"type\":\"object\",\"properties\":{",
+                    plan->takes_files ? "multipart/form-data"
+                                      : "application/x-www-form-urlencoded");
+    put_properties(&to, plan);
+    bide_buf_append_char(out, '}');
+    to.names = true;
+    to.before = ",\"required\":[";
+    put_properties(&to, plan);
+    bide_buf_append_str(out, to.before[1] ? "}}}}" : "]}}}}");
+}
+
+static void put_body(const struct document *document, const struct bide__plan *plan, bide_buf *out)
+{
+    if (plan->takes_form) {
+        put_form(document, plan, out);
+    } else if (plan->body) {
+        bide_buf_append_str(out, ",\"requestBody\":{\"required\":true,\"content\":"
+                                 "{\"application/json\":{\"schema\":");
+        put_ref(&document->inputs, plan->body, out);
+        bide_buf_append_str(out, "}}}");
+    }
+}
+
 static void put_parameters(const struct document *document, const struct bide__plan *plan,
                            bide_buf *out)
 {
@@ -108,7 +306,7 @@ static void put_parameters(const struct document *document, const struct bide__p
             uint8_t source = callable->sources[n];
             bool required =
                 source == BIDE__SOURCE_PATH || !(field->flags & (BIDE_OPTIONAL | BIDE_DFLT));
-            if (is_told(plan, i, source, field->json_name))
+            if (source == BIDE__SOURCE_FORM || is_told(plan, i, source, field->json_name))
                 continue;
             bide_buf_printf(out,
                             "%s{\"name\":\"%s\",\"in\":\"%s\",\"required\":%s,\"schema\":", before,
@@ -122,29 +320,61 @@ static void put_parameters(const struct document *document, const struct bide__p
         bide_buf_append_char(out, ']');
 }
 
+static void put_page(const struct models *models, const bide_model *model, bide_buf *out)
+{
+    bide_buf_append_str(out, "{\"type\":\"object\",\"properties\":{\"items\":{\"type\":\"array\","
+                             "\"items\":");
+    put_ref(models, model, out);
+    bide_buf_append_str(out, "},\"total\":{\"type\":\"integer\"},\"page\":{\"type\":\"integer\"},"
+                             "\"size\":{\"type\":\"integer\"},\"pages\":{\"type\":\"integer\"}},"
+                             "\"required\":[\"items\",\"total\",\"page\",\"size\",\"pages\"]}");
+}
+
+/* What a reply that succeeds has in it. */
+static void put_content(const struct document *document, const struct bide__plan *plan,
+                        bide_buf *out)
+{
+    const char *type = plan->shape == bide__kind_text   ? "text/plain"
+                       : plan->shape == bide__kind_html ? "text/html"
+                       : plan->shape == bide__kind_raw  ? "*/*"
+                                                        : "application/json";
+    if (plan->shape == bide__kind_nothing || plan->shape == bide__kind_redirect)
+        return;
+    bide_buf_printf(out, ",\"content\":{\"%s\":{\"schema\":", type);
+    if (!plan->output) {
+        bide_buf_append_str(out, plan->shape == bide__kind_raw ? "{}" : "{\"type\":\"string\"}");
+    } else if (plan->shape == BIDE_KIND_LIST) {
+        bide_buf_append_str(out, "{\"type\":\"array\",\"items\":");
+        put_ref(&document->outputs, plan->output, out);
+        bide_buf_append_char(out, '}');
+    } else if (plan->shape == bide__kind_page_) {
+        put_page(&document->outputs, plan->output, out);
+    } else {
+        put_ref(&document->outputs, plan->output, out);
+    }
+    bide_buf_append_str(out, "}}");
+}
+
 static void put_responses(const struct document *document, const struct bide__plan *plan,
                           bide_buf *out)
 {
-    bide_buf_printf(out, ",\"responses\":{\"%d\":{\"description\":\"Successful Response\"",
-                    plan->status);
-    if (plan->shape == bide__kind_text) {
-        bide_buf_append_str(out,
-                            ",\"content\":{\"text/plain\":{\"schema\":{\"type\":\"string\"}}}");
-    } else if (plan->output) {
-        bool is_list = plan->shape == BIDE_KIND_LIST;
-        bide_buf_append_str(out, ",\"content\":{\"application/json\":{\"schema\":");
-        if (is_list)
-            bide_buf_append_str(out, "{\"type\":\"array\",\"items\":");
-        put_ref(&document->outputs, plan->output, out);
-        bide_buf_append_str(out, is_list ? "}}}" : "}}");
-    }
+    if (plan->shape == bide__kind_redirect)
+        bide_buf_append_str(out, ",\"responses\":{\"3XX\":{\"description\":\"Redirect\"");
+    else
+        bide_buf_printf(out, ",\"responses\":{\"%d\":{\"description\":\"Successful Response\"",
+                        plan->status);
+    put_content(document, plan, out);
     bide_buf_append_char(out, '}');
+    if (asks_for_proof(plan, false))
+        bide_buf_append_str(out, ",\"401\":{\"description\":\"Not authenticated\"}");
     if (plan->shape == bide__kind_maybe_)
         bide_buf_append_str(out, ",\"404\":{\"description\":\"Not Found\"}");
     if (plan->binds)
-        bide_buf_append_str(out, ",\"422\":{\"description\":\"Validation Error\",\"content\":"
-                                 "{\"application/json\":{\"schema\":"
-                                 "{\"$ref\":\"#/components/schemas/bide.Problems\"}}}}");
+        bide_buf_printf(out,
+                        ",\"422\":{\"description\":\"Validation Error\",\"content\":"
+                        "{\"application/%sjson\":{\"schema\":"
+                        "{\"$ref\":\"#/components/schemas/bide.Problems\"}}}}",
+                        document->app->options.problem_details ? "problem+" : "");
     bide_buf_append_char(out, '}');
 }
 
@@ -160,6 +390,24 @@ static void put_id(const struct document *document, const struct bide__plan *pla
     bide_buf_append_char(out, '"');
 }
 
+static void put_labels(const bide_route *route, bide_buf *out)
+{
+    struct bide__slice rest = bide__slice_of(route->tags ? route->tags : ""), tag;
+    const char *before = ",\"tags\":[";
+    while (bide__slice_split(&rest, ',', &tag)) {
+        tag = bide__slice_trim(tag);
+        bide_buf_append_str(out, before);
+        bide__json_write_text(out, tag.bytes, tag.length);
+        before = ",";
+    }
+    if (!before[1])
+        bide_buf_append_char(out, ']');
+    if (route->summary) {
+        bide_buf_append_str(out, ",\"summary\":");
+        put_text(out, route->summary);
+    }
+}
+
 static void put_operation(const struct document *document, const struct bide__plan *plan,
                           bide_buf *out)
 {
@@ -169,12 +417,9 @@ static void put_operation(const struct document *document, const struct bide__pl
     bide_buf_append_str(out, "\":{");
     put_id(document, plan, out);
     put_parameters(document, plan, out);
-    if (plan->body) {
-        bide_buf_append_str(out, ",\"requestBody\":{\"required\":true,\"content\":"
-                                 "{\"application/json\":{\"schema\":");
-        put_ref(&document->inputs, plan->body, out);
-        bide_buf_append_str(out, "}}}");
-    }
+    put_labels(plan->route, out);
+    put_body(document, plan, out);
+    put_security(plan, out);
     put_responses(document, plan, out);
     bide_buf_append_char(out, '}');
 }
@@ -185,16 +430,16 @@ static void put_paths(const struct document *document, bide_buf *out)
     for (const struct bide__plan *plan = document->app->plans; plan; plan = plan->next) {
         const struct bide__plan *same = document->app->plans;
         const char *next_operation = ":{";
-        if (!plan->route)
+        if (!is_told_of(plan))
             continue;
-        while (strcmp(same->pattern, plan->pattern) != 0)
+        while (!is_told_of(same) || strcmp(same->pattern, plan->pattern) != 0)
             same = same->next;
         if (same != plan)
             continue; /* its path has been told */
         bide_buf_append_str(out, next_path);
         put_path(plan->pattern, out);
         for (; same; same = same->next) {
-            if (!same->route || strcmp(same->pattern, plan->pattern) != 0)
+            if (!is_told_of(same) || strcmp(same->pattern, plan->pattern) != 0)
                 continue;
             bide_buf_append_str(out, next_operation);
             put_operation(document, same, out);
@@ -215,6 +460,25 @@ static void put_models(const struct models *models, bide_buf *out)
     }
 }
 
+/* The body of a 422. */
+static void put_problems(bool problem_details, bide_buf *out)
+{
+    static const char list[] = "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+                               "\"type\":{\"type\":\"string\"},\"loc\":{\"type\":\"array\","
+                               "\"items\":{\"type\":[\"string\",\"integer\"]}},"
+                               "\"msg\":{\"type\":\"string\"}},"
+                               "\"required\":[\"type\",\"loc\",\"msg\"]}}";
+    bide_buf_append_str(out, "\"bide.Problems\":{\"type\":\"object\",\"properties\":{");
+    if (problem_details)
+        bide_buf_printf(out,
+                        "\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
+                        "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
+                        "\"errors\":%s},\"required\":[\"type\",\"title\",\"status\",\"detail\"]}",
+                        list);
+    else
+        bide_buf_printf(out, "\"detail\":%s},\"required\":[\"detail\"]}", list);
+}
+
 static void put_document(struct document *document)
 {
     bide_buf *out = &document->out;
@@ -228,13 +492,10 @@ static void put_document(struct document *document)
     bide_buf_append_str(out, "},\"components\":{\"schemas\":{");
     put_models(&document->outputs, out);
     put_models(&document->inputs, out);
-    bide_buf_append_str(
-        out,
-        "\"bide.Problems\":{\"type\":\"object\",\"properties\":{\"detail\":{\"type\":\"array\","
-        "\"items\":{\"type\":\"object\",\"properties\":{\"type\":{\"type\":\"string\"},"
-        "\"loc\":{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"integer\"]}},"
-        "\"msg\":{\"type\":\"string\"}},\"required\":[\"type\",\"loc\",\"msg\"]}}},"
-        "\"required\":[\"detail\"]}}}}");
+    put_problems(document->app->options.problem_details, out);
+    bide_buf_append_char(out, '}');
+    put_schemes(document->app, out);
+    bide_buf_append_str(out, "}}");
 }
 
 int bide__openapi_make(bide_app *app)

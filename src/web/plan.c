@@ -219,12 +219,11 @@ static int lay_out(struct draft *draft, struct bide__plan *plan)
     for (unsigned i = 0; i < draft->count; i++) {
         struct bide__callable *callable = draft->order[i];
         plan->steps[i].callable = callable;
-        if (callable->field_count > 0) {
+        if (callable->field_count + callable->upload_count + callable->security_count > 0)
             plan->steps[i].row_at = take(&at, callable->row_size);
-            plan->binds = true;
-        }
     }
     plan->rows_bytes = at;
+    plan->binds = at > 0 || plan->body;
     if (plan->body)
         plan->body_at = take(&at, plan->body->size);
     for (unsigned i = 0; i < draft->count; i++)
@@ -254,10 +253,34 @@ static int find_body(struct draft *draft, struct bide__plan *plan)
         if (plan->body)
             return refuse(draft, "more than one of its functions takes the body");
         plan->body = draft->order[i]->body();
-        plan->binds = true;
+        plan->takes_form |= draft->order[i]->body_is_form;
         if (bide_model_check(plan->body))
             return refuse(draft, "%s", bide_model_check(plan->body));
     }
+    return 0;
+}
+
+/* What the plan needs of a request besides values of its head. */
+static int find_needs(struct draft *draft, struct bide__plan *plan)
+{
+    bool body_is_json = plan->body && !plan->takes_form;
+    for (unsigned i = 0; i < draft->count; i++) {
+        const struct bide__callable *callable = draft->order[i];
+        plan->takes_files |= callable->upload_count > 0;
+        plan->takes_form |=
+            callable->upload_count > 0 || callable->models[BIDE__SOURCE_FORM].field_count > 0;
+        for (uint32_t n = 0; n < callable->security_count; n++) {
+            const struct bide__security *security = &callable->security[n];
+            plan->is_secured = true;
+            if (security->scheme != BIDE__SCHEME_BEARER && security->scheme != BIDE__SCHEME_BASIC &&
+                !*security->detail)
+                return refuse(draft,
+                              "`%s` has an oauth2 without a URL or an api_key without a name",
+                              callable->name);
+        }
+    }
+    if (plan->takes_form && body_is_json)
+        return refuse(draft, "its functions take a JSON body and a form");
     return 0;
 }
 
@@ -305,6 +328,8 @@ int bide__plan_add(bide_app *app, bide_route *route, const char *prefix)
     pthread_mutex_unlock(&lock);
     if (result == 0)
         result = find_body(&draft, plan);
+    if (result == 0)
+        result = find_needs(&draft, plan);
     if (result == 0)
         result = find_output(&draft, plan);
     return result < 0 ? result : lay_out(&draft, plan);

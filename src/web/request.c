@@ -4,6 +4,7 @@
 #include "web/web.h"
 
 #include "core/error.h"
+#include "http/cookie.h"
 #include "http/fields.h"
 
 #include <errno.h>
@@ -82,6 +83,64 @@ void bide_set_header(bide_request *req, const char *name, const char *value)
         bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for a header"));
     *req->fields_end = field;
     req->fields_end = &field->next;
+}
+
+static struct bide__slice slice_of(const char *text)
+{
+    return bide__slice_of(text ? text : "");
+}
+
+void bide__set_cookie(bide_request *req, const char *name, const char *value,
+                      const bide_cookie *attributes)
+{
+    char text[BIDE__WEB_COOKIE_BYTES];
+    struct bide__cookie cookie = {.name = slice_of(name),
+                                  .value = slice_of(value),
+                                  .path = slice_of(attributes->path),
+                                  .domain = slice_of(attributes->domain),
+                                  .max_age_s = attributes->max_age_s,
+                                  .same_site = (enum bide__same_site)attributes->same_site,
+                                  .over_plain_http = attributes->over_plain_http,
+                                  .for_scripts = attributes->for_scripts};
+    if (bide__cookie_write(text, sizeof text, &cookie) < 0)
+        bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "not a cookie: '%s'", name));
+    bide_set_header(req, "Set-Cookie", text);
+}
+
+bide_group *bide__after_reply(bide_request *req)
+{
+    if (!req->later) {
+        bide_group *group = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *group);
+        if (!group)
+            bide__fail(bide__current->at,
+                       bide_error_new(BIDE_NO_MEMORY, "no memory for a background task"));
+        bide__group_init_held(group, bide__current->at);
+        req->later = group;
+    }
+    return req->later;
+}
+
+const char *bide_html_escape(bide_arena *arena, const char *text)
+{
+    static const char *const entities[256] = {
+        ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
+    size_t length = 0;
+    if (!text)
+        return NULL;
+    for (const char *at = text; *at; at++)
+        length += entities[(unsigned char)*at] ? strlen(entities[(unsigned char)*at]) : 1;
+    char *escaped = bide_arena_alloc(arena, length + 1), *to = escaped;
+    if (!escaped)
+        return NULL;
+    for (const char *at = text; *at; at++) {
+        const char *entity = entities[(unsigned char)*at];
+        if (entity)
+            to = stpcpy(to, entity);
+        else
+            *to++ = *at;
+    }
+    *to = 0;
+    return escaped;
 }
 
 void bide_answer(bide_request *req, int status, const char *content_type, const void *body,

@@ -58,6 +58,7 @@ static bide_async(void) serve(bide_exchange *exchange, void *arg)
     for (const struct bide__web_field *field = req->fields; field; field = field->next)
         bide_reply_header(exchange, field->name, field->value);
     bide_await(bide_reply(exchange, req->status, req->content_type, req->body, req->body_size));
+    bide__web_replied(req);
     return bide_void;
 }
 

@@ -27,7 +27,8 @@ enum {
     BIDE__WEB_BLOCK_BYTES = 512, /* of a plan, in the frame of who runs it; more is in the arena */
     BIDE__WEB_PAIRS = 16,        /* of a query, in a frame; more are in the arena */
     BIDE__WEB_ID_BYTES = 65,
-    BIDE__WEB_KEPT_BYTES = 65536, /* a buffer that has grown beyond is not kept */
+    BIDE__WEB_COOKIE_BYTES = 4096, /* of a Set-Cookie: what browsers take */
+    BIDE__WEB_KEPT_BYTES = 65536,  /* a buffer that has grown beyond is not kept */
 };
 
 /* bytes of one response, and of an application's plans */
@@ -52,7 +53,10 @@ struct bide__plan {
     uint32_t rows_bytes;  /* the first part of the block: zeroed for each request */
     uint32_t block_bytes; /* rows, body, values, result */
     uint32_t body_at;
-    bool binds;               /* there is a value parameter or a body */
+    bool binds;      /* there is anything of the request in the block */
+    bool is_secured; /* a step asks for a proof */
+    bool takes_form; /* fields, files or a model of a form */
+    bool takes_files;
     const bide_model *body;   /* or NULL */
     int shape;                /* of the response: bide_route.response */
     const bide_model *output; /* of the response, or NULL */
@@ -158,6 +162,7 @@ struct bide_request {
     size_t body_size;
     struct bide__web_field *fields, **fields_end;
     struct bide__web_buffer *buffer;
+    bide_group *later;           /* holds what bide_after_reply has spawned; or NULL */
     char id[BIDE__WEB_ID_BYTES]; /* "": none yet */
 };
 
@@ -168,7 +173,11 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server);
    raises nothing but a cancel. */
 void bide__web_answer(bide_request *req) BIDE__TASK;
 
-/* Gives the buffer back; with `defer`. */
+/* The reply has been handed to the peer: what was to come after it starts. */
+void bide__web_replied(bide_request *req);
+
+/* Gives the buffer back, and drops what was to come after a reply that did not come; with `defer`.
+ */
 void bide__web_release(void *req);
 void bide__web_server_done(void *server);
 
@@ -182,13 +191,60 @@ bide_buf *bide__web_buf(bide_request *req);
 void bide__web_reply(bide_request *req, int status, const char *content_type, const char *body,
                      size_t size);
 
-/* The buffer's content becomes the body: {"detail": text} with 0, or what is in it. */
-void bide__web_detail(bide_request *req, int status, const char *text);
+/* What the buffer holds becomes the body. */
+void bide__web_reply_buf(bide_request *req, int status, const char *content_type);
+
+/* Names and values of one source; the first ones need no arena. */
+struct bide__pairs {
+    bide_pair few[BIDE__WEB_PAIRS];
+    bide_pair *all;
+    size_t count, room;
+    bool parsed;
+};
+
+/* A file of a form, and the field that it was sent in. */
+struct bide__web_upload {
+    struct bide__web_upload *next;
+    struct bide__slice field;
+    bide_file file;
+};
+
+/* What a body says that is a form. */
+struct bide__web_form {
+    struct bide__pairs pairs;
+    struct bide__web_upload *uploads; /* in the order of the body */
+};
+
+/* bind.c: adds a pair; too many are a problem and -EBADMSG. 0, -ENOMEM. */
+void bide__pairs_init(struct bide__pairs *pairs);
+int bide__pairs_add(bide_request *req, bide_problems *problems, struct bide__pairs *pairs,
+                    struct bide__slice name, struct bide__slice value);
+
+/* bind.c: the pairs of a query or an urlencoded form, decoded, behind those that are there. A pair
+   that is not well-formed is a problem at `loc`, and left out. 0, -ENOMEM. */
+int bide__pairs_decode(bide_request *req, bide_problems *problems, struct bide__pairs *pairs,
+                       struct bide__slice text, const char *loc);
 
 /* bind.c: reads all parameters of the plan into its block. Problems are added. 0, -ENOMEM. */
-int bide__web_bind(bide_request *req, bide_problems *problems);
+int bide__web_bind(bide_request *req, const struct bide__web_form *form, bide_problems *problems);
 
-/* failure.c: an error becomes the reply. */
+/* security.c: reads the proofs that the plan asks for into its block. False: the reply is made. */
+bool bide__web_prove(bide_request *req);
+
+/* The value of WWW-Authenticate for a plan that asks for proofs, in the arena; or NULL. */
+const char *bide__web_challenge(bide_request *req);
+
+/* body.c: reads the body: JSON into its row, a form into *ret_form. False: the reply is made.
+   Problems are added; *ret_error is 0 or -ENOMEM. */
+bool bide__web_read_body(bide_request *req, bide_problems *problems,
+                         struct bide__web_form *ret_form, int *ret_error) BIDE__TASK;
+
+/* render.c: the handler's result becomes the reply. */
+void bide__web_render(bide_request *req, const void *value) BIDE__TASK;
+
+/* failure.c: the library's own errors, and what was raised, become the reply. */
+void bide__web_refuse(bide_request *req, int status, const char *detail);
+void bide__web_refuse_problems(bide_request *req, const bide_problems *problems);
 void bide__web_failed(bide_request *req, const bide_error *error);
 const char *bide__web_id(bide_request *req);
 

@@ -205,3 +205,59 @@ GET(use, "/use", nothing, depends(int, n, number))
 {
 }
 #endif // CASE_provide_another_type
+
+#ifdef CASE_await_in_a_blocking_handler
+// gcc: nothing
+// clang: calling function 'count_things' requires holding role 'inside_a_task' exclusively
+#ifndef FIXED
+GET(are_there, "/any", text, blocking, depends(store *, things, open_store))
+{
+    return await(count_things(things)) ? "yes" : "no"; // <- here
+}
+#else
+GET(are_there, "/any", text, depends(store *, things, open_store))
+{
+    return await(count_things(things)) ? "yes" : "no";
+}
+#endif
+#endif // CASE_await_in_a_blocking_handler
+
+#ifdef CASE_option_of_a_provider
+// gcc: `status` is said of routes, not of providers
+// clang: `status` is said of routes, not of providers
+#ifndef FIXED
+PROVIDER(int, number, status(201)) // <- here
+#else
+PROVIDER(int, number)
+#endif
+{
+    provide(1);
+}
+#endif // CASE_option_of_a_provider
+
+#ifdef CASE_attribute_of_a_file
+// gcc: initializer element is not constant
+// clang: bide__is_len
+#ifndef FIXED
+POST(upload, "/upload", nothing, file(picture, len(1, 2))) // <- here
+#else
+POST(upload, "/upload", nothing, file(picture, optional))
+#endif
+{
+    if (!picture)
+        fail(http_error(400, "no picture"));
+}
+#endif // CASE_attribute_of_a_file
+
+#ifdef CASE_key_in_another_place
+// gcc: bide__key_in_body
+// clang: bide__key_in_body
+#ifndef FIXED
+GET(get_thing, "/thing", text, api_key(key, body, "key")) // <- here
+#else
+GET(get_thing, "/thing", text, api_key(key, header, "key"))
+#endif
+{
+    return key;
+}
+#endif // CASE_key_in_another_place
