@@ -35,13 +35,13 @@
  *   header(T, v, attributes...)   x_token is the field `x-token`
  *   cookie(T, v, attributes...)
  *   form(T, v, attributes...)     a field of a form, urlencoded or multipart
- *   file(v), files(v)             uploaded in a multipart form: `const bide_file *v`, `bide_files
- * v` body(NAME, v)                 a JSON object: `const NAME *v`; at most one form_body(NAME, v)
- * the same from a form bearer(v)                     the token of `Authorization: Bearer`: `const
- * char *v` oauth2(v, "/auth")            the same; documented as given by that route for a password
- *   basic(v)                      user and password: `const bide_basic *v`
- *   api_key(v, header, "X-Key")   or `query`, `cookie`: `const char *v`
- *   depends(T, v, provider)       what a PROVIDER provides; T is its type
+ *   file(v), files(v)             uploaded in a multipart form: `const bide_upload *v`,
+ * `bide_uploads v` body(NAME, v)                 a JSON object: `const NAME *v`; at most one
+ * form_body(NAME, v) the same from a form bearer(v)                     the token of
+ * `Authorization: Bearer`: `const char *v` oauth2(v, "/auth")            the same; documented as
+ * given by that route for a password basic(v)                      user and password: `const
+ * bide_basic *v` api_key(v, header, "X-Key")   or `query`, `cookie`: `const char *v` depends(T, v,
+ * provider)       what a PROVIDER provides; T is its type
  *
  * or says something of the route:
  *
@@ -110,16 +110,16 @@ typedef struct bide_route bide_route;
 typedef struct forgotten_await_void bide_app_hook(bide_app *app);
 
 /* An uploaded file. Valid until the request ends. */
-typedef struct bide_file {
+typedef struct bide_upload {
     const char *name;         /* as the peer calls it, UTF-8: never a path to write to */
     const char *content_type; /* as the peer says: not what it is. "" if it says nothing */
     const char *data;         /* no NUL behind it */
     size_t size;
-} bide_file;
-typedef struct bide_files {
-    const bide_file *items;
+} bide_upload;
+typedef struct bide_uploads {
+    const bide_upload *items;
     size_t count;
-} bide_files;
+} bide_uploads;
 
 /* `Authorization: Basic` (RFC 7617). */
 typedef struct bide_basic {

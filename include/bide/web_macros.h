@@ -107,7 +107,7 @@ struct bide__security {
 struct bide__upload {
     const char *name;
     size_t offset; /* of the parameter, in the row */
-    bool many;     /* a bide_files */
+    bool many;     /* a bide_uploads */
     bool optional;
 };
 
@@ -217,8 +217,8 @@ bide_async(void) bide__provide(struct bide__visit *call);
 #define BIDE__PROTO_OF_SECURITY(M, scheme, name, ...) \
     , bide__type_of_##scheme name __attribute__((__unused__))
 
-typedef const bide_file *bide__type_of_file;
-typedef bide_files bide__type_of_files;
+typedef const bide_upload *bide__type_of_file;
+typedef bide_uploads bide__type_of_files;
 typedef const char *bide__type_of_bearer;
 typedef const char *bide__type_of_oauth2;
 typedef const bide_basic *bide__type_of_basic;

@@ -185,7 +185,7 @@ static int bind_files(struct binding *binding, const struct bide__upload *wanted
             "Field required");
     if (count == 0)
         return 0;
-    bide_file *items = bide_arena_alloc(bide_arena_of(binding->req), count * sizeof *items);
+    bide_upload *items = bide_arena_alloc(bide_arena_of(binding->req), count * sizeof *items);
     if (!items)
         return -ENOMEM;
     count = 0;
@@ -193,9 +193,9 @@ static int bind_files(struct binding *binding, const struct bide__upload *wanted
         if (is_field(upload, wanted->name))
             items[count++] = upload->file;
     if (wanted->many)
-        *(bide_files *)(void *)(row + wanted->offset) = (bide_files){items, count};
+        *(bide_uploads *)(void *)(row + wanted->offset) = (bide_uploads){items, count};
     else
-        *(const bide_file **)(void *)(row + wanted->offset) = items;
+        *(const bide_upload **)(void *)(row + wanted->offset) = items;
     return 0;
 }
 

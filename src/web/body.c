@@ -103,7 +103,7 @@ static int end_part(bide_request *req, bide_problems *problems, struct bide__web
         return -ENOMEM;
     *upload = (struct bide__web_upload){
         NULL, part->name,
-        (bide_file){part->file_name.bytes, part->content_type.bytes, data, part->size}};
+        (bide_upload){part->file_name.bytes, part->content_type.bytes, data, part->size}};
     **end = upload;
     *end = &upload->next;
     return 0;

@@ -206,7 +206,7 @@ struct bide__pairs {
 struct bide__web_upload {
     struct bide__web_upload *next;
     struct bide__slice field;
-    bide_file file;
+    bide_upload file;
 };
 
 /* What a body says that is a form. */
