@@ -29,5 +29,6 @@
 #include <bide/json.h>
 #include <bide/http.h>
 #include <bide/web.h>
+#include <bide/middleware.h>
 
 #endif

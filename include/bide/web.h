@@ -199,24 +199,7 @@ typedef struct bide_next bide_next;
 typedef struct forgotten_await_void bide_middleware(bide_request *req, bide_next *next,
                                                     const void *arg);
 void bide_app_use(bide_app *app, bide_middleware *fn, const void *arg);
-bide_async(void) bide_proceed(bide_next *next);
-
-/* Adds X-Content-Type-Options, X-Frame-Options, Referrer-Policy. `arg` is NULL. */
-bide_async(void) bide_security_headers(bide_request *req, bide_next *next, const void *arg);
-
-/* Gives each request an id (that of the peer's X-Request-Id if it is 1 to 64 of [A-Za-z0-9._-])
-   and sends it back. `arg` is NULL. */
-bide_async(void) bide_request_ids(bide_request *req, bide_next *next, const void *arg);
-
-/* Cross-origin requests (the Fetch standard, "CORS protocol"); `arg` is a bide_cors. */
-typedef struct bide_cors {
-    const char *origins; /* "https://a.example, https://b.example", or "*" */
-    const char *methods; /* NULL: "GET, HEAD, POST, PUT, PATCH, DELETE" */
-    const char *headers; /* NULL: "Authorization, Content-Type" */
-    bool credentials;    /* cookies too; not together with "*" */
-    int max_age_s;       /* how long a browser may keep the answer to its preflight; 0: 600 */
-} bide_cors;
-bide_async(void) bide_cross_origin(bide_request *req, bide_next *next, const void *arg);
+bide_async(void) bide_proceed(bide_next *next); /* what the library brings: middleware.h */
 
 /*
  * Prepares the application for serving: NULL, or the first thing that is wrong with it. The text

@@ -7,6 +7,7 @@
 
 #include "http/fields.h"
 
+#include <bide/middleware.h>
 #include <stdio.h>
 #include <string.h>
 
