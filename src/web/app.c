@@ -2,7 +2,7 @@
  * Applications: what is added to them, and the check that makes them ready. Called by users, by
  * serve.c and client.c; calls plan.c for each route, openapi.c for the document.
  */
-#include "web/web.h"
+#include "web/middleware.h"
 
 #include "base/mem.h"
 
@@ -153,6 +153,8 @@ static void sort_added(bide_app *app)
 
 static void check(bide_app *app)
 {
+    for (struct bide__middleware *use = app->middleware; use && !app->problem; use = use->next)
+        bide__middleware_prepare(app, use);
     sort_added(app);
     for (struct bide__added *added = app->added; added && !app->problem; added = added->next)
         bide__plan_add(app, added->route, added->prefix);

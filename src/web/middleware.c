@@ -1,13 +1,14 @@
 /*
- * The middleware that comes with the library. Called through bide_proceed; calls request.c.
+ * The middleware that comes with the library, its small ones; and how the library's middleware is
+ * prepared. Called through bide_proceed and by app.c; calls request.c, gzip.c.
  *
  * Source: the Fetch standard, "CORS protocol"; W3C and WHATWG on the security headers' values.
  */
-#include "web/web.h"
+#include "web/middleware.h"
 
 #include "http/fields.h"
+#include "web/reply_field.h"
 
-#include <bide/middleware.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ static void allow_origin(bide_request *req, const bide_cors *cors, bide_text ori
     bool all = strcmp(cors->origins, "*") == 0;
     char *text = bide_arena_strndup(bide_arena_of(req), origin.at, origin.length);
     if (!all)
-        bide_set_header(req, "Vary", "Origin");
+        bide__web_vary(req, "Origin");
     bide_set_header(req, "Access-Control-Allow-Origin", all ? "*" : text ? text : "null");
     if (cors->credentials && !all)
         bide_set_header(req, "Access-Control-Allow-Credentials", "true");
@@ -95,6 +96,32 @@ bide_async(void) bide_cross_origin(bide_request *req, bide_next *next, const voi
     if (allowed)
         allow_origin(req, cors, origin);
     else if (strcmp(cors->origins, "*") != 0)
-        bide_set_header(req, "Vary", "Origin");
+        bide__web_vary(req, "Origin");
     return bide_void;
+}
+
+static int prepare_cross_origin(bide_app *app, struct bide__middleware *middleware)
+{
+    const bide_cors *cors = middleware->arg;
+    if (!cors || !cors->origins)
+        return bide__app_problem(app, "bide_cross_origin: it names no origins");
+    if (cors->credentials && strcmp(cors->origins, "*") == 0)
+        return bide__app_problem(app, "bide_cross_origin: credentials and all origins, \"*\", do "
+                                      "not go together: name the origins");
+    return 0;
+}
+
+int bide__middleware_prepare(bide_app *app, struct bide__middleware *middleware)
+{
+    static const struct {
+        bide_middleware *fn;
+        int (*prepare)(bide_app *app, struct bide__middleware *middleware);
+    } table[] = {
+        {bide_cross_origin, prepare_cross_origin},
+        {bide_gzip, bide__gzip_prepare},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].fn == middleware->fn)
+            return table[i].prepare(app, middleware);
+    return 0;
 }

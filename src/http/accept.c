@@ -1,0 +1,60 @@
+/*
+ * Quality values. See accept.h. Called by web/gzip.c and web/files.c; calls fields.c.
+ */
+#include "http/accept.h"
+
+#include "http/fields.h"
+
+/* qvalue: "0" or "1" with at most three digits behind a point, RFC 9110 12.4.2. -1: none. */
+static int qvalue(struct bide__slice text)
+{
+    static const int weights[] = {100, 10, 1};
+    if (text.length == 0 || text.length > 5 || (text.bytes[0] != '0' && text.bytes[0] != '1') ||
+        (text.length > 1 && text.bytes[1] != '.'))
+        return -1;
+    int value = (text.bytes[0] - '0') * 1000;
+    for (size_t i = 2; i < text.length; i++) {
+        if (text.bytes[i] < '0' || text.bytes[i] > '9')
+            return -1;
+        value += (text.bytes[i] - '0') * weights[i - 2];
+    }
+    return value > 1000 ? -1 : value;
+}
+
+/* The weight of an element whose name was taken off: 1000 without a `q`. */
+static int weight(struct bide__slice parameters)
+{
+    struct bide__http_param param;
+    int result, value = 1000;
+    while ((result = bide__http_param_next(&parameters, &param)) > 0)
+        if (bide__slice_equal_nocase(param.name, bide__slice("q", 1)))
+            value = qvalue(param.value);
+    return result < 0 || value < 0 ? 0 : value;
+}
+
+int bide__http_quality(struct bide__slice list, const char *name)
+{
+    const struct bide__slice x = bide__slice("x-", 2); /* x-gzip is gzip, RFC 9110 8.4.1.3 */
+    struct bide__slice element;
+    int named = -1, any = -1;
+    while (bide__http_list_next(&list, &element)) {
+        const char *semicolon = memchr(element.bytes, ';', element.length);
+        size_t length = semicolon ? (size_t)(semicolon - element.bytes) : element.length;
+        struct bide__slice own = bide__slice_trim(bide__slice(element.bytes, length));
+        int value = weight(bide__slice_from(element, length));
+        if (own.length > 2 && bide__slice_equal_nocase(bide__slice(own.bytes, 2), x))
+            own = bide__slice_from(own, 2);
+        if (bide__slice_equal_nocase(own, bide__slice_of(name)))
+            named = value > named ? value : named;
+        else if (bide__slice_equal(own, bide__slice("*", 1)))
+            any = value;
+    }
+    return named >= 0 ? named : any;
+}
+
+bool bide__http_takes_gzip(struct bide__slice accept_encoding)
+{
+    int gzip = bide__http_quality(accept_encoding, "gzip");
+    int plain = bide__http_quality(accept_encoding, "identity");
+    return gzip > 0 && gzip >= plain;
+}

@@ -1,0 +1,21 @@
+/*
+ * What the library's middleware does when the application starts: checks its argument, and makes
+ * what it needs to run. Called by app.c for each middleware.
+ *
+ * A prepared middleware runs with an argument of the library's own, in the application's arena, in
+ * place of the one that bide_app_use was given.
+ */
+#ifndef BIDE_WEB_MIDDLEWARE_H
+#define BIDE_WEB_MIDDLEWARE_H
+
+#include "web/web.h"
+
+#include <bide/middleware.h>
+
+/* 0, or -EINVAL after bide__app_problem. */
+int bide__middleware_prepare(bide_app *app, struct bide__middleware *middleware);
+
+/* Those that need it: gzip.c. */
+int bide__gzip_prepare(bide_app *app, struct bide__middleware *middleware);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * The header fields of a reply that is made already, for what stands around the route. Called by
+ * middleware and by the library's own pages; calls request.c.
+ */
+#include "web/reply_field.h"
+
+#include "http/fields.h"
+
+struct bide__web_field *bide__web_field(const bide_request *req, const char *name)
+{
+    struct bide__web_field *field = req->fields;
+    while (field && !bide__slice_equal_nocase(bide__slice_of(field->name), bide__slice_of(name)))
+        field = field->next;
+    return field;
+}
+
+bool bide__web_field_lists(const bide_request *req, const char *name, const char *element)
+{
+    const struct bide__web_field *field = bide__web_field(req, name);
+    struct bide__slice rest = bide__slice_of(field ? field->value : ""), one;
+    while (bide__http_list_next(&rest, &one))
+        if (bide__slice_equal_nocase(one, bide__slice_of(element)))
+            return true;
+    return false;
+}
+
+void bide__web_field_default(bide_request *req, const char *name, const char *value)
+{
+    if (*value && !bide__web_field(req, name))
+        bide_set_header(req, name, value);
+}
+
+void bide__web_vary(bide_request *req, const char *name)
+{
+    struct bide__web_field *vary = bide__web_field(req, "Vary");
+    if (!vary) {
+        bide_set_header(req, "Vary", name);
+    } else if (!bide__web_field_lists(req, "Vary", name) &&
+               !bide__web_field_lists(req, "Vary", "*")) {
+        const char *both = bide_arena_printf(bide_arena_of(req), "%s, %s", vary->value, name);
+        vary->value = both ? both : "*"; /* without memory: nobody keeps it */
+    }
+}
