@@ -30,5 +30,6 @@
 #include <bide/http.h>
 #include <bide/web.h>
 #include <bide/middleware.h>
+#include <bide/files.h>
 
 #endif

@@ -167,10 +167,24 @@
 
 /* Around routes */
 
-/* bytes of a reply that is compressed on the loop, in a fifth of a millisecond; more goes to the CPU
+/* bytes of a reply that is compressed on the loop, in a fifth of a millisecond; more is for the CPU
  * lane */
 #define BIDE_CAP_GZIP_INLINE_BYTES 32768
 /* compressors (256 KiB each) that one middleware keeps for later */
 #define BIDE_CAP_GZIP_KEPT 8
+/* bytes of a static file: it is sent from memory */
+#define BIDE_CAP_FILE_BYTES 16777216
+/* bytes of the path of one, below its folder */
+#define BIDE_CAP_FILE_PATH_BYTES 1024
+/* bytes of static files that a loop keeps in memory, and of one of them */
+#if BIDE_DEBUG
+#define BIDE_CAP_FILE_CACHE_BYTES 65536
+#define BIDE_CAP_FILE_CACHED_BYTES 16384
+#else
+#define BIDE_CAP_FILE_CACHE_BYTES 8388608
+#define BIDE_CAP_FILE_CACHED_BYTES 262144
+#endif
+/* ms that a kept file is sent without a look at the disk */
+#define BIDE_CAP_FILE_FRESH_MS 1000
 
 #endif

@@ -2,6 +2,7 @@
  * Applications: what is added to them, and the check that makes them ready. Called by users, by
  * serve.c and client.c; calls plan.c for each route, openapi.c for the document.
  */
+#include "web/files.h"
 #include "web/middleware.h"
 
 #include "base/mem.h"
@@ -64,8 +65,7 @@ int bide__app_problem(bide_app *app, const char *format, ...)
     return -EINVAL;
 }
 
-/* A zeroed piece of the application, or NULL, which the check will report. */
-static void *piece(bide_app *app, size_t size)
+void *bide__app_piece(bide_app *app, size_t size)
 {
     if (!app)
         return NULL;
@@ -82,7 +82,7 @@ static void *piece(bide_app *app, size_t size)
 void bide__app_add(bide_app *app, const char *prefix, bide_route *const *routes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct bide__added *added = piece(app, sizeof *added);
+        struct bide__added *added = bide__app_piece(app, sizeof *added);
         if (!added)
             return;
         added->route = routes[i];
@@ -103,7 +103,7 @@ void bide_app_add_all(bide_app *app, const char *prefix)
 void bide__app_override(bide_app *app, struct bide__callable *provider,
                         struct bide__callable *other)
 {
-    struct bide__override *override = piece(app, sizeof *override);
+    struct bide__override *override = bide__app_piece(app, sizeof *override);
     if (!override)
         return;
     *override = (struct bide__override){app->overrides, provider, other};
@@ -112,7 +112,7 @@ void bide__app_override(bide_app *app, struct bide__callable *provider,
 
 void bide_app_on_error(bide_app *app, int code, bide_error_answer *answer)
 {
-    struct bide__error_rule *rule = piece(app, sizeof *rule);
+    struct bide__error_rule *rule = bide__app_piece(app, sizeof *rule);
     if (!rule)
         return;
     *rule = (struct bide__error_rule){app->error_rules, code, answer};
@@ -121,7 +121,7 @@ void bide_app_on_error(bide_app *app, int code, bide_error_answer *answer)
 
 void bide_app_use(bide_app *app, bide_middleware *fn, const void *arg)
 {
-    struct bide__middleware *middleware = piece(app, sizeof *middleware);
+    struct bide__middleware *middleware = bide__app_piece(app, sizeof *middleware);
     if (!middleware)
         return;
     *middleware = (struct bide__middleware){NULL, fn, arg};
@@ -158,10 +158,14 @@ static void check(bide_app *app)
     sort_added(app);
     for (struct bide__added *added = app->added; added && !app->problem; added = added->next)
         bide__plan_add(app, added->route, added->prefix);
+    for (struct bide__files *files = app->files; files && !app->problem; files = files->next)
+        bide__files_prepare(app, files);
     if (app->problem || app->options.no_docs)
         return;
-    bide__plan_builtin(app, "/openapi.json", bide__openapi_page);
-    bide__plan_builtin(app, "/docs", bide__docs_page);
+    static const struct bide__builtin openapi = {"/openapi.json", bide__openapi_page, 0, 0, 0},
+                                      docs = {"/docs", bide__docs_page, 0, 0, 0};
+    bide__plan_builtin(app, &openapi);
+    bide__plan_builtin(app, &docs);
     if (!app->problem && bide__openapi_make(app) < 0)
         bide__app_problem(app, "out of memory for the OpenAPI document");
 }

@@ -3,7 +3,7 @@
  * and client.c through bide__web_answer, and by providers through provide(); calls body.c, bind.c
  * and security.c for the inputs, render.c for the result, failure.c for what was raised.
  */
-#include "web/web.h"
+#include "web/file_cache.h"
 
 #include "base/mem.h"
 #include "core/error.h"
@@ -82,6 +82,7 @@ void bide__web_release(void *arg)
 void bide__web_server_done(void *arg)
 {
     struct bide__web_server *server = arg;
+    bide__file_cache_free(server->files);
     while (server->buffers) {
         struct bide__web_buffer *buffer = server->buffers;
         server->buffers = buffer->next;
@@ -254,6 +255,10 @@ static void run(void *arg)
     bide_request *req = arg;
     const struct bide__plan *plan = req->plan;
     max_align_t local[BIDE__WEB_BLOCK_BYTES / sizeof(max_align_t)];
+    if (bide__unlikely(plan->builtin != NULL)) {
+        plan->builtin->fn(req);
+        return;
+    }
     req->block = (char *)local;
     if (bide__unlikely(plan->block_bytes > sizeof local)) {
         req->block = bide_arena_alloc(bide_arena_of(req), plan->block_bytes);
@@ -328,10 +333,6 @@ static void respond(bide_request *req)
     }
     req->plan = match.route->handler;
     req->match = &match;
-    if (req->plan->builtin) {
-        req->plan->builtin(req);
-        return;
-    }
     bide_error *raised = bide__boundary(run, req);
     if (bide__unlikely(raised != NULL))
         failed(req, raised);

@@ -11,10 +11,12 @@
 
 #if BIDE_ZLIB
 
+#include "base/caps.h"
 #include "base/mem.h"
 #include "http/accept.h"
 #include "http/status.h"
-#include "web/reply_field.h"
+#include "web/media_type.h"
+#include "web/reply.h"
 
 #include <bide/offload.h>
 #include <errno.h>
@@ -45,38 +47,12 @@ struct job {
 
 /* ---- whether ---- */
 
-static bool ends_with(struct bide__slice text, const char *end)
-{
-    size_t length = strlen(end);
-    return text.length >= length &&
-           bide__slice_equal_nocase(bide__slice_from(text, text.length - length),
-                                    bide__slice(end, length));
-}
-
-/* A type of texts, or of what is as good as one. An event stream is never whole. */
-static bool is_compressible(const char *content_type)
-{
-    static const char *const types[] = {"application/json",     "application/javascript",
-                                        "application/xml",      "application/wasm",
-                                        "application/x-ndjson", "application/yaml"};
-    struct bide__slice rest = bide__slice_of(content_type), type;
-    if (!bide__slice_split(&rest, ';', &type))
-        return false;
-    type = bide__slice_trim(type);
-    if (type.length > 5 &&
-        bide__slice_equal_nocase(bide__slice(type.bytes, 5), bide__slice("text/", 5)))
-        return !bide__slice_equal_nocase(type, bide__slice_of("text/event-stream"));
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (bide__slice_equal_nocase(type, bide__slice_of(types[i])))
-            return true;
-    return ends_with(type, "+json") || ends_with(type, "+xml");
-}
-
 static bool may_compress(const struct gzip *gzip, const bide_request *req)
 {
     return req->body_size >= gzip->least_bytes && req->status >= 200 && req->status != 206 &&
            !bide__http_bodiless(req->status) && req->content_type &&
-           is_compressible(req->content_type) && !bide__web_field(req, "Content-Encoding") &&
+           bide__media_compressible(req->content_type) &&
+           !bide__web_field(req, "Content-Encoding") &&
            !bide__web_field_lists(req, "Cache-Control", "no-transform");
 }
 
@@ -161,20 +137,6 @@ static void end_job(void *arg)
     bide_buf_done(&job->out);
 }
 
-/* The compressed body takes the place of the plain one, whose buffer goes with the job. */
-static bool exchange_bodies(bide_request *req, struct job *job)
-{
-    bide_buf *buf = req->buffer ? &req->buffer->buf : bide__web_buf(req);
-    if (!buf)
-        return false;
-    bide_buf plain = *buf;
-    *buf = job->out;
-    job->out = plain;
-    req->body = bide_buf_str(buf);
-    req->body_size = bide_buf_length(buf);
-    return true;
-}
-
 /* Bytes that are not the same have not the same strong tag. */
 static void weaken_tag(bide_request *req)
 {
@@ -203,7 +165,7 @@ bide_async(void) bide_gzip(bide_request *req, bide_next *next, const void *arg)
     bool smaller = job.size <= BIDE_CAP_GZIP_INLINE_BYTES
                        ? compress_body(&job)
                        : bide_await(bide_offload(BIDE_CPU, compress_body, &job));
-    if (smaller && exchange_bodies(req, &job)) {
+    if (smaller && bide__web_swap_body(req, &job.out)) {
         bide_set_header(req, "Content-Encoding", "gzip");
         weaken_tag(req);
     }

@@ -7,7 +7,7 @@
 #include "web/middleware.h"
 
 #include "http/fields.h"
-#include "web/reply_field.h"
+#include "web/reply.h"
 
 #include <stdio.h>
 #include <string.h>

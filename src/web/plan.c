@@ -335,12 +335,12 @@ int bide__plan_add(bide_app *app, bide_route *route, const char *prefix)
     return result < 0 ? result : lay_out(&draft, plan);
 }
 
-int bide__plan_builtin(bide_app *app, const char *pattern, void (*fn)(bide_request *req))
+int bide__plan_builtin(bide_app *app, const struct bide__builtin *builtin)
 {
     struct bide__plan *plan = bide_arena_alloc_zero(&app->arena, 1, sizeof *plan);
     if (!plan)
         return bide__app_problem(app, "out of memory");
-    plan->pattern = pattern;
-    plan->builtin = fn;
-    return add(app, plan, BIDE__HTTP_GET, "bide", 0);
+    plan->pattern = builtin->pattern;
+    plan->builtin = builtin;
+    return add(app, plan, BIDE__HTTP_GET, builtin->file ? builtin->file : "bide", builtin->line);
 }

@@ -43,10 +43,19 @@ struct bide__step {
     const uint32_t *depends_at;
 };
 
+/* A page of the library's own: the plan of a route without steps. */
+struct bide__builtin {
+    const char *pattern;
+    void (*fn)(bide_request *req); /* in a task, may suspend and fail; req->match is there */
+    const void *arg;               /* for `fn`: req->plan->builtin->arg */
+    const char *file;              /* where it was added; NULL: in the library */
+    int line;
+};
+
 struct bide__plan {
     struct bide__plan *next; /* of the application, in the order of adding */
     const bide_route *route; /* NULL: one of the library's own */
-    void (*builtin)(bide_request *req);
+    const struct bide__builtin *builtin;
     const char *pattern;      /* whole, with the prefix */
     struct bide__step *steps; /* `step_count` of them, then nothing */
     uint32_t step_count;
@@ -86,6 +95,8 @@ struct bide__added {
     const char *prefix;
 };
 
+struct bide__files; /* files.h */
+
 struct bide_app {
     struct bide_app_options options;
     bide_arena arena; /* everything below */
@@ -94,6 +105,7 @@ struct bide_app {
     struct bide__override *overrides;
     struct bide__error_rule *error_rules;
     struct bide__middleware *middleware, **middleware_end;
+    struct bide__files *files; /* the last added first */
     struct bide__plan *plans, **plans_end;
     const char *problem; /* the first, or NULL */
     bool checked;
@@ -106,8 +118,11 @@ struct bide_app {
 /* Makes the plan of a route and adds it to the router. 0, or -EINVAL after bide__app_problem. */
 int bide__plan_add(bide_app *app, bide_route *route, const char *prefix);
 
-/* Adds one of the library's own pages. */
-int bide__plan_builtin(bide_app *app, const char *pattern, void (*fn)(bide_request *req));
+/* A zeroed piece of the application before its check, or NULL, which the check will report. */
+void *bide__app_piece(bide_app *app, size_t size);
+
+/* Adds one of the library's own pages, which is not copied. */
+int bide__plan_builtin(bide_app *app, const struct bide__builtin *builtin);
 
 /* Says what is wrong, if it is the first thing. Gives -EINVAL. */
 int bide__app_problem(bide_app *app, const char *format, ...)
@@ -138,6 +153,7 @@ struct bide__web_buffer {
 struct bide__web_server {
     bide_app *app;
     struct bide__web_buffer *buffers;
+    struct bide__file_cache *files; /* made when it is needed */
 };
 
 /* A header field of the reply. */

@@ -1,9 +1,9 @@
 /*
- * The header fields of a reply, looked at and completed after it was made. In a task; what adds a
- * field may raise as bide_set_header does.
+ * A reply that is made already: its header fields looked at and completed, its body replaced. In a
+ * task; what adds a field may raise as bide_set_header does.
  */
-#ifndef BIDE_WEB_REPLY_FIELD_H
-#define BIDE_WEB_REPLY_FIELD_H
+#ifndef BIDE_WEB_REPLY_H
+#define BIDE_WEB_REPLY_H
 
 #include "web/web.h"
 
@@ -18,5 +18,9 @@ void bide__web_field_default(bide_request *req, const char *name, const char *va
 
 /* Says that the reply depends on this field of the request (RFC 9110 12.5.5): one Vary field. */
 void bide__web_vary(bide_request *req, const char *name);
+
+/* What `buf` holds becomes the body; afterwards `buf` holds what the request's buffer held. False
+   without memory: nothing has changed. */
+bool bide__web_swap_body(bide_request *req, bide_buf *buf);
 
 #endif

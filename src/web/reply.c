@@ -1,8 +1,8 @@
 /*
- * The header fields of a reply that is made already, for what stands around the route. Called by
- * middleware and by the library's own pages; calls request.c.
+ * A reply that is made already, for what stands around the route. See reply.h. Called by middleware
+ * and by the library's own pages; calls request.c.
  */
-#include "web/reply_field.h"
+#include "web/reply.h"
 
 #include "http/fields.h"
 
@@ -40,4 +40,18 @@ void bide__web_vary(bide_request *req, const char *name)
         const char *both = bide_arena_printf(bide_arena_of(req), "%s, %s", vary->value, name);
         vary->value = both ? both : "*"; /* without memory: nobody keeps it */
     }
+}
+
+bool bide__web_swap_body(bide_request *req, bide_buf *buf)
+{
+    bide_buf *own = req->buffer ? &req->buffer->buf : bide__web_buf(req);
+    if (!own)
+        return false;
+    bide_buf before = *own;
+    *own = *buf;
+    *buf = before;
+    own->cap_bytes = BIDE__WEB_RESPONSE_BYTES;
+    req->body = bide_buf_str(own);
+    req->body_size = bide_buf_length(own);
+    return true;
 }

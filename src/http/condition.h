@@ -1,0 +1,24 @@
+/*
+ * Conditions of requests: whether a peer has already what a reply would say (RFC 9110 13). Pure.
+ * Called by static files.
+ */
+#ifndef BIDE_HTTP_CONDITION_H
+#define BIDE_HTTP_CONDITION_H
+
+#include "base/slice.h"
+
+#include <stdint.h>
+
+/* The fields of a request; without bytes: not there. */
+struct bide__http_condition {
+    struct bide__slice if_none_match;
+    struct bide__slice if_modified_since;
+};
+
+/* Whether the answer to a GET or HEAD is 304, for something with this tag (with its quotes) that
+ * was changed last at `modified_s`. If-None-Match compares weakly, in a list, and `*` is every tag;
+ * where it is, If-Modified-Since does not count (RFC 9110 13.1.2, 13.1.3, 13.2.2). */
+bool bide__http_not_modified(const struct bide__http_condition *condition, const char *tag,
+                             int64_t modified_s, int64_t now_s);
+
+#endif
