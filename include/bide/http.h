@@ -62,6 +62,9 @@ struct bide_http_options {
     uint64_t body_bytes;            /* of a request: 1 MiB; more is answered with 413 */
     uint32_t requests;              /* of one connection: 1000 */
     uint32_t connections;           /* at a time: 0.8 of RLIMIT_NOFILE, less 32 */
+    const char *trusted_proxies;    /* whose word about the client counts, by address or network:
+                                       "127.0.0.1, 10.0.0.0/8, ::1, unix"; NULL: nobody's. What is
+                                       no such list is raised as BIDE_INVALID */
 };
 
 /*
@@ -81,6 +84,28 @@ bide_text bide_request_method(const bide_exchange *exchange);
 bide_text bide_request_path(const bide_exchange *exchange);
 bide_text bide_request_query(const bide_exchange *exchange);
 bide_text bide_request_header(const bide_exchange *exchange, const char *name);
+
+/* The host that is asked for, with its port if it was given: of the target, else of the Host field
+   (RFC 9112 3.2.2). Whoever sends the request may choose it. */
+bide_text bide_request_host(const bide_exchange *exchange);
+
+/* The address at the other end of the connection, without a port: "192.0.2.1", "2001:db8::1", or
+   "unix". Never suspend, never fail; valid until the handler ends. */
+bide_text bide_request_peer(bide_exchange *exchange);
+
+/*
+ * Who sent the request: the address that the nearest proxy which is not in trusted_proxies has, or
+ * the client itself, and the scheme that it used, "http" or "https". A peer that is not trusted is
+ * the client, and the scheme http, whatever its fields say.
+ *
+ * X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239), are read from the right, past
+ * trusted addresses, 16 of them at most; what is malformed or obfuscated ends the walk, and the
+ * last address before it is the client. A proxy that sets the one kind of field but hands on the
+ * other would let its clients say who they are: a request whose two kinds do not agree is answered
+ * with 400. The host is never taken from such a field.
+ */
+bide_text bide_request_client(bide_exchange *exchange);
+bide_text bide_request_scheme(bide_exchange *exchange);
 
 /* Reads the next part of the body: at most `size` bytes (not 0), 0 at its end. May suspend. Raises
    413 over the cap, 400 for bad chunks and for a peer that ends too early, 408 after a gap,

@@ -225,6 +225,13 @@ bide_text bide_path_of(const bide_request *req);
 bide_text bide_query_of(const bide_request *req);
 bide_text bide_header_of(const bide_request *req, const char *name);
 
+/* Who sent it ("192.0.2.1"), over what ("http", "https"), and for which host ("example.org:8000"):
+   behind proxies as bide_request_client (http.h) says, so trusted_proxies must name them. Valid
+   until the request ends. */
+bide_text bide_client_of(bide_request *req);
+bide_text bide_scheme_of(bide_request *req);
+bide_text bide_host_of(const bide_request *req);
+
 /* Memory until the request ends. */
 bide_arena *bide_arena_of(bide_request *req);
 

@@ -72,6 +72,10 @@ RESOURCE(bide__client, bide_client_ptr, bide_client_open, bide_client_close)
 /* Sends this header field with every later request; a value of NULL ends that. Both are copied. */
 void bide_client_header(bide_client *client, const char *name, const char *value);
 
+/* Where later requests come from, as bide_client_of and bide_scheme_of tell it; "testclient" and
+   "http" without this. Their host is the header field's, or "testserver". Both are copied. */
+void bide_client_from(bide_client *client, const char *address, const char *scheme);
+
 /* One request. The target is a path, with or without a query, as it would be in a URL. What a
    handler raises becomes a reply; only a cancel is raised. */
 bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const char *method,
@@ -109,6 +113,7 @@ typedef bide_client_reply reply;
 #define client_patch(c, target, body) bide_client_send(c, "PATCH", target, body)
 #define client_send(c, method, target, body) bide_client_send(c, method, target, body)
 #define client_header(c, name, value) bide_client_header(c, name, value)
+#define client_from(c, address, scheme) bide_client_from(c, address, scheme)
 #define reply_header(r, name) bide_client_reply_header(r, name)
 #define reply_as(model, r) bide_reply_as(model, r)
 /* Bodies: a JSON text, an urlencoded form, nothing, or a form of parts:

@@ -162,6 +162,12 @@
  */
 #define BIDE_CAP_HTTP_LINGER_BYTES 262144
 #define BIDE_CAP_HTTP_LINGER_MS 1000
+/* addresses and networks of trusted proxies */
+#define BIDE_CAP_HTTP_TRUSTED 64
+/* proxies between a client and the server that are looked at, nearest first */
+#define BIDE_CAP_HTTP_PROXIES 16
+/* bytes of one element of a Forwarded field; longer ones say nothing */
+#define BIDE_CAP_HTTP_FORWARDED_BYTES 256
 /* descriptors that connections leave to files and databases */
 #define BIDE_CAP_HTTP_SPARE_DESCRIPTORS 32
 

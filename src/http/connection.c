@@ -134,6 +134,15 @@ static void handle(struct bide_exchange *exchange)
     }
 }
 
+/* Whether a trusted proxy hands on two stories of where the request comes from: one of them is the
+   client's, and nobody knows which. */
+static bool is_contradicted(struct bide_exchange *exchange)
+{
+    return bide__unlikely(exchange->connection->server->trusted != NULL) &&
+           bide__unlikely(exchange->head->known >> BIDE__FIELD_FORWARDED & 1) &&
+           bide__http_resolve(exchange) < 0;
+}
+
 /* Serves the request whose head was just read. */
 static void serve_one(struct bide__http_connection *connection)
 {
@@ -148,6 +157,7 @@ static void serve_one(struct bide__http_connection *connection)
     exchange.replied = false;
     exchange.has_arena = false;
     exchange.headers_length = 0;
+    buffers->client_length = 0;
     connection->start += head->bytes;
     if (++connection->served >= options->requests)
         connection->closing = connection->unread_input = true;
@@ -158,6 +168,9 @@ static void serve_one(struct bide__http_connection *connection)
     if (bide__unlikely(exchange.body_state == (uint8_t)BIDE__HTTP_BAD)) {
         connection->closing = connection->unread_input = true;
         answer_error(&exchange, exchange.body.refusal.status, exchange.body.refusal.text);
+    } else if (bide__unlikely(is_contradicted(&exchange))) {
+        connection->closing = connection->unread_input = true;
+        answer_error(&exchange, 400, "Forwarded and X-Forwarded-* contradict each other");
     } else if (bide__unlikely(head->method == BIDE__HTTP_CONNECT)) {
         /* Its peer takes what follows for a tunnel, so nothing that follows is a request. */
         connection->closing = connection->unread_input = true;
@@ -251,6 +264,7 @@ static void serve(void *arg)
         bide__http_connection_close(connection);
         return;
     }
+    connection->buffers->peer_length = 0;
     connection->start = connection->end = connection->out_length = 0;
     bide_error *error = bide__boundary(serve_all, connection);
     if (bide__unlikely(error != NULL)) { /* a callback of an arena, which must not fail */
@@ -303,7 +317,8 @@ static void peer_is_gone(struct bide__fd *fd)
         bide__http_connection_close(connection);
 }
 
-void bide__http_connection_open(struct bide__http_server *server, int fd)
+void bide__http_connection_open(struct bide__http_server *server, int fd,
+                                const struct bide__http_address *peer)
 {
     struct bide__http_connection *connection = bide__slab_alloc(&server->slab);
     if (!connection) {
@@ -312,6 +327,7 @@ void bide__http_connection_open(struct bide__http_server *server, int fd)
     }
     memset(connection, 0, sizeof *connection);
     connection->server = server;
+    connection->peer = *peer;
     connection->fd.fd = fd;
     connection->fd.short_is_drained = server->short_is_drained;
     connection->fd.on_readable = wake;

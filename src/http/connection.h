@@ -23,6 +23,7 @@
 #include "http/body.h"
 #include "http/date.h"
 #include "http/head.h"
+#include "http/proxy.h"
 
 #include <bide/http.h>
 
@@ -33,6 +34,10 @@ struct bide__http_buffers {
     struct bide__http_buffers *next; /* in server->free_buffers */
     struct bide__scope *limit;       /* the deadline of the handler under way, or NULL */
     struct bide__http_head head;
+    uint8_t peer_length;   /* 0: not asked for since they were borrowed */
+    uint8_t client_length; /* 0: not asked for by this exchange */
+    char peer[BIDE__HTTP_ADDRESS_BYTES + 1];
+    char client[BIDE__HTTP_ADDRESS_BYTES + 1];
     char headers[BIDE__HTTP_REPLY_HEADERS_BYTES]; /* of the reply, as they will be sent */
     char in[BIDE_CAP_HTTP_INPUT_BYTES];
     char out[BIDE_CAP_HTTP_OUTPUT_BYTES];
@@ -44,10 +49,11 @@ struct bide__http_server {
     bide_http_handler *handler;
     void *arg;
     struct bide_http_options options;
-    struct bide__list idle;  /* oldest first */
-    struct bide__list busy;  /* those with a task */
-    uint32_t connections;    /* all of them */
-    struct bide__queue room; /* who waits for fewer of them */
+    struct bide__http_networks *trusted; /* NULL: nobody */
+    struct bide__list idle;              /* oldest first */
+    struct bide__list busy;              /* those with a task */
+    uint32_t connections;                /* all of them */
+    struct bide__queue room;             /* who waits for fewer of them */
     struct bide__object object;
     struct bide__timer sweep; /* looks for those that are idle too long */
     struct bide__http_buffers *free_buffers;
@@ -66,6 +72,7 @@ struct bide__http_connection {
     struct bide__http_buffers *buffers; /* while it serves */
     struct bide_task *task;             /* while it serves */
     int64_t idle_since_ns;
+    struct bide__http_address peer;
     uint32_t served;     /* requests */
     uint32_t start, end; /* what the input buffer holds */
     uint32_t out_length; /* what the output buffer holds */
@@ -85,12 +92,14 @@ struct bide_exchange {
     bool continued;     /* 100 Continue is owed no more */
     bool replied;
     bool has_arena;
+    bool https; /* the client's scheme, after bide__http_resolve */
     uint16_t headers_length;
     bide_arena arena;
 };
 
 /* connection.c. Takes a connected, non-blocking descriptor; closes it when there is no memory. */
-void bide__http_connection_open(struct bide__http_server *server, int fd);
+void bide__http_connection_open(struct bide__http_server *server, int fd,
+                                const struct bide__http_address *peer);
 void bide__http_connection_close(struct bide__http_connection *connection);
 
 /* Whether nothing has arrived on an idle connection that its next wake would read. */
@@ -114,7 +123,11 @@ int bide__http_receive(struct bide__http_connection *connection, int64_t deadlin
    input resets the connection, and the peer may lose the reply (RFC 9112 9.6). */
 void bide__http_linger(struct bide__http_connection *connection);
 
-/* exchange.c. Puts a whole reply into the buffers; sends what does not fit. */
+/* exchange.c. Finds out who the client is, once for each exchange. -EINVAL: a proxy's fields
+   contradict each other. */
+int bide__http_resolve(struct bide_exchange *exchange);
+
+/* Puts a whole reply into the buffers; sends what does not fit. */
 int bide__http_reply(struct bide_exchange *exchange, int status, const char *content_type,
                      const void *body, size_t size);
 

@@ -49,6 +49,49 @@ bide_text bide_request_header(const bide_exchange *exchange, const char *name)
     return (bide_text){value.bytes, value.length};
 }
 
+bide_text bide_request_host(const bide_exchange *exchange)
+{
+    return part(exchange, exchange->head->host);
+}
+
+bide_text bide_request_peer(bide_exchange *exchange)
+{
+    struct bide__http_buffers *buffers = exchange->connection->buffers;
+    if (buffers->peer_length == 0)
+        buffers->peer_length =
+            (uint8_t)bide__http_address_format(&exchange->connection->peer, buffers->peer);
+    return (bide_text){buffers->peer, buffers->peer_length};
+}
+
+int bide__http_resolve(struct bide_exchange *exchange)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_buffers *buffers = connection->buffers;
+    struct bide__http_origin origin;
+    int result = bide__http_origin_of(exchange->head, exchange->bytes, connection->server->trusted,
+                                      &connection->peer, &origin);
+    buffers->client_length = (uint8_t)bide__http_address_format(&origin.client, buffers->client);
+    exchange->https = origin.https;
+    return result;
+}
+
+bide_text bide_request_client(bide_exchange *exchange)
+{
+    struct bide__http_buffers *buffers = exchange->connection->buffers;
+    if (!exchange->connection->server->trusted)
+        return bide_request_peer(exchange);
+    if (buffers->client_length == 0)
+        (void)bide__http_resolve(exchange);
+    return (bide_text){buffers->client, buffers->client_length};
+}
+
+bide_text bide_request_scheme(bide_exchange *exchange)
+{
+    (void)bide_request_client(exchange);
+    bool https = exchange->connection->server->trusted && exchange->https;
+    return https ? (bide_text){"https", 5} : (bide_text){"http", 4};
+}
+
 bide_arena *bide_exchange_arena(bide_exchange *exchange)
 {
     if (!exchange->has_arena) {

@@ -56,6 +56,26 @@ static void set_options(struct bide_http_options *to, const struct bide_http_opt
         to->connections = most_connections();
 }
 
+/* Of the option; NULL when nobody is trusted. */
+static struct bide__http_networks *trusted_by(const char *text)
+{
+    struct bide__slice bad;
+    if (!text)
+        return NULL;
+    struct bide__http_networks *networks = bide__alloc(sizeof *networks);
+    if (!networks)
+        bide__raise(-ENOMEM, NULL);
+    int result = bide__http_networks_parse(text, networks, &bad);
+    if (result == 0)
+        return networks;
+    bide__free(networks);
+    bide__fail(
+        bide__current->at,
+        bide_error_new(BIDE_INVALID, "trusted_proxies: %s: '%.*s'",
+                       result == -E2BIG ? "too many of them" : "neither an address nor a network",
+                       (int)bad.length, bad.bytes));
+}
+
 static struct bide__http_connection *connection_of(struct bide__list_node *node)
 {
     return bide__container_of(node, struct bide__http_connection, node);
@@ -107,7 +127,10 @@ bide_async(void) bide__http_accept(struct bide__http_server *server, bide_listen
 {
     for (;;) {
         wait_until_below(server, server->options.connections);
-        bide__http_connection_open(server, bide__accept(listener, NULL));
+        struct bide__address address;
+        int fd = bide__accept(listener, &address, NULL);
+        struct bide__http_address peer = bide__http_address_of(&address.any);
+        bide__http_connection_open(server, fd, &peer);
     }
 }
 
@@ -129,6 +152,7 @@ static bide_async(void) end_server(void *arg)
         server->free_buffers = buffers->next;
         bide__free(buffers);
     }
+    bide__free(server->trusted);
     int64_t left = bide__slab_done(&server->slab);
     BIDE_ASSERT(left == 0, "%lld connections outlive their server", (long long)left);
     return bide_void;
@@ -170,6 +194,7 @@ bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *
         bide__raise(result, NULL);
     struct bide__http_server server = {.loop = me->loop, .handler = handler, .arg = arg};
     set_options(&server.options, options);
+    server.trusted = trusted_by(server.options.trusted_proxies);
     server.short_is_drained = bide_listener_port(listener) != 0; /* TCP */
     bide__list_init(&server.idle);
     bide__list_init(&server.busy);

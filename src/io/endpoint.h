@@ -12,6 +12,7 @@
 #define BIDE_IO_ENDPOINT_H
 
 #include "core/loop.h"
+#include "io/address.h"
 
 #include <bide/net.h>
 
@@ -61,9 +62,10 @@ int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide
 /* The tasks of this thread that wait for a free descriptor. */
 extern __thread struct bide__queue bide__descriptors_wanted;
 
-/* The next connection's descriptor, non-blocking and close-on-exec, and its peer's name (NULL: not
-   wanted). Raises. May suspend. */
-int bide__accept(bide_listener *listener, char name[BIDE_ADDRESS_BYTES]);
+/* The next connection's descriptor, non-blocking and close-on-exec, its peer, and the peer's name
+   (NULL: not wanted). Raises. May suspend. */
+int bide__accept(bide_listener *listener, struct bide__address *ret_peer,
+                 char name[BIDE_ADDRESS_BYTES]);
 
 /* A new stream for a connected, non-blocking socket, which it takes if it succeeds. */
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);

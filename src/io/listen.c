@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/graph.h"
-#include "io/address.h"
 #include "io/endpoint.h"
 
 #include <bide/log.h>
@@ -274,19 +273,19 @@ static int accept_socket(struct bide_task *me, bide_listener *listener,
     }
 }
 
-int bide__accept(bide_listener *listener, char name[BIDE_ADDRESS_BYTES])
+int bide__accept(bide_listener *listener, struct bide__address *ret_peer,
+                 char name[BIDE_ADDRESS_BYTES])
 {
     struct bide_task *me = bide__task_current();
-    struct bide__address peer;
     int code = bide__checkpoint(me);
     if (bide__unlikely(code < 0))
         bide__net_raise(code, accepting, bide__endpoint_name(&listener->endpoint));
     bide__endpoint_enter(me, &listener->endpoint, accepting);
-    int fd = accept_socket(me, listener, &peer);
+    int fd = accept_socket(me, listener, ret_peer);
     if (fd >= 0 && !name) {
         /* nobody asks */
-    } else if (fd >= 0 && peer.any.sa_family != AF_UNIX) {
-        bide__address_format(&peer, name, BIDE_ADDRESS_BYTES);
+    } else if (fd >= 0 && ret_peer->any.sa_family != AF_UNIX) {
+        bide__address_format(ret_peer, name, BIDE_ADDRESS_BYTES);
     } else if (name) {
         snprintf(name, BIDE_ADDRESS_BYTES, "%s", bide__endpoint_name(&listener->endpoint));
     }
@@ -303,8 +302,9 @@ int bide__accept(bide_listener *listener, char name[BIDE_ADDRESS_BYTES])
 bide_async(bide_stream_ptr) bide_accept(bide_listener *listener)
 {
     char name[BIDE_ADDRESS_BYTES];
+    struct bide__address peer;
     bide_stream *stream;
-    int fd = bide__accept(listener, name);
+    int fd = bide__accept(listener, &peer, name);
     int code = bide__stream_new(fd, name, &stream);
     if (code < 0) {
         close(fd);

@@ -23,6 +23,7 @@ struct bide_client {
     bide_arena arena;                /* replies, fields, cookies */
     struct bide__web_field *fields;  /* of every request */
     struct bide__web_field *cookies; /* the jar */
+    const char *address, *scheme;    /* where requests come from */
 };
 
 struct client_request {
@@ -98,7 +99,23 @@ static bide_text body(bide_request *req)
     return (bide_text){copy, size};
 }
 
-static const struct bide__transport client_transport = {header, arena, body};
+static bide_text client_address(bide_request *req)
+{
+    return text_of(request_of(req)->client->address);
+}
+
+static bide_text scheme(bide_request *req)
+{
+    return text_of(request_of(req)->client->scheme);
+}
+
+static bide_text host(const bide_request *req)
+{
+    return header(req, "host");
+}
+
+static const struct bide__transport client_transport = {header,         arena,  body,
+                                                        client_address, scheme, host};
 
 /* ---- the cookie jar ---- */
 
@@ -206,6 +223,12 @@ void bide_client_header(bide_client *client, const char *name, const char *value
     set_field(client, &client->fields, name, value);
 }
 
+void bide_client_from(bide_client *client, const char *address, const char *scheme)
+{
+    client->address = must(bide_arena_strdup(&client->arena, address));
+    client->scheme = must(bide_arena_strdup(&client->arena, scheme));
+}
+
 static void end_request(void *arg)
 {
     struct client_request *request = arg;
@@ -295,6 +318,8 @@ bide_async(bide_client_ptr) bide_client_open(bide_app_ptr app)
         raise_memory();
     }
     client->server.app = app;
+    client->address = "testclient";
+    client->scheme = "http";
     bide_arena_init(&client->arena, NULL, CLIENT_BYTES);
     bide_on_error(free_client, client);
     const char *problem = bide_app_check(app);

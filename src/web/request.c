@@ -41,6 +41,21 @@ bide_text bide_header_of(const bide_request *req, const char *name)
     return req->transport->header(req, name);
 }
 
+bide_text bide_client_of(bide_request *req)
+{
+    return req->transport->client(req);
+}
+
+bide_text bide_scheme_of(bide_request *req)
+{
+    return req->transport->scheme(req);
+}
+
+bide_text bide_host_of(const bide_request *req)
+{
+    return req->transport->host(req);
+}
+
 bide_arena *bide_arena_of(bide_request *req)
 {
     return req->transport->arena(req);

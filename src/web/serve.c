@@ -34,7 +34,22 @@ static bide_text body(bide_request *req)
     return bide_await(bide_body_all(exchange_of(req)));
 }
 
-static const struct bide__transport http_transport = {header, arena, body};
+static bide_text client(bide_request *req)
+{
+    return bide_request_client(exchange_of(req));
+}
+
+static bide_text scheme(bide_request *req)
+{
+    return bide_request_scheme(exchange_of(req));
+}
+
+static bide_text host(const bide_request *req)
+{
+    return bide_request_host(exchange_of(req));
+}
+
+static const struct bide__transport http_transport = {header, arena, body, client, scheme, host};
 
 static struct bide__slice slice_of(bide_text text)
 {

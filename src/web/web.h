@@ -141,6 +141,9 @@ struct bide__transport {
     bide_arena *(*arena)(bide_request *req);
     bide_text (*body)(
         bide_request *req); /* all of it, in the arena; in a task: may suspend, fail */
+    bide_text (*client)(bide_request *req);
+    bide_text (*scheme)(bide_request *req);
+    bide_text (*host)(const bide_request *req);
 };
 
 /* A buffer for a response, kept for the next request of the same loop. */

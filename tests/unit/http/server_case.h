@@ -138,7 +138,7 @@ static async(void) handle_body(bide_exchange *x)
     return bide_void;
 }
 
-static async(void) site_handler(bide_exchange *x, void *arg)
+__attribute__((unused)) static async(void) site_handler(bide_exchange *x, void *arg)
 {
     struct site *site = arg;
     site->calls++;

@@ -40,6 +40,16 @@ GET(boom, "/boom", text, query(i32, code))
     fail(bide_error_new(code, "text with a secret"));
 }
 
+GET(whence, "/whence", text)
+{
+    bide_text client = bide_client_of(req), scheme = bide_scheme_of(req), host = bide_host_of(req);
+    const char *told =
+        bide_arena_printf(bide_arena_of(req), "%.*s %.*s %.*s", (int)client.length, client.at,
+                          (int)scheme.length, scheme.at, (int)host.length, host.at);
+    require(told);
+    return told;
+}
+
 /* An async computed field: the writer resolves it. */
 typedef struct post post;
 static async(str) post_html(const post *p);
@@ -58,7 +68,7 @@ static bide_app *make_app(void)
 {
     bide_app *app = bide_app_new(.title = "the \"app\"", .version = "1.2");
     bide_app_add(app, "/api", &list_users_route, &add_user_route, &find_user_route);
-    bide_app_add(app, "", &hello_route, &bye_route, &boom_route, &get_post_route);
+    bide_app_add(app, "", &hello_route, &bye_route, &boom_route, &get_post_route, &whence_route);
     return app;
 }
 
@@ -118,6 +128,16 @@ TEST(cookies_are_kept)
         check_str(await(client_get(c, "/hello")).body, "hello\n");
         check_str(await(client_get(c, "/bye")).body, "yes");
         check_str(await(client_get(c, "/bye")).body, "-");
+    }
+}
+
+TEST(whence_a_request_comes)
+{
+    with_client(c, make_app()) {
+        check_str(await(client_get(c, "/whence")).body, "testclient http testserver");
+        client_from(c, "192.0.2.7", "https");
+        client_header(c, "Host", "example.org:8000");
+        check_str(await(client_get(c, "/whence")).body, "192.0.2.7 https example.org:8000");
     }
 }
 
@@ -381,7 +401,7 @@ TEST(the_document_of_the_api)
         reply r = await(client_get(c, "/openapi.json"));
         check_int(r.status, 200);
         check_str(json_str(r, "info.title"), "the \"app\"");
-        check_int((int)json_count(r, "paths"), 6);
+        check_int((int)json_count(r, "paths"), 7);
         check_str(json_str(r, "paths./api/users.post.operationId"), "add_user");
         check_str(
             json_str(r, "paths./api/users.post.requestBody.content.application/json.schema.$ref"),

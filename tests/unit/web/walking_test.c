@@ -14,6 +14,16 @@ POST(make_user, "/users", user_out, status(201), body(user_in, form))
     return (user_out){.id = 8, .name = form->name};
 }
 
+GET(walk_whence, "/whence", text)
+{
+    bide_text client = bide_client_of(req), scheme = bide_scheme_of(req), host = bide_host_of(req);
+    const char *told =
+        bide_arena_printf(bide_arena_of(req), "%.*s %.*s %.*s.", (int)client.length, client.at,
+                          (int)scheme.length, scheme.at, (int)host.length, host.at);
+    require(told);
+    return told;
+}
+
 static int started, stopped;
 
 static async(void) start(bide_app *app)
@@ -31,7 +41,7 @@ static async(void) stop(bide_app *app)
 static bide_app *make_app(void)
 {
     bide_app *app = bide_app_new(.title = "walking", .start = start, .stop = stop);
-    bide_app_add(app, "", &walk_user_route, &make_user_route);
+    bide_app_add(app, "", &walk_user_route, &make_user_route, &walk_whence_route);
     return app;
 }
 
@@ -63,7 +73,8 @@ static async(void) serve(bide_listener_ptr listener)
 {
     bide_app *app = make_app();
     defer((void (*)(void *))bide_app_free, app);
-    await(bide_app_serve(app, listener, NULL));
+    struct bide_http_options options = {.trusted_proxies = "127.0.0.1"};
+    await(bide_app_serve(app, listener, &options));
     return bide_void;
 }
 
@@ -82,7 +93,8 @@ static void ask(bide_stream_ptr stream, const char *request, const char *begin, 
         answer[length] = 0;
     } while (!strstr(answer, end));
     check(strncmp(answer, begin, strlen(begin)) == 0);
-    check_contains(answer, "Content-Type: application/json\r\n");
+    check_contains(answer, strchr(end, '.') ? "Content-Type: text/plain"
+                                            : "Content-Type: application/json\r\n");
     /* Only what was made has a place; its reply is the one that is awaited up to a brace. */
     check((strstr(answer, "\r\nLocation: /users/8\r\n") != NULL) == (*end == '}'));
 }
@@ -106,6 +118,12 @@ TEST(over_a_socket, .real_clock = true)
                     "Transfer-Encoding: "
                     "chunked\r\n\r\n8\r\n{\"name\":\r\n6\r\n\"Sam\"}\r\n0\r\n\r\n",
                     "HTTP/1.1 201 Created\r\n", "}");
+                ask(stream, "GET /whence HTTP/1.1\r\nHost: b:80\r\n\r\n", "HTTP/1.1 200 ",
+                    "127.0.0.1 http b:80.");
+                ask(stream,
+                    "GET /whence HTTP/1.1\r\nHost: b\r\nX-Forwarded-For: 192.0.2.1\r\n"
+                    "X-Forwarded-Proto: https\r\n\r\n",
+                    "HTTP/1.1 200 ", "192.0.2.1 https b.");
                 ask(stream, "DELETE /users/1 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 ",
                     "{\"detail\":\"Method Not Allowed\"}");
             }
