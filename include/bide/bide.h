@@ -27,6 +27,7 @@
 #include <bide/runtime.h>
 #include <bide/model.h>
 #include <bide/json.h>
+#include <bide/settings.h>
 #include <bide/http.h>
 #include <bide/web.h>
 #include <bide/middleware.h>

@@ -123,6 +123,9 @@
 #define BIDE_CAP_PROBLEMS 100
 /* bytes of an unknown key that a problem shows */
 #define BIDE_CAP_PROBLEM_KEY_BYTES 64
+/* bytes of a file of settings, and of memory for all that they are */
+#define BIDE_CAP_SETTINGS_FILE_BYTES 1048576
+#define BIDE_CAP_SETTINGS_BYTES 16777216
 /* steps of one pattern on one text, and how deep it may backtrack: 10 ms at most (pcre2api(3),
  * match limits) */
 #define BIDE_CAP_PATTERN_STEPS 100000

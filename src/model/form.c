@@ -66,9 +66,8 @@ static int read_json(const bide_input *input, const struct bide__path *path, con
     return 0;
 }
 
-/* One text into one value; returns 0, also with problems, or -ENOMEM. */
-static int read_text(const bide_input *input, const struct bide__path *path,
-                     struct bide__target target, const char *text, size_t length, void *ret_value)
+int bide__text_read(const bide_input *input, const struct bide__path *path,
+                    struct bide__target target, const char *text, size_t length, void *ret_value)
 {
     if (!bide__utf8_valid(text, length)) {
         bide__problem(input, path, "string_unicode", "Input should be valid UTF-8");
@@ -114,8 +113,8 @@ static int read_list(const bide_input *input, const struct bide__path *path,
     for (size_t i = 0; i < count && here.index < kept; i++) {
         if (!is_named(&pairs[i], field))
             continue;
-        int error = read_text(input, &here, item, pairs[i].value, pairs[i].value_length,
-                              items + here.index * field->type->size);
+        int error = bide__text_read(input, &here, item, pairs[i].value, pairs[i].value_length,
+                                    items + here.index * field->type->size);
         if (error)
             return error;
         here.index++;
@@ -156,8 +155,8 @@ static int read_field(const bide_input *input, const bide_model *model, const bi
             *(uint64_t *)((char *)row + model->null_offset) |= bit;
         return 0;
     } else {
-        error = read_text(input, &here, (struct bide__target){field->kind, field->type, field},
-                          first->value, first->value_length, member);
+        struct bide__target target = {field->kind, field->type, field};
+        error = bide__text_read(input, &here, target, first->value, first->value_length, member);
     }
     if (!error && bide_problems_count(input->problems) == before)
         *bide__set_of(model, row) |= bit;
@@ -203,8 +202,8 @@ int bide_text_read(const bide_input *input, const bide_field *field, const char 
 {
     size_t before = bide_problems_count(input->problems);
     struct bide__path here = {NULL, field->json_name, field->json_key_length - 3, 0};
-    int error = read_text(input, &here, (struct bide__target){field->kind, field->type, field},
-                          text, length, ret_value);
+    struct bide__target target = {field->kind, field->type, field};
+    int error = bide__text_read(input, &here, target, text, length, ret_value);
     if (error)
         return error;
     return bide_problems_count(input->problems) > before ? -EBADMSG : 0;

@@ -284,9 +284,8 @@ static bool read_object(struct reader *reader, const struct bide__path *path,
     return true;
 }
 
-/* Reads the one value of a text. `first` decides whether the target fits, as everywhere. */
-static int read_text(const bide_input *input, struct bide__target target, const char *text,
-                     size_t length, void *ret_value)
+int bide__json_read_value(const bide_input *input, struct bide__target target, const char *text,
+                          size_t length, void *ret_value)
 {
     struct reader reader = {.scan = {.at = text, .end = text + length}, .input = input};
     bide_problems *problems = input->problems, before = *problems;
@@ -313,7 +312,7 @@ int bide_json_read(const bide_input *input, const bide_model *model, const char 
     if (model->error)
         return -EINVAL;
     struct bide__target target = {BIDE_KIND_OBJ, model->type_of(), NULL};
-    return read_text(input, target, text, length, ret_row);
+    return bide__json_read_value(input, target, text, length, ret_row);
 }
 
 int bide_json_read_list(const bide_input *input, const bide_model *model, const char *text,
@@ -323,5 +322,5 @@ int bide_json_read_list(const bide_input *input, const bide_model *model, const 
     if (model->error)
         return -EINVAL;
     struct bide__target target = {BIDE_KIND_LIST, model->type_of(), NULL};
-    return read_text(input, target, text, length, ret_list);
+    return bide__json_read_value(input, target, text, length, ret_list);
 }

@@ -3,6 +3,7 @@
  *
  *     bide_json_read -> json_read.c -> json_scan.c (tokens) -> convert.c (texts into members)
  *     bide_form_read -> form.c ----------------------------->
+ *     bide_settings_read -> settings.c ----> both
  *     bide_json_write -> json_write.c; bide_json_render -> resolve.c -> json_write.c
  */
 #ifndef BIDE_MODEL_MODEL_H
@@ -40,6 +41,15 @@ int bide__convert_string(const bide_input *input, const struct bide__path *path,
 int bide__convert_number(const bide_input *input, const struct bide__path *path,
                          struct bide__target target, const char *text, size_t length,
                          bool is_integer, void *ret_value);
+
+/* The same for a text that may be meant for any type but lists and objects, as in a form: checked
+   to be UTF-8 without a NUL, and numbers and `bool` in words too. */
+int bide__text_read(const bide_input *input, const struct bide__path *path,
+                    struct bide__target target, const char *text, size_t length, void *ret_value);
+
+/* A whole JSON text into one value of any type. Returns 0, -EBADMSG with problems, or -ENOMEM. */
+int bide__json_read_value(const bide_input *input, struct bide__target target, const char *text,
+                          size_t length, void *ret_value);
 
 /* The problem of a value whose JSON type is another one. */
 void bide__problem_of_type(const bide_input *input, const struct bide__path *path,
