@@ -54,6 +54,10 @@ def check_programs(checks, scratch, environment):
         # A static glibc warns about getaddrinfo and dlopen; the program's own line comes last.
         checks.check(f"a program outside the tree, {title}: {command}",
                      status == 0 and output.endswith(EXPECTED), output)
+    command = line.replace("app.c", "tests.c").replace("--libs bide", "--libs bide_test")
+    status, output = run(command + " -o t.out && ./t.out", scratch, environment)
+    checks.check(f"a test outside the tree: {command}",
+                 status == 0 and output.endswith("1 passed, 0 failed, 0 skipped\n"), output)
     status, output = run("ldd a.out", scratch, environment)
     checks.check("the first one uses libbide.so", "libbide.so" in output, output)
     status, output = run("test -x s.out && ldd s.out", scratch, environment)
@@ -88,7 +92,8 @@ def main():
             environment["LD_LIBRARY_PATH"] = str(found[0].parent.parent)
             program = scratch / "program"
             program.mkdir()
-            shutil.copy(ROOT / "tests/install/app.c", program)
+            for name in ("app.c", "tests.c"):
+                shutil.copy(ROOT / "tests/install" / name, program)
             check_programs(checks, program, environment)
             check_headers(checks, prefix, program, environment)
     print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")

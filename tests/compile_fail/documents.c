@@ -121,3 +121,18 @@ async(int) run(void)
     return ready(int, 0);
 }
 #endif // CASE_D2_printing_the_call
+
+#ifdef CASE_D15_bare_call
+// gcc: ignoring return value of 'fetch_user' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(void)
+{
+#ifndef FIXED
+    fetch_user(1); // <- here
+    return ready(int, 0);
+#else
+    user one = await(fetch_user(1));
+    return ready(int, one.id);
+#endif
+}
+#endif // CASE_D15_bare_call
