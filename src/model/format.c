@@ -56,7 +56,8 @@ const char *bide__check_email(const char *text, size_t length)
             return "The email address contains characters that are not allowed before the @-sign.";
     }
     const char *last_dot = memrchr(at + 1, '.', host);
-    if (!last_dot || !is_host(at + 1, host, 2) || strspn(last_dot + 1, "0123456789") > 0)
+    bool is_name = last_dot && is_host(at + 1, host, 2);
+    if (!is_name || (last_dot[1] >= '0' && last_dot[1] <= '9'))
         return "The part after the @-sign is not valid.";
     return NULL;
 }
@@ -107,7 +108,9 @@ const char *bide__check_url(const char *text, size_t length)
             return "a URL has no spaces, quotes, angle brackets or control characters";
     }
     const char *host = text + scheme;
-    size_t authority = strcspn(host, "/?#");
+    size_t authority = 0;
+    while (authority < length - scheme && !strchr("/?#", host[authority]))
+        authority++;
     if (memchr(host, '@', authority))
         return "a user name in a URL is not allowed";
     return is_host_and_port(host, authority) ? NULL : "the URL has no valid host";

@@ -257,6 +257,30 @@ TEST_PLAIN(patterns_mean_the_very_end)
     reading_done(&r);
 }
 
+MODEL(contact, "", (str, link, url, optional), (str, mail, email, optional));
+
+/* Texts stand in the middle of others: what follows them is not theirs. */
+TEST_PLAIN(forms_end_where_their_text_ends)
+{
+    static const char *const good[] = {
+        "{\"link\":\"https://a.example\"}", "{\"link\":\"http://a.example:8080\"}",
+        "{\"link\":\"https://a.example?q\"}", "{\"link\":\"https://[::1]\",\"x\":\"@/\"}",
+        "{\"mail\":\"a@b.example\"}"};
+    static const char *const bad[] = {"{\"link\":\"https://a_b\",\"x\":\"/\"}",
+                                      "{\"link\":\"https://u@a.example\"}", "{\"mail\":\"a@b.1\"}",
+                                      "{\"mail\":\"a@b.\"}"};
+    struct reading r;
+    contact c;
+    reading_init(&r);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        check_str(problems_of(&r, contact_model(), good[i], &c), "[]");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        problems_of(&r, contact_model(), bad[i], &c);
+        check_int(bide_problems_count(&r.problems), 1);
+    }
+    reading_done(&r);
+}
+
 MODEL(evil, "", (str, text, match("^(a+)+$")));
 
 TEST_PLAIN(a_pattern_that_backtracks_is_stopped)
