@@ -7,8 +7,10 @@ runs when it is given a target or --seconds.
 usage: run_fuzz.py [--seconds N] [TARGET...]
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,14 +19,30 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORPORA = pathlib.Path(os.environ.get("BIDE_CORPORA", ROOT.parent / "shared/corpora"))
-FLAGS = ["-std=gnu11", "-O1", "-g", "-fexceptions", "-D_GNU_SOURCE", "-DBIDE_DEBUG=1",
-         "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"]
-BUILD_TIMEOUT_S = 120
+SANITIZE = "address,undefined"
+FLAGS = ["-std=gnu11", "-O1", "-g", "-fexceptions", "-fno-omit-frame-pointer", "-D_GNU_SOURCE",
+         "-DBIDE_DEBUG=1", "-fno-sanitize-recover=undefined",
+         "-I", str(ROOT / "src"), "-I", str(ROOT / "include")]
+BUILD_TIMEOUT_S = 300
 SECONDS = 10
 CLOSE_S = 60
 
+# One value of each field of json_fuzz.c.
+JSON = [
+    b'{"flag":true,"small":-1,"large number":9007199254740993,"real":1e-3,"text":"\\u00e9\\n",'
+    b'"data":"YWI=","uuid":"01234567-89ab-cdef-0123-456789abcdef"'
+    b',"at":"2024-05-06T07:08:09.5+02:00","day":"2024-02-29","amount":"12.50","shade":"dark",'
+    b'"extra":{"a":[1,null]},"inside":{"more":'
+    b'[{"name":"x"}]},"flags":[true],"reals":[1,2.5],"texts":["a",""],"amounts":["1",2.50],'
+    b'"shades":["gray"],"extras":[[],"x"],"inners":[{"any":null,"count":5}]}',
+    b'{"flag":null,"small":3,"real":1.5,"text":"abc","data":"YQ==","day":"2024-12-31","mail":'
+    b'"a@b.example","link":"https://a.example/b?c","word":"abc","token":"t","typed":"pw",'
+    b'"shown":"s","told":"t","id":7,"hash":"x","unknown":[{}]}',
+    b'{"flag":null,"small":null,"inside":{"name":"a"},"link":null}',
+]
 HTTP = ["http/head.c", "http/framing.c", "http/fields.c", "http/body.c", "http/scan.c"]
-# Target: its sources, the archives with its seeds, seeds of its own, bytes of the longest input.
+# Target: its sources (None: the whole library), the archives or folders with its seeds, seeds of
+# its own, bytes of the longest input.
 TARGETS = {
     "head": (HTTP, ["http1-fuzz"], [], 20000),
     "body": (HTTP, ["http1-fuzz"], [b"5;a=\"b\\\"c\"\r\nhello\r\n0\r\nX: y\r\n\r\n"], 2000),
@@ -38,7 +56,57 @@ TARGETS = {
                    b"Content-Type: x/y\r\n\r\ndata\r\n--b-\r\n\r\n--b--\r\n",
                    b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--b\r\n"
                    b"Content-Disposition: form-data; name=c\r\n\r\n\r\n--b--"], 4000),
+    "json": (None, ["json/test_parsing"], JSON, 3000),
+    "form": (None, ["url-fuzz"],
+             [b"t=a+b%2B&i=7&l=-5&f=1e3&b=on&y=YQ==&u=00000000-0000-0000-0000-000000000000",
+              b"m=2024-05-06T07:08:09Z&d=2024-02-29&c=-12.50&s=dark&j=[1,{\"a\":null}]&a+b=x",
+              b"e=a@b.example&h=http://a.example/&li=1&li=2&ls=x&ls=&le=light&p=1234"], 1000),
+    "router": (None, [],
+               [b"a/users\na/users/{id}\nb/users/{id:path}\na/a b/\n\na/users\na/users/7\nb/a%20b/",
+                b"a/{x}/a\na/{x}/{y}\na/{r:path}\nc/b/{r:path}\n\na/b/a\na/b/c\nc/b/\na//x\n"],
+               1500),
+    "bind": (None, [],
+             [b"`/p/-7/S%20m/a/b", b"`/q?q=a+b%2B&page=9&deep=on&sort=up&ids=1&ids=2&ratio=0.5",
+              b"`/q?since=2024-05-06T07:08:09Z&price=1.5&key=0&mail=a@b.example&words=a&words=b",
+              b"`/h\nX-Text:hello\nX-Count:4\nCookie:sid=\"a\"; number=5",
+              b"a/b?version=1\n\n{\"text\":\"a\",\"all\":[{\"name\":\"b\"}],\"any\":[]}"],
+             2000),
 }
+
+
+DICTIONARIES = {"json": "json.dict", "form": "url.dict", "bind": "url.dict", "head": "http.dict"}
+
+
+def library_flags():
+    """The flags of src/meson.build."""
+    command = ["pkg-config", "--libs", "libpcre2-8"]
+    found = shutil.which("pkg-config") and subprocess.run(
+        command, stdout=subprocess.PIPE, check=False, text=True)
+    pcre2 = found.stdout.split() if found and found.returncode == 0 else []
+    flags = ["-ftls-model=initial-exec", f"-DBIDE_PCRE2={int(bool(pcre2))}"]
+    if platform.machine() == "x86_64":
+        flags += ["-mno-red-zone", "-DBIDE_NO_RED_ZONE=1"]
+    return flags, [*pcre2, "-pthread", "-ldl", "-lm"]
+
+
+def build_library(folder):
+    """The library's objects, built for fuzzing; "" or what the compiler said."""
+    listed = subprocess.run([str(ROOT / "tools/list_sources"), str(ROOT / "src")], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout.split()
+
+    def build(source):
+        command = ["clang", *FLAGS, *library_flags()[0], f"-fsanitize=fuzzer-no-link,{SANITIZE}",
+                   "-c", str(ROOT / "src" / source), "-o",
+                   str(folder / (source.replace("/", "-") + ".o"))]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=BUILD_TIMEOUT_S, check=False)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        said = [done.stdout.decode("utf-8", "replace")
+                for done in pool.map(build, [source for source in listed
+                                             if not source.startswith("test/")])
+                if done.returncode]
+    return "".join(said)
 
 
 def write_seeds(folder, archives, own):
@@ -46,6 +114,9 @@ def write_seeds(folder, archives, own):
     seeds = list(own)
     for name in archives:
         archive = CORPORA / name / "corpus.tar.gz"
+        if (CORPORA / name).is_dir() and not archive.is_file():
+            seeds += [path.read_bytes() for path in sorted((CORPORA / name).iterdir())
+                      if path.stat().st_size < 5000]
         if archive.is_file():
             with tarfile.open(archive) as tar:
                 seeds += [tar.extractfile(member).read() for member in tar if member.isfile()]
@@ -54,22 +125,36 @@ def write_seeds(folder, archives, own):
     return len(seeds)
 
 
-def fuzz(name, scratch, seconds):
+def build_target(name, program, library):
+    """Builds one target; "" or what the compiler said."""
+    sources = TARGETS[name][0]
+    command = ["clang", *FLAGS, f"-fsanitize=fuzzer,{SANITIZE}",
+               str(ROOT / f"tests/fuzz/{name}_fuzz.c"), "-o", str(program)]
+    if sources is None:
+        command += ["-DFUZZ_WITH_LIBRARY=1", *map(str, sorted(library.glob("*.o"))),
+                    *library_flags()[1]]
+    else:
+        command += [str(ROOT / "src" / source) for source in sources]
+    built = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=BUILD_TIMEOUT_S, check=False)
+    return built.stdout.decode("utf-8", "replace") if built.returncode else ""
+
+
+def fuzz(name, scratch, seconds, library):
     """Builds and runs one target; gives "" or what was found."""
-    sources, archives, own, longest = TARGETS[name]
+    _, archives, own, longest = TARGETS[name]
     program, corpus = scratch / name, scratch / f"{name}_corpus"
     corpus.mkdir()
     count = write_seeds(corpus, archives, own)
-    command = ["clang", *FLAGS, "-I", str(ROOT / "src"), "-I", str(ROOT / "include"),
-               str(ROOT / f"tests/fuzz/{name}_fuzz.c"),
-               *[str(ROOT / "src" / source) for source in sources], "-o", str(program)]
-    built = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, timeout=BUILD_TIMEOUT_S, check=False)
-    if built.returncode:
-        return built.stdout.decode("utf-8", "replace")
+    problem = build_target(name, program, library)
+    if problem:
+        return problem
     command = [str(program), f"-max_total_time={seconds}", f"-max_len={longest}", "-timeout=10",
                "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={scratch}/",
                str(corpus)]
+    dictionary = CORPORA / "dictionaries" / DICTIONARIES.get(name, "none")
+    if dictionary.is_file():
+        command.insert(1, f"-dict={dictionary}")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=seconds + CLOSE_S, check=False)
     text = done.stdout.decode("utf-8", "replace")
@@ -93,12 +178,19 @@ def main():
         print(f"0 passed, 0 failed, {len(targets)} skipped")
         return 0
     failed = 0
-    for name in targets:
-        with tempfile.TemporaryDirectory(prefix="bide_fuzz_") as scratch:
-            problem = fuzz(name, pathlib.Path(scratch), arguments.seconds or SECONDS)
-        if problem:
-            failed += 1
-            print(f"FAIL {name}\n{problem}")
+    with tempfile.TemporaryDirectory(prefix="bide_fuzz_library_") as library:
+        library = pathlib.Path(library)
+        lacking = ""
+        if any(TARGETS[name][0] is None for name in targets):
+            lacking = build_library(library)
+        for name in targets:
+            with tempfile.TemporaryDirectory(prefix="bide_fuzz_") as scratch:
+                problem = lacking if TARGETS[name][0] is None else ""
+                problem = problem or fuzz(name, pathlib.Path(scratch),
+                                          arguments.seconds or SECONDS, library)
+            if problem:
+                failed += 1
+                print(f"FAIL {name}\n{problem}")
     print(f"{len(targets) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

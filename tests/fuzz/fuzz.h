@@ -22,11 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
+#ifndef FUZZ_WITH_LIBRARY /* which has one of its own, that aborts too */
 void bide__assert_fail(const char *file, int line, const char *condition, const char *format, ...)
 {
     fprintf(stderr, "%s:%d: %s (%s)\n", file, line, condition, format);
     abort();
 }
+#endif
 
 /* Bytes of the next piece: all of them for a seed of 0, else sizes that follow from it. */
 __attribute__((unused)) static size_t next_piece(uint32_t *seed, size_t left)
