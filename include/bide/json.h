@@ -4,7 +4,8 @@
  *     bide_problems problems;
  *     bide_problems_init(&problems, arena);
  *     user u;
- *     if (bide_json_read(&(bide_input){arena, &problems}, user_model(), body, length, &u))
+ *     bide_input input = {.arena = arena, .problems = &problems};
+ *     if (bide_json_read(&input, user_model(), body, length, &u))
  *         fail(bide_problems_error(&problems));
  *
  *     bide_json_write(user_out_model(), &out, arena, &buf);
