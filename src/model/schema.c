@@ -80,14 +80,15 @@ static void put_type(const bide_schema *schema, enum bide_kind kind, const bide_
     }
 }
 
-static void put_limits(const bide_field *field, bide_buf *out)
+static void put_limits(const bide_schema *schema, const bide_field *field, bide_buf *out)
 {
     bool is_list = field->kind == BIDE_KIND_LIST;
     if (field->flags & BIDE_LEN && field->kind != BIDE_KIND_BYTES) {
         put_number(out, is_list ? "minItems" : "minLength", field->min_length);
         put_number(out, is_list ? "maxItems" : "maxLength", field->max_length);
     }
-    if (field->flags & BIDE_RANGE) {
+    /* A decimal is written as a string, which has no minimum. */
+    if (field->flags & BIDE_RANGE && !(schema->output && field->kind == BIDE_KIND_DECIMAL)) {
         put_number(out, "minimum", field->min);
         put_number(out, "maximum", field->max);
     }
@@ -121,7 +122,7 @@ int bide_schema_write_field(const bide_schema *schema, const bide_field *field, 
     bool nullable = field->flags & BIDE_OPTIONAL && field->kind != BIDE_KIND_JSON;
     bide_buf_append_str(out, nullable ? "{\"anyOf\":[{" : "{");
     put_type(schema, field->kind, field->type, out);
-    put_limits(field, out);
+    put_limits(schema, field, out);
     if (nullable)
         bide_buf_append_str(out, "},{\"type\":\"null\"}]");
     if (field->flags & BIDE_DFLT && !schema->output)

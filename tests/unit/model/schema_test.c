@@ -60,6 +60,18 @@ TEST_PLAIN(models_inside_are_references)
     reading_done(&r);
 }
 
+TEST_PLAIN(decimals_have_a_range_where_they_may_be_numbers)
+{
+    struct reading r;
+    reading_init(&r);
+    check_int(bide_schema_write(&(bide_schema){0}, order_line_model(), &r.text), 0);
+    check_contains(bide_buf_str(&r.text), "\"minimum\":0,\"maximum\":1000}");
+    bide_buf_reset(&r.text);
+    bide_schema_write(&(bide_schema){.output = true}, order_line_model(), &r.text);
+    check(!strstr(bide_buf_str(&r.text), "\"maximum\":1000"));
+    reading_done(&r);
+}
+
 TEST_PLAIN(each_schema_is_json)
 {
     const bide_model *models[] = {user_model(), everything_model(), purchase_model(),
