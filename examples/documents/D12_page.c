@@ -8,7 +8,8 @@
  * looks like an answer. size=1000000 is allowed and reads the whole table.
  *
  * In bide: the limits stand beside the parameters. page 0 and a huge size never reach the handler:
- * 422 for both at once, and OpenAPI tells the same limits.
+ * 422 for both at once, and OpenAPI tells the same limits. The response page(user) is the items,
+ * and how many there are in all.
  */
 #include <bide/bide.h>
 #include <bide/web_test.h>
@@ -16,20 +17,19 @@
 #include <stdio.h>
 
 MODEL(user, "users", (i64, id, key), (str, name));
-MODEL(user_page, "", (i64, total), (i32, page), (list(user), items));
 
 enum { USERS = 100 };
 
-GET(list_users, "/users", user_page, query(i32, page, range(1, 10000), dflt(1)),
+GET(list_users, "/users", page(user), query(i32, page, range(1, 10000), dflt(1)),
     query(i32, size, range(1, 100), dflt(10)))
 {
     const user *all = bide_app_state(req);
     int64_t offset = (int64_t)(page - 1) * size;
-    user_page out = {.total = USERS, .page = page};
+    user_page out = {.total = USERS, .page = page, .size = size};
     if (offset < USERS) {
         size_t left = (size_t)(USERS - offset), asked = (size_t)size;
-        out.items.items = (user *)all + offset;
-        out.items.count = left < asked ? left : asked;
+        out.items = (user *)all + offset;
+        out.count = left < asked ? left : asked;
     }
     return out;
 }
@@ -47,7 +47,8 @@ static async(void) show(bide_client_ptr client, const char *target)
         }
     } else {
         size_t count = json_count(r, "items");
-        printf(", %zu of %lld", count, (long long)json_int(r, "total"));
+        printf(", %zu of %lld, page %lld of %lld", count, (long long)json_int(r, "total"),
+               (long long)json_int(r, "page"), (long long)json_int(r, "pages"));
         if (count > 0)
             printf(", from id %lld", (long long)json_int(r, "items.0.id"));
     }
