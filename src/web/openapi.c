@@ -118,19 +118,27 @@ static bool asks_for_proof(const struct bide__plan *plan, bool optional)
     return false;
 }
 
-/* Its name among the components. */
-static const char *scheme_name(const struct bide__security *security)
+static const char *const scheme_names[] = {
+    [BIDE__SCHEME_BEARER] = "bearer",   [BIDE__SCHEME_OAUTH2] = "oauth2",
+    [BIDE__SCHEME_BASIC] = "basic",     [BIDE__SCHEME_HEADER_KEY] = "header",
+    [BIDE__SCHEME_QUERY_KEY] = "query", [BIDE__SCHEME_COOKIE_KEY] = "cookie",
+};
+
+static bool is_key(const struct bide__security *security)
 {
-    switch (security->scheme) {
-    case BIDE__SCHEME_BEARER:
-        return "bearer";
-    case BIDE__SCHEME_OAUTH2:
-        return "oauth2";
-    case BIDE__SCHEME_BASIC:
-        return "basic";
-    default:
-        return security->detail;
-    }
+    return security->scheme >= BIDE__SCHEME_HEADER_KEY;
+}
+
+/* Its name among the components: keys of one name may be in several places. */
+static void put_scheme_name(const struct bide__security *security, bide_buf *out)
+{
+    bide_buf_printf(out, "\"%s%s%s\":", scheme_names[security->scheme], is_key(security) ? "." : "",
+                    is_key(security) ? security->detail : "");
+}
+
+static bool is_same_scheme(const struct bide__security *a, const struct bide__security *b)
+{
+    return a->scheme == b->scheme && (!is_key(a) || strcmp(a->detail, b->detail) == 0);
 }
 
 /* One way of proving: all proofs that are needed, and the optional ones too or not. */
@@ -142,7 +150,9 @@ static void put_proofs(const struct bide__plan *plan, bool optional, bide_buf *o
         for (uint32_t n = 0; n < callable->security_count; n++) {
             if (callable->security[n].optional && !optional)
                 continue;
-            bide_buf_printf(out, "%s\"%s\":[]", before, scheme_name(&callable->security[n]));
+            bide_buf_append_str(out, before);
+            put_scheme_name(&callable->security[n], out);
+            bide_buf_append_str(out, "[]");
             before = ",";
         }
     }
@@ -164,10 +174,7 @@ static void put_security(const struct bide__plan *plan, bide_buf *out)
 
 static void put_scheme(const struct bide__security *security, bide_buf *out)
 {
-    static const char *const places[] = {[BIDE__SCHEME_HEADER_KEY] = "header",
-                                         [BIDE__SCHEME_QUERY_KEY] = "query",
-                                         [BIDE__SCHEME_COOKIE_KEY] = "cookie"};
-    bide_buf_printf(out, "\"%s\":", scheme_name(security));
+    put_scheme_name(security, out);
     switch (security->scheme) {
     case BIDE__SCHEME_BEARER:
         bide_buf_append_str(out, "{\"type\":\"http\",\"scheme\":\"bearer\"}");
@@ -182,8 +189,8 @@ static void put_scheme(const struct bide__security *security, bide_buf *out)
         bide_buf_append_str(out, "}}}");
         return;
     default:
-        bide_buf_printf(out,
-                        "{\"type\":\"apiKey\",\"in\":\"%s\",\"name\":", places[security->scheme]);
+        bide_buf_printf(
+            out, "{\"type\":\"apiKey\",\"in\":\"%s\",\"name\":", scheme_names[security->scheme]);
         put_text(out, security->detail);
         bide_buf_append_char(out, '}');
     }
@@ -192,21 +199,21 @@ static void put_scheme(const struct bide__security *security, bide_buf *out)
 /* All schemes of all plans, each once by name. */
 static void put_schemes(const bide_app *app, bide_buf *out)
 {
-    const char *told[OPENAPI_SCHEMES];
+    const struct bide__security *told[OPENAPI_SCHEMES];
     size_t count = 0;
     for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
         for (uint32_t i = 0; i < plan->step_count; i++) {
             const struct bide__callable *callable = plan->steps[i].callable;
             for (uint32_t n = 0; n < callable->security_count; n++) {
-                const char *name = scheme_name(&callable->security[n]);
+                const struct bide__security *security = &callable->security[n];
                 size_t at = 0;
-                while (at < count && strcmp(told[at], name) != 0)
+                while (at < count && !is_same_scheme(told[at], security))
                     at++;
                 if (at < count || count == OPENAPI_SCHEMES)
                     continue;
                 bide_buf_append_str(out, count ? "," : ",\"securitySchemes\":{");
-                put_scheme(&callable->security[n], out);
-                told[count++] = name;
+                put_scheme(security, out);
+                told[count++] = security;
             }
         }
     }

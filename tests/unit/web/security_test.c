@@ -135,7 +135,8 @@ TEST(schemes_are_documented)
                        "\"oauth2\":{\"type\":\"oauth2\",\"flows\":{\"password\":{\"scopes\":{},"
                        "\"tokenUrl\":\"/auth\"}}}");
         check_contains(r.body, "\"security\":[{\"oauth2\":[]},{}]");
-        check_contains(r.body, "\"security\":[{\"X-Key\":[],\"key\":[],\"sid\":[]}");
+        check_contains(r.body,
+                       "\"security\":[{\"header.X-Key\":[],\"query.key\":[],\"cookie.sid\":[]}");
     }
 }
 
