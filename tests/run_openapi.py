@@ -64,6 +64,9 @@ def broken(document):
                  value=False)
     yield change("a parameter that the path has not", *get_post, "parameters", 0, "name",
                  value="other")
+    yield change("a security scheme that is not there", "components", "securitySchemes", "bearer")
+    yield change("a security scheme of no type", "components", "securitySchemes", "basic", "type",
+                 value="secret")
     yield change("a reply without a description", *get_post, "responses", "200", "description")
     yield change("an unknown type", *post, "properties", "title", "type", value="text")
     yield change("an unknown keyword", *post, "properties", "title", "maxLen", value=3)
@@ -72,6 +75,18 @@ def broken(document):
     yield change("another type than the replies have", *post, "properties", "stars",
                  value={"type": "string"})
     yield change("a status that nobody promised", *get_post, "responses", "404")
+
+
+def misplaced_keys(document):
+    """Operations whose API key is documented in another place than where they look for it."""
+    wrong = []
+    for path, place in (("/by_all", "header"), ("/by_query_key", "query"),
+                        ("/by_cookie_key", "cookie")):
+        schemes = [document["components"]["securitySchemes"][name]
+                   for way in document["paths"][path]["get"]["security"] for name in way]
+        if place not in [scheme.get("in") for scheme in schemes]:
+            wrong.append(f"{path} has {schemes}")
+    return wrong
 
 
 def main():
@@ -96,7 +111,10 @@ def main():
         failed += not good
         said = "; ".join(answers[name])[:600] or "accepted"
         print(f"{'ok' if good else 'FAILED'} {name}: {said}")
-    print(f"{len(cases) - failed} passed, {failed} failed, 0 skipped")
+    wrong = misplaced_keys(document)
+    failed += bool(wrong)
+    print(f"{'FAILED' if wrong else 'ok'} API keys are where they are said to be {wrong or ''}")
+    print(f"{len(cases) + 1 - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
 

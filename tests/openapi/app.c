@@ -112,9 +112,82 @@ DELETE(remove_post, "/posts/{id}", nothing, path(uuid, id))
 {
 }
 
-GET(hello, "/", text)
+GET(hello, "/", text, tags("plain, small"), summary("Says \"hello\""))
 {
     return "hello";
+}
+
+GET(page_of_posts, "/page", page(post_out), blocking, query(i32, page, range(1, 9), dflt(1)))
+{
+    post p = some_post(page);
+    post_out *row = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *row);
+    if (!row)
+        fail(http_error(503, "no memory"));
+    *row = post_out_of(&p);
+    return (post_out_page){row, 1, 1, page, 10};
+}
+
+GET(as_html, "/html", html, hidden)
+{
+    return "<p>";
+}
+
+GET(as_bytes, "/bytes", raw)
+{
+    return (bide_raw){"image/png", "PNG", 3};
+}
+
+GET(elsewhere, "/elsewhere", redirect)
+{
+    return (bide_redirect){303, "/"};
+}
+
+/* ---- forms and files ---- */
+
+MODEL(login, "", (str, username, len(1, 20)), (plain_pw, password, len(8, 99)),
+      (str, scope, optional));
+MODEL(token, "", (str, access_token), (str, token_type));
+
+POST(log_in, "/auth", token, form_body(login, f))
+{
+    return (token){.access_token = f->username, .token_type = "bearer"};
+}
+
+POST(upload, "/upload", nothing, form(str, title, len(1, 9)), form(list(i32), numbers, optional),
+     file(picture), files(more, optional), file(cover, optional))
+{
+}
+
+/* ---- proofs ---- */
+
+GET(by_oauth2, "/by_oauth2", text, oauth2(token, "/auth"))
+{
+    return token;
+}
+
+GET(by_bearer, "/by_bearer", text, bearer(token, optional))
+{
+    return token ? token : "nobody";
+}
+
+PROVIDER(const char *, by_key, api_key(key, header, "key"))
+{
+    provide(key);
+}
+
+GET(by_all, "/by_all", text, basic(login), depends(const char *, key, by_key))
+{
+    return key;
+}
+
+GET(by_query_key, "/by_query_key", text, api_key(key, query, "key"))
+{
+    return key;
+}
+
+GET(by_cookie_key, "/by_cookie_key", text, api_key(key, cookie, "sid"))
+{
+    return key;
 }
 
 static async(void) show(bide_client_ptr client, const char *operation, bide_client_reply r)
@@ -144,6 +217,15 @@ static async(void) app(void)
         await(show(c, "set_tag",
                    await(client_put(c, "/tags/a/b/c",
                                     json("{\"name\":\"x\",\"below\":[{\"name\":\"y\"}]}")))));
+        await(show(c, "page_of_posts", await(client_get(c, "/page"))));
+        await(show(c, "log_in",
+                   await(client_post(c, "/auth", urlencoded("username=sam&password=12345678")))));
+        await(show(c, "log_in", await(client_post(c, "/auth", urlencoded("username=")))));
+        await(
+            show(c, "upload", await(client_post(c, "/upload", multipart(c, part("title", "x"))))));
+        await(show(c, "by_oauth2", await(client_get(c, "/by_oauth2"))));
+        await(show(c, "by_bearer", await(client_get(c, "/by_bearer"))));
+        await(show(c, "by_query_key", await(client_get(c, "/by_query_key?key=k"))));
     }
     return bide_void;
 }

@@ -26,6 +26,10 @@ function checkOperations(document, wrong) {
     const inPath = [...path.matchAll(/\{([^}]*)\}/g)].map(found => found[1]).sort();
     const parameters = (operation.parameters ?? []).filter(one => one.in === "path");
     const named = parameters.map(one => one.name).sort();
+    for (const way of operation.security ?? [])
+      for (const scheme of Object.keys(way))
+        if (!document.components.securitySchemes?.[scheme])
+          wrong.push(`${method} ${path}: there is no security scheme ${scheme}`);
     if (inPath.join() !== named.join())
       wrong.push(`${method} ${path}: the path has [${inPath}], its parameters are [${named}]`);
     const places = (operation.parameters ?? []).map(one => `${one.in} ${one.name.toLowerCase()}`);
@@ -47,7 +51,8 @@ function checkSchemas(document, replies, wrong) {
     const at = `/paths/${escaped(path)}/${method}`;
     (operation.parameters ?? []).forEach((one, index) => compiled(`${at}/parameters/${index}/schema`));
     const body = "application/json";
-    if (operation.requestBody) compiled(`${at}/requestBody/content/${escaped(body)}/schema`);
+    for (const type of Object.keys(operation.requestBody?.content ?? {}))
+      compiled(`${at}/requestBody/content/${escaped(type)}/schema`);
     for (const [status, response] of Object.entries(operation.responses))
       if (response.content?.[body]) {
         const check = compiled(`${at}/responses/${status}/content/${escaped(body)}/schema`);
