@@ -40,6 +40,9 @@ JSON = [
     b'"shown":"s","told":"t","id":7,"hash":"x","unknown":[{}]}',
     b'{"flag":null,"small":null,"inside":{"name":"a"},"link":null}',
 ]
+PARTS = (b"--b\r\nContent-Disposition: form-data; name=\"one\"; filename=\"f\"\r\n"
+         b"Content-Type: x/y\r\n\r\ndata\r\n--b\r\nContent-Disposition: form-data; "
+         b"name=\"text\"\r\n\r\na\r\n--b--\r\n")
 HTTP = ["http/head.c", "http/framing.c", "http/fields.c", "http/body.c", "http/scan.c"]
 # Target: its sources (None: the whole library), the archives or folders with its seeds, seeds of
 # its own, bytes of the longest input.
@@ -69,11 +72,14 @@ TARGETS = {
              [b"`/p/-7/S%20m/a/b", b"`/q?q=a+b%2B&page=9&deep=on&sort=up&ids=1&ids=2&ratio=0.5",
               b"`/q?since=2024-05-06T07:08:09Z&price=1.5&key=0&mail=a@b.example&words=a&words=b",
               b"`/h\nX-Text:hello\nX-Count:4\nCookie:sid=\"a\"; number=5",
-              b"a/b?version=1\n\n{\"text\":\"a\",\"all\":[{\"name\":\"b\"}],\"any\":[]}"],
+              b"a/b?version=1\n\n{\"text\":\"a\",\"all\":[{\"name\":\"b\"}],\"any\":[]}",
+              b"a/f\nContent-Type:application/x-www-form-urlencoded\n\ntext=a+b&count=3&all=x",
+              b"a/m\nContent-Type:application/x-www-form-urlencoded\n\nname=abc",
+              b"a/f\nContent-Type:multipart/form-data; boundary=b\n\n" + PARTS,
+              b"`/s?key=k\nAuthorization:Bearer abc\nX-Text:a",
+              b"`/s\nAuthorization:Basic YTpi"],
              2000),
 }
-
-
 DICTIONARIES = {"json": "json.dict", "form": "url.dict", "bind": "url.dict", "head": "http.dict"}
 
 

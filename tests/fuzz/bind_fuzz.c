@@ -51,6 +51,32 @@ POST(by_body, "/b", echo, query(i32, version, optional), body(posted, form))
     return (echo){.text = form->text, .more = form->any.text};
 }
 
+POST(by_form, "/f", echo, form(str, text, optional), form(i32, count, range(1, 9), dflt(1)),
+     form(list(str), all, len(0, 3), optional), file(one, optional), files(more, optional))
+{
+    promise(count >= 1 && count <= 9 && all.count <= 3);
+    if (one)
+        promise(bide__utf8_valid(one->name, strlen(one->name)) && one->content_type);
+    size_t bytes = 0;
+    for (size_t i = 0; i < more.count; i++)
+        for (size_t at = 0; at < more.items[i].size; at++)
+            bytes += more.items[i].data[at] != 'x'; /* all of it can be read */
+    promise(bytes < 10000);
+    return (echo){.text = text};
+}
+
+POST(by_form_body, "/m", echo, form_body(inside, form))
+{
+    return (echo){.text = form->name};
+}
+
+GET(by_proof, "/s", echo, bearer(token, optional), basic(login, optional),
+    api_key(key, query, "key", optional))
+{
+    promise(!login || (login->user && login->password));
+    return (echo){.text = key, .more = token};
+}
+
 static const char *input;
 static size_t input_size;
 
@@ -71,7 +97,7 @@ static bool take_line(char *line, size_t size)
 
 static void check_reply(bide_client_reply r)
 {
-    static const int statuses[] = {200, 204, 400, 404, 405, 413, 415, 422, 501};
+    static const int statuses[] = {200, 204, 400, 401, 404, 405, 413, 415, 422, 501};
     bool known = false;
     const char *reason;
     size_t offset;
