@@ -43,14 +43,14 @@ class Bar:
         return f"{self.sign} {self.limit:g}"
 
 
-def start(command, core, milliseconds, **options):
+def start(command, used_cores, milliseconds, **options):
     environment = dict(os.environ, BENCH_MS=str(milliseconds), GOMAXPROCS="1")
     return subprocess.Popen(
         [str(part) for part in command],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        preexec_fn=lambda: os.sched_setaffinity(0, used_cores),
         **options,
     )
 

@@ -43,15 +43,15 @@ class Runner:
         if case.name.startswith("echo_"):
             return self.run_echo(case.name, system)
         command = [*self.programs.command(system, case.name), case.name]
-        return finish(start(command, SERVER_CORE, self.target_ms), command)
+        return finish(start(command, {SERVER_CORE}, self.target_ms), command)
 
     def run_echo(self, name, system):
         connections = name.split("_")[1]
-        server = start(self.programs.command(system, name), SERVER_CORE, self.echo_ms)
+        server = start(self.programs.command(system, name), {SERVER_CORE}, self.echo_ms)
         try:
             port = server.stdout.readline().split()[1]
             command = [self.programs.path("echo_load"), name, port, connections, server.pid]
-            return finish(start(command, LOAD_CORE, self.echo_ms), command)
+            return finish(start(command, {LOAD_CORE}, self.echo_ms), command)
         finally:
             server.kill()
             server.communicate()
@@ -65,7 +65,7 @@ class Runner:
             command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={report}",
                        f"--log-file={OUT / 'valgrind.log'}"]
             command += [self.programs.path("bide_await"), kind, calls]
-            finish(start(command, SERVER_CORE, self.target_ms), command)
+            finish(start(command, {SERVER_CORE}, self.target_ms), command)
             lines = report.read_text(encoding="utf-8").splitlines()
             return int(next(line.split()[1] for line in lines if line.startswith("totals:")))
 

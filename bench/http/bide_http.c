@@ -1,51 +1,121 @@
-/* The server on bide's http layer, without the web layer: two paths, each answered by its handler.
- * It prints `PORT n` and serves until it is killed. All limits and deadlines are at their defaults,
- * but for the number of requests of one connection: the load keeps its connections. */
+/* The application that is measured: bide_http [LOOPS PORT]
+ *
+ * Everything goes through the web layer: router, parameters, providers, response. It prints
+ * `PORT n` when all loops listen (several need a PORT that is not 0) and serves until it is
+ * killed. All limits and deadlines are at their defaults, but for the number of requests of one
+ * connection: the load keeps its connections. */
 #include <bide/bide.h>
-#include <bide/http.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { LIFETIME_S = 120 };
 
-static const char text[] = "Hello, World!";
+MODEL(person, "", (i64, id), (str, name), (str, email), (bool, active));
+MODEL(account, "", (str, name, len(1, 40)), (i32, age, range(0, 150)), (str, email, email),
+      (str, login, match("^[a-z][a-z0-9_]{2,31}$")));
+MODEL(note, "", (str, text));
 
-static bool asks_for(const bide_exchange *exchange, const char *path, size_t length)
+typedef const struct directory *directory_ptr;
+struct directory {
+    person someone;
+};
+
+static const struct directory everyone = {
+    {.id = 7, .name = "Frodo Baggins", .email = "frodo@shire.example", .active = true}};
+
+/* A plain function: it knows nothing of tasks, and runs on the blocking lane. */
+static int64_t look_up(directory_ptr people);
+OFFLOADABLE(int64_t, look_up, directory_ptr)
+static int64_t look_up(directory_ptr people)
 {
-    bide_text asked = bide_request_path(exchange);
-    return asked.length == length && memcmp(asked.at, path, length) == 0;
+    return people->someone.id;
 }
 
-/* `/body` reads the whole body first. */
-static async(void) answer(bide_exchange *exchange, void *unused)
+PROVIDER(directory_ptr, people)
 {
-    (void)unused;
-    if (asks_for(exchange, "/plaintext", 10)) {
-        await(bide_reply(exchange, 200, "text/plain", text, sizeof text - 1));
-    } else if (asks_for(exchange, "/body", 5)) {
-        (void)await(bide_body_all(exchange));
-        await(bide_reply(exchange, 200, "text/plain", text, sizeof text - 1));
-    } else {
-        fail(bide_error_new(404, "no such path"));
-    }
-    return bide_void;
+    provide(&everyone);
 }
+
+GET(plaintext, "/plaintext", text)
+{
+    return "Hello, World!";
+}
+
+GET(json_person, "/json", person)
+{
+    return everyone.someone;
+}
+
+GET(sync_person, "/sync", person)
+{
+    person found = everyone.someone;
+    found.id = await(offload(BIDE_BLOCKING, look_up, &everyone));
+    return found;
+}
+
+GET(get_person, "/people/{id}", person, path(i64, id, range(1, 1000000)),
+    depends(directory_ptr, all, people))
+{
+    if (all->someone.id != id)
+        fail(http_error(404, "nobody has the number %lld", (long long)id));
+    return all->someone;
+}
+
+POST(add_account, "/accounts", account, body(account, form))
+{
+    return *form;
+}
+
+POST(add_note, "/notes", text, body(note, form))
+{
+    (void)form;
+    return "Hello, World!";
+}
+
+/* Which loop serves a connection: a load may want to stay with one. */
+GET(loop_index, "/loop", text)
+{
+    static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7"};
+    return digits[bide_loop_index() & 7];
+}
+
+static struct {
+    bide_app *app;
+    int loops;
+    uint16_t port;
+    atomic_int listening;
+} server = {.loops = 1};
 
 static async(void) run(void)
 {
-    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
-        struct bide_http_options options = {.requests = UINT32_MAX};
-        printf("PORT %d\n", bide_listener_port(listener));
-        fflush(stdout);
-        await(bide_http_serve(listener, answer, NULL, &options));
+    struct bide_listen_options listen = {.reuse_port = server.loops > 1};
+    struct bide_http_options options = {.requests = UINT32_MAX};
+    with(bide_tcp_listener, listener, "127.0.0.1", server.port, &listen) {
+        if (atomic_fetch_add(&server.listening, 1) + 1 == server.loops) {
+            printf("PORT %d\n", bide_listener_port(listener));
+            fflush(stdout);
+        }
+        await(bide_app_serve(server.app, listener, &options));
     }
     return bide_void;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3) {
+        server.loops = atoi(argv[1]);
+        server.port = (uint16_t)atoi(argv[2]);
+    }
     alarm(LIFETIME_S); /* nobody is left to kill it when the runner died */
-    return bide_run(run);
+    server.app = bide_app_new(.title = "bench");
+    bide_app_add_all(server.app, "");
+    const char *problem = bide_app_check(server.app);
+    if (problem) {
+        fprintf(stderr, "bide_http: %s\n", problem);
+        return 1;
+    }
+    return bide_run(run, .loops = server.loops);
 }

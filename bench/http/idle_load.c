@@ -1,27 +1,16 @@
-/* Idle connections: idle_load PORT CONNECTIONS
+/* Idle connections: idle_load PORT CONNECTIONS REQUEST STATUS BODY
  *
  * One connection is opened and served, so that what a server sets up for its first request does not
  * count; `WARM` is printed and a line awaited. Then CONNECTIONS are opened, a group at a time, each
- * with one request whose body follows its head when the whole group's heads are there; `IDLE` is
- * printed and a line awaited. At last each of them must serve another request: it was kept. */
+ * with one request whose body follows its head when the whole group's heads are there, in two
+ * parts; `IDLE` is printed and a line awaited. At last each of them must serve another request: it
+ * was kept. */
 #include "http_load.h"
 
 enum { GROUP = 64, REPLY_WAIT_S = 10 };
 
-static const char head[] = "POST /body HTTP/1.1\r\n"
-                           "Host: 127.0.0.1\r\n"
-                           "Content-Type: text/plain\r\n"
-                           "Content-Length: 64\r\n"
-                           "\r\n";
-static const char body[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-static void say(const char *what)
-{
-    char line[16];
-    puts(what);
-    fflush(stdout);
-    load_must(fgets(line, sizeof line, stdin) != NULL, "the runner is gone");
-}
+static const char *head, *request_body, *status, *reply_body;
+static size_t head_bytes, first_bytes, second_bytes; /* of the request's head and halves */
 
 static int open_one(int port)
 {
@@ -36,33 +25,41 @@ static int open_one(int port)
 static void ask_group(const int *fds, int count)
 {
     for (int i = 0; i < count; i++)
-        load_must(send(fds[i], head, sizeof head - 1, MSG_NOSIGNAL) > 0, "send");
+        request_send(fds[i], head, head_bytes);
     for (int i = 0; i < count; i++)
-        load_must(send(fds[i], body, 32, MSG_NOSIGNAL) > 0, "send");
-    /* The probe sends the other half of the body. */
+        request_send(fds[i], request_body, first_bytes);
     for (int i = 0; i < count; i++)
-        reply_probe(fds[i], body + 32, sizeof body - 1 - 32);
+        request_send(fds[i], request_body + first_bytes, second_bytes);
+    for (int i = 0; i < count; i++)
+        reply_read(fds[i], status, reply_body);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: idle_load PORT CONNECTIONS\n");
+    if (argc != 6 || !(request_body = strstr(argv[3], "\r\n\r\n"))) {
+        fprintf(stderr, "usage: idle_load PORT CONNECTIONS REQUEST STATUS BODY\n");
         return 2;
     }
     int port = atoi(argv[1]), count = atoi(argv[2]);
+    head = argv[3];
+    status = argv[4];
+    reply_body = argv[5];
+    request_body += 4;
+    head_bytes = (size_t)(request_body - head);
+    first_bytes = strlen(request_body) / 2;
+    second_bytes = strlen(request_body) - first_bytes;
     int *fds = calloc((size_t)count, sizeof *fds);
     load_must(fds != NULL, "calloc");
     int first = open_one(port);
     ask_group(&first, 1);
-    say("WARM");
+    load_say("WARM");
     for (int i = 0; i < count; i += GROUP) {
         int size = count - i < GROUP ? count - i : GROUP;
         for (int j = 0; j < size; j++)
             fds[i + j] = open_one(port);
         ask_group(fds + i, size);
     }
-    say("IDLE");
+    load_say("IDLE");
     for (int i = 0; i < count; i += GROUP)
         ask_group(fds + i, count - i < GROUP ? count - i : GROUP);
     printf("KEPT %d\n", count);

@@ -4,13 +4,25 @@ What cannot be built here is left out, with one line that says why.
 """
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import time
 from contextlib import contextmanager
 
-from common import SERVER_CORE, Builder, start
+from cases import BIDE_AGAIN
+from common import SERVER_CORE, Builder, cores, start
 
 START_LIMIT_S = 15
+STOP_LIMIT_S = 5
+# Servers that are installed, not built: what they are started with, in a folder of their own that
+# has their configuration as `conf`.
+CONFIGURED = {
+    "nginx": ("-e", "stderr", "-p", ".", "-c", "conf"),
+    "h2o": ("-c", "conf"),
+    "kore": ("-fnrq", "-c", "conf"),  # in the foreground, no chroot, no other user, quiet
+}
+FASTAPI_NEEDS = "import fastapi, uvicorn, uvloop, httptools"
 
 
 def free_port():
@@ -24,72 +36,124 @@ def accepts(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def worker_of(parent):
+    """The process that does the work: the child of a server that has one."""
+    until_s = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < until_s:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as children:
+            pids = children.read().split()
+        if pids:
+            return int(pids[0])
+        time.sleep(0.02)
+    raise SystemExit("bench: a server has no worker")
+
+
 class Programs(Builder):
     def build(self, systems):
         c = [*self.cc, *self.c_flags]
         for load in ("http_load", "idle_load"):
             if not self.compile(load, [*c, f"{load}.c"], quiet=False):
                 raise SystemExit(f"bench: {load} does not build")
-        if "bide" in systems:
-            self.compile_bide(["bide_http"])
-        # -O3 for the loop that looks for the ends of heads.
-        if "bare" in systems and self.compile("rival_bare", [*c, "-O3", "rival_bare.c"]):
-            self.systems.add("bare")
-        if "go" in systems:
-            go = shutil.which("go")
-            if self.compile("rival_go", go and [go, "build", "rival_go.go"]):
-                self.systems.add("go")
+        self.compile_bide(["bide_http"])
+        self.systems |= BIDE_AGAIN.keys()
+        go = shutil.which("go")
+        module = ["-shared", "-fPIC", "rival_kore.c"]
+        plans = {
+            # -O3 for the loop that looks for the ends of heads.
+            "bare": ("rival_bare", [*c, "-O3", "rival_bare.c"], "a C compiler"),
+            "go": ("rival_go", go and [go, "build", "rival_go.go"], "go"),
+            "kore": ("rival_kore.so", self.installed("kore") and [*c, *module], "kore"),
+        }
+        for system in sorted(systems & plans.keys()):
+            program, command, need = plans[system]
+            if self.compile(program, command):
+                self.systems.add(system)
             else:
-                self.leave_out("go", "go")
-        for system in sorted(systems & {"node", "nginx"}):
+                self.leave_out(system, need)
+        for system in sorted(systems & {"nginx", "h2o", "node"}):
             if self.installed(system):
                 self.systems.add(system)
             else:
-                self.left_out.append(f"{system} (not installed)")
+                self.leave_out(system, system)
+        if "fastapi" in systems:
+            self.find_fastapi()
+
+    def find_fastapi(self):
+        if self.python and subprocess.run([self.python, "-c", FASTAPI_NEEDS], check=False,
+                                          capture_output=True).returncode == 0:
+            self.systems.add("fastapi")
+        else:
+            self.leave_out("fastapi", "fastapi, uvicorn, uvloop and httptools")
 
     @staticmethod
     def installed(program):
         return shutil.which(program) or shutil.which(f"/usr/sbin/{program}")
 
     def has(self, system):
-        return system in self.systems and (system != "bide" or "bide_http" in self.built)
+        bide = system == "bide" or system in BIDE_AGAIN
+        return system in self.systems and (not bide or "bide_http" in self.built)
 
-    def nginx(self, port):
-        """The command for a port of its own; nginx cannot be asked which one it got."""
-        prefix = self.out / "nginx"
-        prefix.mkdir(exist_ok=True)
-        text = (self.here / "rival_nginx.conf").read_text(encoding="utf-8")
-        config = prefix / "nginx.conf"
-        config.write_text(text.replace("PORT", str(port)), encoding="utf-8")
-        return [self.installed("nginx"), "-e", "stderr", "-p", prefix, "-c", config]
+    def configured(self, system, port):
+        """The command for a port of its own, and where it runs; these servers cannot be asked
+        which port they got."""
+        folder = self.out / system
+        folder.mkdir(exist_ok=True)
+        (folder / "plaintext.txt").write_text("Hello, World!", encoding="utf-8")
+        text = (self.here / f"rival_{system}.conf").read_text(encoding="utf-8")
+        user = "user: root" if os.geteuid() == 0 else ""
+        text = text.replace("PORT", str(port)).replace("USER", user)
+        (folder / "conf").write_text(text, encoding="utf-8")
+        return [self.installed(system), *CONFIGURED[system]], folder
 
-    def command(self, system, port):
-        if system == "nginx":
-            return self.nginx(port)
+    def command(self, system, case, port):
         if system == "node":
             return [self.installed("node"), self.here / "rival_node.js"]
+        if system == "fastapi":
+            return [self.python, "-B", self.here / "rival_fastapi.py"]
         if system == "bare":
-            return [self.path("rival_bare"), self.path("reply")]
-        return [self.path("bide_http" if system == "bide" else f"rival_{system}")]
+            return [self.path("rival_bare"), self.reply_file(case.request)]
+        if system in ("bide", *BIDE_AGAIN):
+            return [self.path("bide_http"), *([case.loops, port] if case.loops else [])]
+        return [self.path(f"rival_{system}")]
+
+    def reply_file(self, request):
+        """Where the bytes are that the bare loop sends."""
+        return self.path("reply" + request.path.replace("/", "_"))
 
     @contextmanager
-    def serving(self, system):
-        """A server that accepts: its process and its port. What it says on stderr is kept."""
-        port = free_port() if system == "nginx" else 0
+    def serving(self, system, case):
+        """A server that accepts: the process that works, and the port. What it says on stderr is
+        kept."""
+        asked = system not in CONFIGURED  # it says which port it has
+        port = 0 if asked and not case.loops else free_port()
+        command, folder = ((self.command(system, case, port), None) if asked
+                           else self.configured(system, port))
+        used_cores = set(cores[:case.loops]) if case.loops else {SERVER_CORE}
         log = self.out / f"{system}.log"
         with open(log, "w", encoding="utf-8") as errors:
-            server = start(self.command(system, port), SERVER_CORE, 0, stderr=errors)
+            server = start(command, used_cores, 0, stderr=errors, cwd=folder)
         try:
-            if port:
+            if asked:
+                line = server.stdout.readline().split()
+                port = int(line[1]) if len(line) == 2 and line[0] == "PORT" else 0
+            else:
                 until_s = time.monotonic() + START_LIMIT_S
                 while not accepts(port) and server.poll() is None and time.monotonic() < until_s:
                     time.sleep(0.02)
-            else:
-                line = server.stdout.readline().split()
-                port = int(line[1]) if len(line) == 2 and line[0] == "PORT" else 0
             if not port or server.poll() is not None:
                 raise SystemExit(f"bench: {system} did not start, see {os.path.relpath(log)}")
-            yield server, port
+            yield worker_of(server.pid) if system == "kore" else server.pid, port
         finally:
+            if system == "kore":
+                self.stop_with_worker(server)
             server.kill()
             server.communicate()
+
+    @staticmethod
+    def stop_with_worker(server):
+        """A parent that waits for its worker: killed, it would leave it behind."""
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.kill(worker_of(server.pid), signal.SIGKILL)

@@ -8,11 +8,15 @@ reverse order. A ratio is that of the medians, its interval is bootstrapped over
 status: 1 when a bar is missed or bide's server could not be built, else 0.
 """
 import argparse
+import dataclasses
 import os
 import random
 import resource
+import shutil
+import signal
 import socket
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,18 +24,20 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
-from common import (LOAD_CORE, SERVER_CORE, Quiet, chosen_cases, close_report,  # noqa: E402
+from common import (LOAD_CORE, SERVER_CORE, Quiet, chosen_cases, close_report, cores,  # noqa: E402
                     finish, out_folder, print_table, rounded, start)
 from cases import CASES  # noqa: E402
 from programs import Programs  # noqa: E402
 
 OUT = out_folder("http")
 PAIRS = 9  # of bide and the system that the bar names
+QUICK_PAIRS = 5
 OTHER_ROUNDS = 3  # of the systems that no bar names, and of idle connections
 RESAMPLES = 2000
 WIDE = 0.1  # an interval that is a greater part of its ratio decides nothing
 SETTLE_S = 0.5  # between the last reply and the weighing of idle connections
-REQUEST = b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+TRACED_MS = 300
+UNITS = {"": "requests/s", "_cpu": "us/request", "_p99": "us"}  # of what is shown besides
 
 
 def user_memory_bytes(pid):
@@ -39,6 +45,12 @@ def user_memory_bytes(pid):
     wanted = ("Pss_Anon:", "SwapPss:")
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
         return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(wanted))
+
+
+def threads_of(pid, but):
+    """The threads of a process, without those of one name."""
+    return [task.name for task in Path(f"/proc/{pid}/task").iterdir()
+            if (task / "comm").read_text(encoding="utf-8").strip() != but]
 
 
 def expect(process, word):
@@ -52,6 +64,20 @@ def go_on(process):
     process.stdin.flush()
 
 
+def exchange(port, request, is_whole):
+    """Sends a request and gives what came when it is whole."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+        peer.sendall(str(request).encode())
+        reply = b""
+        while not is_whole(reply):
+            part = peer.recv(4096) if len(reply) < 4096 else b""
+            if not part:
+                raise SystemExit(f"bench: not the reply to {request.path} that was expected: "
+                                 f"{reply!r}")
+            reply += part
+    return reply
+
+
 class Runner:
     def __init__(self, programs, quick):
         self.programs = programs
@@ -59,44 +85,109 @@ class Runner:
         self.quiet = Quiet(4.0 if quick else 30.0)
         self.values = {}  # (number's name, system) -> one value per round
 
-    def learn_reply(self):
+    def prepare(self, cases):
+        for case in cases:
+            if "bare" in case.systems:
+                self.learn_reply(case)
+            for system in case.systems if case.refused else ():
+                if self.programs.has(system):
+                    self.check_refusals(case, system)
+
+    def learn_reply(self, case):
         """The bare loop sends what bide sends: exactly these bytes, but for the Date."""
-        with self.programs.serving("bide") as (_, port):
-            with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
-                peer.sendall(REQUEST)
-                reply = b""
-                while not reply.endswith(b"Hello, World!"):
-                    part = peer.recv(4096)
-                    if not part:
-                        raise SystemExit(f"bench: bide's reply is not as expected: {reply!r}")
-                    reply += part
-        self.programs.path("reply").write_bytes(reply)
+        with self.programs.serving("bide", case) as (_, port):
+            end = case.request.reply.encode()
+            reply = exchange(port, case.request, lambda got: got.endswith(end))
+        self.programs.reply_file(case.request).write_bytes(reply)
+
+    def check_refusals(self, case, system):
+        """What checks nothing is not compared."""
+        with self.programs.serving(system, case) as (_, port):
+            for body in case.refused:
+                request = dataclasses.replace(case.request, body=body)
+                exchange(port, request, lambda got: got.startswith(b"HTTP/1.1 422 "))
 
     def measure(self, case, system):
-        once = self.weigh if case.idle else self.load
+        once = {"load": self.load, "idle": self.weigh, "calls": self.count_calls}[case.kind]
+        case = case.seen_by(system)
         numbers = self.quiet.run({SERVER_CORE, LOAD_CORE}, lambda: once(case, system))
         for name, value in numbers.items():
             self.values.setdefault((name, system), []).append(value)
 
+    def load_command(self, case, server, *loop):
+        pid, port = server
+        request = case.request
+        return [self.programs.path("http_load"), case.name, port, case.connections, case.depth,
+                pid, request, request.status, request.reply, *loop]
+
     def load(self, case, system):
-        with self.programs.serving(system) as (server, port):
-            command = [self.programs.path("http_load"), case.name, port, case.connections,
-                       case.depth, server.pid]
-            return finish(start(command, LOAD_CORE, self.load_ms), command)
+        with self.programs.serving(system, case) as server:
+            if case.loops:
+                return self.load_loops(case, server)
+            command = self.load_command(case, server)
+            return finish(start(command, {LOAD_CORE}, self.load_ms), command)
+
+    def load_loops(self, case, server):
+        """A load for each loop, on the loop's core: what is left to differ is the number."""
+        commands = [self.load_command(case, server, loop) for loop in range(case.loops)]
+        loads = [start(command, {core}, self.load_ms, stdin=-1)
+                 for command, core in zip(commands, cores)]
+        for load in loads:
+            expect(load, "WARM")
+        for load in loads:
+            go_on(load)
+        parts = [finish(load, command) for load, command in zip(loads, commands)]
+        rate = sum(part[case.name] for part in parts)
+        # Each of them has seen the CPU time of the whole server.
+        busy = statistics.mean(part[f"{case.name}_server_busy"] for part in parts)
+        return {case.name: rate, f"{case.name}_cpu": busy / rate * 1e6}
+
+    def count_calls(self, case, system):
+        """Calls of futex and write, by strace: a message to another loop is a write to its eventfd,
+        and no reply is a write. The watchdog's thread is left out: it has a clock of its own."""
+        report = self.programs.path("strace.txt")
+        with self.programs.serving(system, case) as server:
+            threads = threads_of(server[0], but="bide-watchdog")
+            tracer = subprocess.Popen(
+                ["strace", "-qq", "-c", "-U", "calls,name", "-e", "trace=futex,write,sendto", "-o",
+                 report, *(f"-p{thread}" for thread in threads)], stderr=subprocess.DEVNULL)
+            try:
+                time.sleep(SETTLE_S)
+                if tracer.poll() is not None:
+                    print(f"left out: {case.name} (strace may not look at the server)")
+                    return {}
+                command = self.load_command(case, server)
+                numbers = finish(start(command, {LOAD_CORE}, TRACED_MS), command)
+                tracer.send_signal(signal.SIGINT)
+                tracer.wait()
+            finally:
+                tracer.kill()
+                tracer.wait()
+        calls = {"futex": 0, "write": 0, "sendto": 0}
+        for line in report.read_text(encoding="ascii").splitlines():
+            count, *_, name = line.split() or ("", "")
+            if name in calls:
+                calls[name] = int(count)
+        requests = numbers[case.name] * TRACED_MS / 1000
+        if calls["sendto"] < requests:  # a reply each
+            raise SystemExit(f"bench: strace saw only {calls['sendto']} of {requests:.0f} replies")
+        return {case.name: (calls["futex"] + calls["write"]) / requests}
 
     def weigh(self, case, system):
         """Bytes per connection: memory with them less memory with one."""
-        with self.programs.serving(system) as (server, port):
-            command = [self.programs.path("idle_load"), port, case.connections]
-            load = start(command, LOAD_CORE, 0, stdin=-1)
+        with self.programs.serving(system, case) as (pid, port):
+            request = case.request
+            command = [self.programs.path("idle_load"), port, case.connections, request,
+                       request.status, request.reply]
+            load = start(command, {LOAD_CORE}, 0, stdin=-1)
             try:
                 expect(load, "WARM")
                 time.sleep(SETTLE_S)
-                before = user_memory_bytes(server.pid)
+                before = user_memory_bytes(pid)
                 go_on(load)
                 expect(load, "IDLE")
                 time.sleep(SETTLE_S)
-                after = user_memory_bytes(server.pid)
+                after = user_memory_bytes(pid)
                 go_on(load)
                 expect(load, "KEPT")
             finally:
@@ -132,48 +223,46 @@ def compare(row, values, name, against):
                 "interval": [rounded(end) for end in resampled(ours, theirs)]})
 
 
-def judge(row, case, values):
+def judge(row, bar, values, name):
     """A bar holds if the better end of the interval reaches it."""
     interval = row["interval"]
-    if not case.bar.against:
+    if not bar.against:
         interval = row["interval"] = [
-            rounded(end) for end in resampled(values[(case.name + case.number, "bide")], None)]
-    row["bar"] = str(case.bar)
-    better = max if case.bar.sign == ">=" else min
-    row["holds"] = None if interval is None else case.bar.holds(better(interval))
+            rounded(end) for end in resampled(values[(name, "bide")], None)]
+    row["bar"] = str(bar)
+    better = max if bar.sign == ">=" else min
+    row["holds"] = None if interval is None else bar.holds(better(interval))
 
 
-def rows_of(case, name, unit, values):
-    """The rows of one number of a case: a bar stands at the number that is the case's own."""
+def rows_of(case, number, values):
+    """The rows of one number of a case; bide has one for each bar. What the bars ask for is the
+    number that is the case's own."""
     rows = []
-    own = name == case.name + case.number
+    name, own = case.name + number, number == case.number
+    title = case.name if own else name if number else f"{name}_rate"
     for system in case.systems:
         if (name, system) not in values:
             continue
         value = statistics.median(values[(name, system)])
-        row = {"case": case.name if own else name, "system": system, "value": round(value, 4),
-               "unit": unit, "against": None, "ratio": None, "interval": None}
-        if system == "bide":
-            compare(row, values, name, case.bar.against or None)
-            if own:
-                judge(row, case, values)
-        else:
-            compare(row, values, name, "bide")
-        rows.append(row)
+        for bar in case.bars if system == "bide" else (None,):
+            row = {"case": title, "system": system, "value": round(value, 4),
+                   "unit": case.unit if own else UNITS[number], "against": None, "ratio": None,
+                   "interval": None}
+            compare(row, values, name, bar.against if bar else "bide")
+            if bar and own:
+                judge(row, bar, values, name)
+            rows.append(row)
     return rows
 
 
 def all_rows(cases, values):
-    rows = []
-    for case in cases:
-        rows += rows_of(case, case.name + case.number, case.unit, values)
-        rows += rows_of(case, f"{case.name}_cpu", "us/request", values)
-    return rows
+    return [row for case in cases for number in (case.number, *case.also)
+            for row in rows_of(case, number, values)]
 
 
 def note_conditions(cases, values):
-    print("bide: limits, deadlines and the watchdog on, as by default, but any number of requests "
-          "per connection; no access log, no metrics")
+    print("bide: on: limits, deadlines, counters, watchdog, as by default, but any number of "
+          "requests per connection; off: access log, middleware. Others: access log off")
     for case in cases:
         for system in case.systems:
             busy = values.get((f"{case.name}_server_busy", system))
@@ -193,42 +282,50 @@ def note_wide_intervals(rows):
 
 def systems_of(case, programs, number, quick):
     """Who runs in this round."""
-    named = ("bide", case.bar.against)
-    if case.idle and number >= (1 if quick else OTHER_ROUNDS):
-        return []
-    return [system for system in case.systems if programs.has(system)
+    most = {"load": PAIRS, "idle": 1 if quick else OTHER_ROUNDS, "calls": 1}[case.kind]
+    named = ("bide", *(bar.against for bar in case.bars))
+    return [system for system in case.systems if programs.has(system) and number < most
             and (system in named or (not quick and number < OTHER_ROUNDS))]
 
 
 def run_rounds(runner, cases, quick):
     """Gives the number of rounds: fewer than planned where the machine is too slow for them."""
-    limit_s = 50 if quick else 400
+    rounds, limit_s = (QUICK_PAIRS, 60) if quick else (PAIRS, 600)
     began_s = time.monotonic()
-    for number in range(PAIRS):
+    for number in range(rounds):
         used_s = time.monotonic() - began_s
         if number and used_s + used_s / number > limit_s:
-            print(f"the machine is slow: {number} rounds in place of {PAIRS}")
+            print(f"the machine is slow: {number} rounds in place of {rounds}")
             return number
         for case in cases:
             systems = systems_of(case, runner.programs, number, quick)
             for system in systems if number % 2 == 0 else reversed(systems):
                 runner.measure(case, system)
-    return PAIRS
+    return rounds
+
+
+def need_of(case, descriptors):
+    """What the case needs and is not there, or None."""
+    # bide takes four fifths of what there are for connections.
+    wanted = case.connections * 5 // 4 + 100
+    if descriptors != resource.RLIM_INFINITY and descriptors < wanted:
+        return f"{wanted} descriptors, `ulimit -Hn` is {descriptors}"
+    if case.loops > len(cores):
+        return f"{case.loops} cores"
+    if case.kind == "calls" and not shutil.which("strace"):
+        return "strace; `./dev deps bench` installs it"
+    return None
 
 
 def possible_cases(cases):
-    """Without those for which there are too few descriptors, after taking all there may be."""
+    """Without those that lack something, after taking all descriptors there may be."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    possible = []
-    for case in cases:
-        # bide takes four fifths of what there are for connections.
-        needed = case.connections * 5 // 4 + 100
-        if most != resource.RLIM_INFINITY and most < needed:
-            print(f"left out: {case.name} (needs {needed} descriptors, `ulimit -Hn` is {most})")
-        else:
-            possible.append(case)
-    return possible
+    needs = {case: need_of(case, most) for case in cases}
+    for case, need in needs.items():
+        if need:
+            print(f"left out: {case.name} (needs {need})")
+    return [case for case, need in needs.items() if not need]
 
 
 def main():
@@ -248,7 +345,7 @@ def main():
     if not programs.has("bide"):
         return 1
     runner = Runner(programs, options.quick)
-    runner.learn_reply()
+    runner.prepare(cases)
     rounds = run_rounds(runner, cases, options.quick)
     rows = all_rows(cases, runner.values)
     print_table(rows)
