@@ -26,14 +26,6 @@ struct directory {
 static const struct directory everyone = {
     {.id = 7, .name = "Frodo Baggins", .email = "frodo@shire.example", .active = true}};
 
-/* A plain function: it knows nothing of tasks, and runs on the blocking lane. */
-static int64_t look_up(directory_ptr people);
-OFFLOADABLE(int64_t, look_up, directory_ptr)
-static int64_t look_up(directory_ptr people)
-{
-    return people->someone.id;
-}
-
 PROVIDER(directory_ptr, people)
 {
     provide(&everyone);
@@ -49,11 +41,9 @@ GET(json_person, "/json", person)
     return everyone.someone;
 }
 
-GET(sync_person, "/sync", person)
+GET(sync_person, "/sync", person, blocking)
 {
-    person found = everyone.someone;
-    found.id = await(offload(BIDE_BLOCKING, look_up, &everyone));
-    return found;
+    return everyone.someone;
 }
 
 GET(get_person, "/people/{id}", person, path(i64, id, range(1, 1000000)),
