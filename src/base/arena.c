@@ -32,6 +32,8 @@ struct bide__arena_chunk {
     size_t bytes; /* header included */
 } __attribute__((aligned(16)));
 
+_Static_assert(_Alignof(max_align_t) >= ALIGNMENT, "what malloc(3) gives is aligned enough");
+
 struct bide__arena_callback {
     struct bide__arena_callback *earlier;
     void (*fn)(void *arg);
@@ -75,7 +77,7 @@ static struct bide__arena_chunk *take_chunk(bide_arena *arena, size_t bytes)
 {
     if (bytes > arena->cap_bytes - arena->held_bytes)
         return NULL;
-    struct bide__arena_chunk *chunk = bide__alloc_aligned(ALIGNMENT, bytes);
+    struct bide__arena_chunk *chunk = bide__alloc(bytes);
     if (!chunk)
         return NULL;
     chunk->bytes = bytes;

@@ -122,20 +122,41 @@ enum bide__http_method bide__web_method(struct bide__slice text)
 
 /* ---- the path as the router wants it ---- */
 
-/* pchar of RFC 3986 without '%', and '/'. */
+/* Of the bytes of a path: 0 for pchar of RFC 3986 and '/', without '%' and '.'. */
+enum { DOT = 1, SPECIAL = 2 };
+/* clang-format off */
+static const uint8_t path_class[256] = {
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 0, 2, 2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 2,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0,
+    2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 0, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+};
+/* clang-format on */
+
 static bool is_plain(unsigned char c)
 {
-    static const uint32_t set[8] = {0, 0x2fffffd2, 0x87ffffff, 0x47fffffe};
-    return set[c >> 5] >> (c & 31) & 1;
+    return path_class[c] != SPECIAL;
 }
 
+/* Without escapes and without segments that begin with a dot. */
 static bool is_normal(struct bide__slice path)
 {
+    unsigned classes = 0;
     for (size_t i = 0; i < path.length; i++)
-        if (!is_plain((unsigned char)path.bytes[i]) ||
-            (path.bytes[i] == '.' && path.bytes[i - (i > 0)] == '/'))
-            return false;
-    return true;
+        classes |= path_class[(unsigned char)path.bytes[i]];
+    return classes == 0 || (classes == DOT && !memmem(path.bytes, path.length, "/.", 2));
 }
 
 /* Decoded, without dot segments, and what may not stand in a URI encoded again: one spelling of

@@ -88,17 +88,19 @@ static void render_page(bide_request *req, const struct any_page *page)
     finish(req, "application/json");
 }
 
-/* Copied: it may lie in the frame of a provider, or in what the teardown frees. */
+/* Copied if there are providers: it may lie in the frame of one, or in what the teardown frees. */
 static void render_bytes(bide_request *req, const char *content_type, const void *data, size_t size)
 {
+    const char *type = content_type ? content_type : "application/octet-stream";
+    if (req->plan->step_count == 1) {
+        bide__web_reply(req, req->plan->status, type, data, size);
+        return;
+    }
     bide_buf *buf = start(req);
-    const char *type = content_type;
-    if (req->plan->shape == bide__kind_raw && type)
-        type = bide_arena_strdup(bide_arena_of(req), content_type);
-    if (!type)
-        type = "application/octet-stream";
     if (size > 0)
         bide_buf_append(buf, data, size);
+    if (req->plan->shape == bide__kind_raw && !(type = bide_arena_strdup(bide_arena_of(req), type)))
+        raise_unwritten(req, -ENOMEM);
     finish(req, type);
 }
 
