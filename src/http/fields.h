@@ -1,65 +1,16 @@
 /*
- * Header fields: well-known names, lists and parameters inside values, and the way out (RFC 9110
- * section 5). Pure. Called by head.c, framing.c, multipart.c and by whoever writes a head.
+ * Header fields: lists and parameters inside values, hosts, and the way out (RFC 9110 section 5).
+ * Pure. Called by head.c, framing.c, multipart.c and by whoever writes a head.
  */
 #ifndef BIDE_HTTP_FIELDS_H
 #define BIDE_HTTP_FIELDS_H
 
 #include "base/slice.h"
+#include "http/names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Names that bide itself looks at. At most 64: a head keeps a bit for each. */
-enum bide__http_field_id {
-    BIDE__FIELD_UNKNOWN,
-    BIDE__FIELD_ACCEPT,
-    BIDE__FIELD_ACCEPT_ENCODING,
-    BIDE__FIELD_ACCEPT_LANGUAGE,
-    BIDE__FIELD_ACCESS_CONTROL_REQUEST_HEADERS,
-    BIDE__FIELD_ACCESS_CONTROL_REQUEST_METHOD,
-    BIDE__FIELD_AUTHORIZATION,
-    BIDE__FIELD_CACHE_CONTROL,
-    BIDE__FIELD_CONNECTION,
-    BIDE__FIELD_CONTENT_ENCODING,
-    BIDE__FIELD_CONTENT_LENGTH,
-    BIDE__FIELD_CONTENT_TYPE,
-    BIDE__FIELD_COOKIE,
-    BIDE__FIELD_DATE,
-    BIDE__FIELD_ETAG,
-    BIDE__FIELD_EXPECT,
-    BIDE__FIELD_FORWARDED,
-    BIDE__FIELD_HOST,
-    BIDE__FIELD_IF_MATCH,
-    BIDE__FIELD_IF_MODIFIED_SINCE,
-    BIDE__FIELD_IF_NONE_MATCH,
-    BIDE__FIELD_IF_UNMODIFIED_SINCE,
-    BIDE__FIELD_LAST_MODIFIED,
-    BIDE__FIELD_LOCATION,
-    BIDE__FIELD_ORIGIN,
-    BIDE__FIELD_RANGE,
-    BIDE__FIELD_REFERER,
-    BIDE__FIELD_RETRY_AFTER,
-    BIDE__FIELD_SERVER,
-    BIDE__FIELD_SET_COOKIE,
-    BIDE__FIELD_TRANSFER_ENCODING,
-    BIDE__FIELD_UPGRADE,
-    BIDE__FIELD_USER_AGENT,
-    BIDE__FIELD_VARY,
-    BIDE__FIELD_X_FORWARDED_FOR,
-    BIDE__FIELD_X_FORWARDED_HOST,
-    BIDE__FIELD_X_FORWARDED_PROTO,
-    BIDE__FIELD_X_REQUEST_ID,
-    BIDE__FIELDS
-};
-
-/* The well-known name that these bytes spell in any case, or BIDE__FIELD_UNKNOWN. The bytes
- * must be tchars. */
-enum bide__http_field_id bide__http_field_id_of(const char *name, size_t length);
-
-/* The spelling for the wire, "Content-Length"; "" for the unknown name. */
-const char *bide__http_field_name(enum bide__http_field_id name);
 
 /* A token, RFC 9110 5.6.2: one tchar or more. */
 bool bide__http_is_token(struct bide__slice text);

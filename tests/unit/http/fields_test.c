@@ -1,5 +1,5 @@
 /*
- * Field names, lists, parameters, hosts, and the way out; status phrases.
+ * Lists, parameters, hosts, and the way out; status phrases.
  */
 #include "http/fields.h"
 #include "feed.h"
@@ -7,35 +7,6 @@
 #include "http/status.h"
 
 #include <errno.h>
-
-TEST_PLAIN(known_names_in_any_case)
-{
-    for (int id = 1; id < BIDE__FIELDS; id++) {
-        const char *text = bide__http_field_name((enum bide__http_field_id)id);
-        char name[64];
-        size_t length = strlen(text);
-        require(length > 0 && length < sizeof name);
-        for (int shape = 0; shape < 3; shape++) {
-            for (size_t i = 0; i < length; i++) {
-                char lower = bide__ascii_lower(text[i]);
-                bool upper = lower >= 'a' && lower <= 'z' && (shape == 0 || (shape == 1 && i % 2));
-                name[i] = upper ? (char)(lower - 0x20) : lower;
-            }
-            char *copy = copy_of(name, length);
-            if (!check_int(bide__http_field_id_of(copy, length), id))
-                fprintf(stderr, "%s\n", text);
-            check_int(bide__http_field_id_of(copy, length - 1), BIDE__FIELD_UNKNOWN);
-            free(copy);
-        }
-        for (size_t i = 0; i < length; i++) { /* another tchar at each place */
-            memcpy(name, text, length);
-            name[i] = '~';
-            check_int(bide__http_field_id_of(name, length), BIDE__FIELD_UNKNOWN);
-        }
-    }
-    check_str(bide__http_field_name(BIDE__FIELD_UNKNOWN), "");
-    check_int(bide__http_field_id_of("", 0), BIDE__FIELD_UNKNOWN);
-}
 
 static const char *elements(const char *list)
 {
