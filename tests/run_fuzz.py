@@ -43,12 +43,13 @@ JSON = [
 PARTS = (b"--b\r\nContent-Disposition: form-data; name=\"one\"; filename=\"f\"\r\n"
          b"Content-Type: x/y\r\n\r\ndata\r\n--b\r\nContent-Disposition: form-data; "
          b"name=\"text\"\r\n\r\na\r\n--b--\r\n")
-HTTP = ["http/head.c", "http/framing.c", "http/names.c", "http/fields.c", "http/body.c",
-        "http/scan.c"]
+HTTP = ["http/head.c", "http/whole_lines.c", "http/framing.c", "http/names.c", "http/fields.c",
+        "http/body.c", "http/scan.c"]
 # Target: its sources (None: the whole library), the archives or folders with its seeds, seeds of
-# its own, bytes of the longest input.
+# its own, bytes of the longest input. A target NAME_portable is NAME without SSE2.
 TARGETS = {
     "head": (HTTP, ["http1-fuzz"], [], 20000),
+    "head_portable": (HTTP, ["http1-fuzz"], [], 20000),
     "body": (HTTP, ["http1-fuzz"], [b"5;a=\"b\\\"c\"\r\nhello\r\n0\r\nX: y\r\n\r\n"], 2000),
     "url": (["http/url.c", "http/cookie.c", "http/date.c", "http/fields.c", "http/scan.c",
              "base/utf8.c"], ["url-fuzz"],
@@ -135,8 +136,11 @@ def write_seeds(folder, archives, own):
 def build_target(name, program, library):
     """Builds one target; "" or what the compiler said."""
     sources = TARGETS[name][0]
+    source = name.removesuffix("_portable")
     command = ["clang", *FLAGS, f"-fsanitize=fuzzer,{SANITIZE}",
-               str(ROOT / f"tests/fuzz/{name}_fuzz.c"), "-o", str(program)]
+               str(ROOT / f"tests/fuzz/{source}_fuzz.c"), "-o", str(program)]
+    if source != name:
+        command += ["-DBIDE__HTTP_PORTABLE=1"]
     if sources is None:
         command += ["-DFUZZ_WITH_LIBRARY=1", *map(str, sorted(library.glob("*.o"))),
                     *library_flags()[1]]

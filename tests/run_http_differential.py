@@ -24,8 +24,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORPORA = pathlib.Path(os.environ.get("BIDE_CORPORA", ROOT.parent / "shared/corpora"))
-SOURCES = ["http/head.c", "http/framing.c", "http/names.c", "http/fields.c", "http/body.c",
-           "http/scan.c"]
+SOURCES = ["http/head.c", "http/whole_lines.c", "http/framing.c", "http/names.c", "http/fields.c",
+           "http/body.c", "http/scan.c"]
 FLAGS = ["-std=gnu11", "-O1", "-g", "-fexceptions", "-D_GNU_SOURCE", "-Wall", "-Wextra",
          "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 BATCH = 3000

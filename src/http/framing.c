@@ -3,24 +3,20 @@
  * host is asked for (3.2), whether the connection goes on (9.3). Called by head.c when the first
  * line and when the head are complete; calls fields.c.
  */
-#include "http/head.h"
+#include "http/head_parts.h"
 
-#include "http/scan.h"
+#include "base/assert.h"
 
 static struct bide__http_span span_at(const char *bytes, struct bide__slice slice)
 {
     return (struct bide__http_span){(uint16_t)(slice.bytes - bytes), (uint16_t)slice.length};
 }
 
-static void split_query(struct bide__http_head *head, const char *bytes, struct bide__slice text)
+/* Path and query, from `at` in the target on. */
+static void set_path(struct bide__http_head *head, const char *bytes, size_t at)
 {
-    const char *mark = text.length ? memchr(text.bytes, '?', text.length) : NULL;
-    size_t length = mark ? (size_t)(mark - text.bytes) : text.length;
-    head->path = span_at(bytes, bide__slice(text.bytes, length));
-    if (mark) {
-        head->has_query = true;
-        head->query = span_at(bytes, bide__slice_from(text, length + 1));
-    }
+    size_t end = (size_t)head->target.at + head->target.length;
+    bide__http_set_path(head, at, bide__http_scan_path(bytes, at, end), end);
 }
 
 /* Bytes of "http://" or "https://" at the front, in any case; 0 for anything else. */
@@ -52,7 +48,7 @@ static enum bide__http_result judge_absolute(struct bide__http_head *head, const
         return bide__http_refuse(head, 400, "the host in the request target is malformed");
     head->form = BIDE__HTTP_ABSOLUTE;
     head->host = span_at(bytes, host);
-    split_query(head, bytes, bide__slice_from(rest, end));
+    set_path(head, bytes, head->host.at + end);
     return BIDE__HTTP_MORE;
 }
 
@@ -79,7 +75,7 @@ enum bide__http_result bide__http_judge_target(struct bide__http_head *head, con
         return judge_authority(head, bytes, target);
     if (*target.bytes == '/') {
         head->form = BIDE__HTTP_ORIGIN;
-        split_query(head, bytes, target);
+        set_path(head, bytes, head->target.at);
         return BIDE__HTTP_MORE;
     }
     if (target.length == 1 && *target.bytes == '*') {
@@ -96,7 +92,8 @@ static bool has(const struct bide__http_head *head, enum bide__http_field_id id)
     return (head->known >> id & 1) != 0;
 }
 
-static enum bide__http_result judge_host(struct bide__http_head *head, const char *bytes)
+static __attribute__((noinline)) enum bide__http_result judge_host(struct bide__http_head *head,
+                                                                   const char *bytes)
 {
     int number = bide__http_find(head, BIDE__FIELD_HOST, 0);
     if (number < 0)
@@ -110,7 +107,8 @@ static enum bide__http_result judge_host(struct bide__http_head *head, const cha
 }
 
 /* Whether an Upgrade field names a protocol, RFC 9110 7.8. */
-static bool names_protocol(const struct bide__http_head *head, const char *bytes)
+static __attribute__((noinline)) bool names_protocol(const struct bide__http_head *head,
+                                                     const char *bytes)
 {
     int number = -1;
     while ((number = bide__http_find(head, BIDE__FIELD_UPGRADE, number + 1)) >= 0) {
@@ -121,29 +119,45 @@ static bool names_protocol(const struct bide__http_head *head, const char *bytes
     return false;
 }
 
-/* RFC 9112 9.3: close wins. */
-static void judge_connection(struct bide__http_head *head, const char *bytes)
+enum { CLOSE = 1, KEEP = 2, UPGRADE = 4 };
+
+static __attribute__((noinline)) unsigned connection_options(struct bide__slice rest)
 {
-    bool close = false, keep = false, upgrade = false;
-    int number = -1;
-    while ((number = bide__http_find(head, BIDE__FIELD_CONNECTION, number + 1)) >= 0) {
-        struct bide__slice rest = bide__http_text(bytes, head->fields[number].value), element;
-        if (bide__slice_equal_nocase(rest, bide__slice_of("keep-alive"))) {
-            keep = true; /* what nearly all clients say, if anything */
-            continue;
-        }
-        while (bide__http_list_next(&rest, &element)) {
-            close |= bide__slice_equal_nocase(element, bide__slice_of("close"));
-            keep |= bide__slice_equal_nocase(element, bide__slice_of("keep-alive"));
-            upgrade |= bide__slice_equal_nocase(element, bide__slice_of("upgrade"));
-        }
+    struct bide__slice element;
+    unsigned options = 0;
+    while (bide__http_list_next(&rest, &element)) {
+        if (bide__slice_equal_nocase(element, bide__slice_of("close")))
+            options |= CLOSE;
+        else if (bide__slice_equal_nocase(element, bide__slice_of("keep-alive")))
+            options |= KEEP;
+        else if (bide__slice_equal_nocase(element, bide__slice_of("upgrade")))
+            options |= UPGRADE;
     }
-    head->keep_alive = !close && (head->minor_version == 1 || keep);
-    head->upgrade = upgrade && head->minor_version == 1 && names_protocol(head, bytes);
+    return options;
+}
+
+/* RFC 9112 9.3: close wins. */
+static __attribute__((noinline)) void judge_connection(struct bide__http_head *head,
+                                                       const char *bytes)
+{
+    const struct bide__http_field *field = head->fields, *end = field + head->count;
+    unsigned options = 0;
+    for (; field < end; field++) {
+        if (field->id != BIDE__FIELD_CONNECTION)
+            continue;
+        struct bide__slice value = bide__http_text(bytes, field->value);
+        if (value.length == 10 && memcmp(value.bytes, "keep-alive", 10) == 0)
+            options |= KEEP; /* what nearly all clients say, if anything */
+        else
+            options |= connection_options(value);
+    }
+    head->keep_alive = !(options & CLOSE) && (head->minor_version == 1 || options & KEEP);
+    head->upgrade = options & UPGRADE && head->minor_version == 1 && names_protocol(head, bytes);
 }
 
 /* RFC 9110 8.6: digits, nothing else. A list of equal numbers is refused too. */
-static enum bide__http_result judge_length(struct bide__http_head *head, const char *bytes)
+static __attribute__((noinline)) enum bide__http_result judge_length(struct bide__http_head *head,
+                                                                     const char *bytes)
 {
     int number = bide__http_find(head, BIDE__FIELD_CONTENT_LENGTH, 0);
     struct bide__slice text = bide__http_text(bytes, head->fields[number].value);
@@ -161,12 +175,13 @@ static enum bide__http_result judge_length(struct bide__http_head *head, const c
         return bide__http_refuse(head, 413, "Content-Length is beyond all limits");
     head->content_length = length;
     head->framing = length ? BIDE__HTTP_LENGTH : BIDE__HTTP_NO_BODY;
-    return BIDE__HTTP_MORE;
+    return BIDE__HTTP_DONE;
 }
 
 /* RFC 9112 6.1 and 6.3: one coding, chunked. Empty elements of the list, which other lists may
  * have, are refused: they only serve to disguise. */
-static enum bide__http_result judge_codings(struct bide__http_head *head, const char *bytes)
+static __attribute__((noinline)) enum bide__http_result judge_codings(struct bide__http_head *head,
+                                                                      const char *bytes)
 {
     unsigned chunked = 0;
     bool chunked_last = false, unknown = false;
@@ -194,20 +209,20 @@ static enum bide__http_result judge_codings(struct bide__http_head *head, const 
     if (unknown)
         return bide__http_refuse(head, 501, "a transfer coding other than chunked");
     head->framing = BIDE__HTTP_CHUNKED;
-    return BIDE__HTTP_MORE;
+    return BIDE__HTTP_DONE;
 }
 
 static enum bide__http_result judge_framing(struct bide__http_head *head, const char *bytes)
 {
     bool length = has(head, BIDE__FIELD_CONTENT_LENGTH);
     bool codings = has(head, BIDE__FIELD_TRANSFER_ENCODING);
+    if (!length && !codings)
+        return BIDE__HTTP_DONE;
     if (length && codings)
         return bide__http_refuse(head, 400, "both Content-Length and Transfer-Encoding");
-    if ((length || codings) && head->method == BIDE__HTTP_CONNECT && !head->response)
+    if (head->method == BIDE__HTTP_CONNECT && !head->response)
         return bide__http_refuse(head, 400, "CONNECT with a body"); /* or is it the tunnel's? */
-    if (length)
-        return judge_length(head, bytes);
-    return codings ? judge_codings(head, bytes) : BIDE__HTTP_MORE;
+    return length ? judge_length(head, bytes) : judge_codings(head, bytes);
 }
 
 /* RFC 9110 10.1.1: nothing is expected of HTTP/1.0, and nothing is waited for without a body. */
@@ -222,18 +237,12 @@ static enum bide__http_result judge_expect(struct bide__http_head *head, const c
             head->expect_continue = head->framing != BIDE__HTTP_NO_BODY;
         }
     }
-    return BIDE__HTTP_MORE;
-}
-
-static enum bide__http_result judge_request(struct bide__http_head *head, const char *bytes)
-{
-    if (judge_host(head, bytes) == BIDE__HTTP_BAD || judge_framing(head, bytes) == BIDE__HTTP_BAD)
-        return BIDE__HTTP_BAD;
-    return judge_expect(head, bytes);
+    return BIDE__HTTP_DONE;
 }
 
 /* RFC 9112 6.3, items 1, 2 and 8. */
-static enum bide__http_result judge_response(struct bide__http_head *head, const char *bytes)
+static __attribute__((noinline)) enum bide__http_result judge_response(struct bide__http_head *head,
+                                                                       const char *bytes)
 {
     unsigned status = head->status;
     if (judge_framing(head, bytes) == BIDE__HTTP_BAD)
@@ -246,14 +255,50 @@ static enum bide__http_result judge_response(struct bide__http_head *head, const
         head->framing = BIDE__HTTP_UNTIL_CLOSE;
     head->keep_alive &= head->framing != BIDE__HTTP_UNTIL_CLOSE;
     head->upgrade = tunnel || (head->upgrade && status == 101);
-    return BIDE__HTTP_MORE;
+    return BIDE__HTTP_DONE;
+}
+
+/* Whether the first field is a Host of the usual bytes, with a port of up to 4 digits or none. Most
+ * are, and judge_host() knows the rest. */
+static inline __attribute__((always_inline)) bool has_usual_host(const struct bide__http_head *head,
+                                                                 const char *bytes)
+{
+    const struct bide__http_field *field = head->fields;
+    if (head->count == 0 || field->id != BIDE__FIELD_HOST || head->form != BIDE__HTTP_ORIGIN)
+        return false;
+    size_t end = (size_t)field->value.at + field->value.length;
+    size_t at = bide__http_scan_host(bytes, field->value.at, end);
+    if (at < end && bytes[at] == ':' && end - at <= 5)
+        while (++at < end && bytes[at] >= '0' && bytes[at] <= '9') {
+        }
+    return at == end;
+}
+
+static __attribute__((noinline)) enum bide__http_result judge_all(struct bide__http_head *head,
+                                                                  const char *bytes)
+{
+    head->keep_alive = head->minor_version == 1;
+    if (has(head, BIDE__FIELD_CONNECTION))
+        judge_connection(head, bytes);
+    if (head->response)
+        return judge_response(head, bytes);
+    if (bide__likely(has_usual_host(head, bytes)))
+        head->host = head->fields[0].value;
+    else if (judge_host(head, bytes) == BIDE__HTTP_BAD)
+        return BIDE__HTTP_BAD;
+    if (judge_framing(head, bytes) == BIDE__HTTP_BAD)
+        return BIDE__HTTP_BAD;
+    return has(head, BIDE__FIELD_EXPECT) ? judge_expect(head, bytes) : BIDE__HTTP_DONE;
 }
 
 enum bide__http_result bide__http_judge(struct bide__http_head *head, const char *bytes)
 {
-    const uint64_t rare = UINT64_C(1) << BIDE__FIELD_CONNECTION;
+    const uint64_t rare = UINT64_C(1) << BIDE__FIELD_CONTENT_LENGTH |
+                          UINT64_C(1) << BIDE__FIELD_TRANSFER_ENCODING |
+                          UINT64_C(1) << BIDE__FIELD_CONNECTION | UINT64_C(1) << BIDE__FIELD_EXPECT;
+    if (head->known & rare || head->response || !has_usual_host(head, bytes))
+        return judge_all(head, bytes);
+    head->host = head->fields[0].value;
     head->keep_alive = head->minor_version == 1;
-    if (head->known & rare)
-        judge_connection(head, bytes);
-    return head->response ? judge_response(head, bytes) : judge_request(head, bytes);
+    return BIDE__HTTP_DONE;
 }

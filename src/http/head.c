@@ -7,9 +7,7 @@
  *                                                          > FIELD NAME SPACE VALUE VALUE_LF FIELD
  * ... response  VERSION STATUS REASON LINE_LF                /        FIELD END_LF DONE
  */
-#include "http/head.h"
-
-#include "http/scan.h"
+#include "http/head_parts.h"
 
 #include <string.h>
 
@@ -34,6 +32,10 @@ enum state {
     DONE,
     REFUSED,
 };
+
+_Static_assert((int)START == BIDE__HTTP_AT_START && (int)FIELD == BIDE__HTTP_AT_FIELD &&
+                   (int)DONE == BIDE__HTTP_AT_END,
+               "whole_lines.c names these");
 
 static const char VERSION_PREFIX[] = "HTTP/";
 
@@ -75,41 +77,82 @@ static struct bide__http_span span_to(const struct bide__http_head *head, size_t
     return (struct bide__http_span){head->start, (uint16_t)(end - head->start)};
 }
 
-static enum bide__http_method method_of(const char *name, size_t length)
+#define IS(method)                                                                                 \
+    do {                                                                                           \
+        if (memcmp(name, #method, sizeof(#method) - 1) == 0)                                       \
+            return BIDE__HTTP_##method;                                                            \
+    } while (0)
+
+enum bide__http_method bide__http_method_of(const char *name, size_t length)
 {
-    for (int method = BIDE__HTTP_GET; method <= BIDE__HTTP_PATCH; method++) {
-        const char *text = bide__http_method_text((enum bide__http_method)method);
-        if (strlen(text) == length && memcmp(text, name, length) == 0)
-            return (enum bide__http_method)method;
+    switch (length) {
+    case 3:
+        IS(GET);
+        IS(PUT);
+        break;
+    case 4:
+        IS(POST);
+        IS(HEAD);
+        break;
+    case 5:
+        IS(PATCH);
+        IS(TRACE);
+        break;
+    case 6:
+        IS(DELETE);
+        break;
+    case 7:
+        IS(OPTIONS);
+        IS(CONNECT);
+        break;
+    default:
+        break;
     }
     return BIDE__HTTP_OTHER_METHOD;
 }
 
-/* The usual case without a step per part: a whole request line that is in order. Leaves all else,
- * cut lines and wrong ones, to the steps. */
-static bool read_whole_line(struct bide__http_head *head, const char *bytes, size_t end)
+#undef IS
+
+/* Adds the field whose name and value stand at fields[count]. */
+static bool add_field(struct bide__http_head *head)
 {
-    static const char tail[] = " HTTP/1.1\r\n";
-    const size_t tail_length = sizeof tail - 1;
-    size_t start = head->at;
-    bool get = end - start >= 4 && memcmp(bytes + start, "GET ", 4) == 0;
-    size_t space = get ? start + 3 : bide__http_scan_token(bytes, start, end);
-    if (space == end || space == start || bytes[space] != ' ')
-        return false;
-    size_t target = space + 1;
-    size_t stop = bide__http_scan_target(bytes, target, end);
-    if (stop == target || end - stop < tail_length ||
-        stop + tail_length - start > BIDE_CAP_HTTP_REQUEST_LINE_BYTES + 2 ||
-        memcmp(bytes + stop, tail, tail_length) != 0)
-        return false;
-    head->method = (uint8_t)(get ? BIDE__HTTP_GET : method_of(bytes + start, space - start));
-    head->method_text = (struct bide__http_span){(uint16_t)start, (uint16_t)(space - start)};
-    head->target = (struct bide__http_span){(uint16_t)target, (uint16_t)(stop - target)};
-    head->minor_version = 1;
-    head->at = (uint16_t)(stop + tail_length);
-    head->state = FIELD;
-    bide__http_judge_target(head, bytes);
+    const uint64_t once = UINT64_C(1) << BIDE__FIELD_HOST | UINT64_C(1)
+                                                                << BIDE__FIELD_CONTENT_LENGTH;
+    uint64_t bit = UINT64_C(1) << head->fields[head->count].id;
+    if (head->known & bit & once)
+        return bad(head, "Host or Content-Length more than once");
+    head->known |= bit & ~UINT64_C(1);
+    head->count++;
     return true;
+}
+
+static bool end_head(struct bide__http_head *head, const char *bytes)
+{
+    head->state = DONE;
+    head->bytes = head->at;
+    bide__http_judge(head, bytes);
+    return false;
+}
+
+static bool read_field(struct bide__http_head *head, const char *bytes, size_t end)
+{
+    if (bide__http_read_whole_fields(head, bytes, end))
+        return end_head(head, bytes);
+    if (head->at == end)
+        return false;
+    char c = bytes[head->at];
+    if (c == '\r') {
+        head->at++;
+        return go(head, END_LF);
+    }
+    if (c == ' ' || c == '\t')
+        return bad(head, "a line begins with white space");
+    if (head->count == BIDE_CAP_HTTP_HEADERS) {
+        bide__http_refuse(head, 431, "too many header fields");
+        return false;
+    }
+    head->start = head->at;
+    return go(head, NAME);
 }
 
 static bool read_start(struct bide__http_head *head, const char *bytes, size_t end)
@@ -125,7 +168,7 @@ static bool read_start(struct bide__http_head *head, const char *bytes, size_t e
             head->at++;
         } else {
             head->start = head->at;
-            return read_whole_line(head, bytes, end) || go(head, METHOD);
+            return go(head, METHOD);
         }
     }
     return false;
@@ -140,7 +183,7 @@ static bool read_method(struct bide__http_head *head, const char *bytes, size_t 
     if (bytes[at] != ' ' || at == head->start)
         return bad(head, "the request line does not begin with a method and a space");
     head->method_text = span_to(head, at);
-    head->method = (uint8_t)method_of(bytes + head->start, at - head->start);
+    head->method = (uint8_t)bide__http_method_of(bytes + head->start, at - head->start);
     head->at = head->start = (uint16_t)(at + 1);
     return go(head, TARGET);
 }
@@ -242,65 +285,6 @@ static bool read_line_lf(struct bide__http_head *head, const char *bytes, size_t
     return true;
 }
 
-/* Adds the field whose name and value stand at fields[count]. */
-static bool add_field(struct bide__http_head *head)
-{
-    const uint64_t once = UINT64_C(1) << BIDE__FIELD_HOST | UINT64_C(1)
-                                                                << BIDE__FIELD_CONTENT_LENGTH;
-    uint64_t bit = UINT64_C(1) << head->fields[head->count].id;
-    if (head->known & bit & once)
-        return bad(head, "Host or Content-Length more than once");
-    head->known |= bit & ~UINT64_C(1);
-    head->count++;
-    return true;
-}
-
-/* The usual case without a step per part: a whole line that is in order. Leaves all else, cut lines
- * and wrong ones, to the steps. */
-static bool read_whole_field(struct bide__http_head *head, const char *bytes, size_t end)
-{
-    size_t start = head->at;
-    size_t colon = bide__http_scan_token(bytes, start, end);
-    if (colon == end || colon == start || bytes[colon] != ':')
-        return false;
-    size_t value = colon + 1;
-    while (value < end && (bytes[value] == ' ' || bytes[value] == '\t'))
-        value++;
-    size_t stop = bide__http_scan_value(bytes, value, end);
-    if (end - stop < 2 || bytes[stop] != '\r' || bytes[stop + 1] != '\n')
-        return false;
-    head->at = (uint16_t)(stop + 2);
-    while (stop > value && (bytes[stop - 1] == ' ' || bytes[stop - 1] == '\t'))
-        stop--;
-    head->fields[head->count] = (struct bide__http_field){
-        .name = {(uint16_t)start, (uint16_t)(colon - start)},
-        .value = {(uint16_t)value, (uint16_t)(stop - value)},
-        .id = (uint16_t)bide__http_field_id_of(bytes + start, colon - start),
-    };
-    return add_field(head);
-}
-
-static bool read_field(struct bide__http_head *head, const char *bytes, size_t end)
-{
-    while (head->count < BIDE_CAP_HTTP_HEADERS && read_whole_field(head, bytes, end)) {
-    }
-    if (head->at == end || head->state == REFUSED)
-        return false;
-    char c = bytes[head->at];
-    if (c == '\r') {
-        head->at++;
-        return go(head, END_LF);
-    }
-    if (c == ' ' || c == '\t')
-        return bad(head, "a line begins with white space");
-    if (head->count == BIDE_CAP_HTTP_HEADERS) {
-        bide__http_refuse(head, 431, "too many header fields");
-        return false;
-    }
-    head->start = head->at;
-    return go(head, NAME);
-}
-
 static bool read_name(struct bide__http_head *head, const char *bytes, size_t end)
 {
     size_t at = bide__http_scan_token(bytes, head->at, end);
@@ -350,11 +334,7 @@ static bool read_value_lf(struct bide__http_head *head, const char *bytes, size_
 
 static bool read_end(struct bide__http_head *head, const char *bytes, size_t end)
 {
-    if (!read_byte(head, bytes, end, '\n', DONE))
-        return false;
-    head->bytes = head->at;
-    bide__http_judge(head, bytes);
-    return true;
+    return read_byte(head, bytes, end, '\n', DONE) && end_head(head, bytes);
 }
 
 static bool step(struct bide__http_head *head, const char *bytes, size_t end)
@@ -404,8 +384,8 @@ static size_t limit_of(const struct bide__http_head *head)
     return in_line && line < BIDE_CAP_HTTP_HEAD_BYTES ? line : BIDE_CAP_HTTP_HEAD_BYTES;
 }
 
-enum bide__http_result bide__http_head_parse(struct bide__http_head *head, const char *bytes,
-                                             size_t length)
+enum bide__http_result bide__http_parse_in_steps(struct bide__http_head *head, const char *bytes,
+                                                 size_t length)
 {
     size_t limit, end;
     do {
@@ -423,15 +403,6 @@ enum bide__http_result bide__http_head_parse(struct bide__http_head *head, const
     return bide__http_refuse(head, 431, "the head is too large");
 }
 
-int bide__http_find(const struct bide__http_head *head, enum bide__http_field_id id, int from)
-{
-    if (head->known >> id & 1)
-        for (int i = from; i < head->count; i++)
-            if (head->fields[i].id == id)
-                return i;
-    return -1;
-}
-
 bool bide__http_value(const struct bide__http_head *head, const char *bytes,
                       enum bide__http_field_id id, struct bide__slice *ret_value)
 {
@@ -444,8 +415,10 @@ bool bide__http_value(const struct bide__http_head *head, const char *bytes,
 bool bide__http_value_named(const struct bide__http_head *head, const char *bytes,
                             struct bide__slice name, struct bide__slice *ret_value)
 {
+    enum bide__http_field_id id = bide__http_field_id_of(name.bytes, name.length);
     for (int i = 0; i < head->count; i++) {
-        if (bide__slice_equal_nocase(bide__http_text(bytes, head->fields[i].name), name)) {
+        if (head->fields[i].id == id && /* equal names have equal numbers, if they are names */
+            bide__slice_equal_nocase(bide__http_text(bytes, head->fields[i].name), name)) {
             *ret_value = bide__http_text(bytes, head->fields[i].value);
             return true;
         }

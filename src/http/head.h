@@ -122,7 +122,15 @@ static inline struct bide__slice bide__http_text(const char *bytes, struct bide_
 }
 
 /* The first field with this id from number `from` on, or -1. */
-int bide__http_find(const struct bide__http_head *head, enum bide__http_field_id id, int from);
+static inline int bide__http_find(const struct bide__http_head *head, enum bide__http_field_id id,
+                                  int from)
+{
+    if (head->known >> id & 1)
+        for (int i = from; i < head->count; i++)
+            if (head->fields[i].id == id)
+                return i;
+    return -1;
+}
 
 /* The value of the first field with this id or name (in any case); false when there is none. */
 bool bide__http_value(const struct bide__http_head *head, const char *bytes,
@@ -132,12 +140,5 @@ bool bide__http_value_named(const struct bide__http_head *head, const char *byte
 
 /* "GET"; "" for the other methods, whose text the head holds. */
 const char *bide__http_method_text(enum bide__http_method method);
-
-/* Private to head.c and framing.c: what the first line and the whole of a head mean. They give BAD
- * or MORE, and DONE at the end. */
-enum bide__http_result bide__http_judge_target(struct bide__http_head *head, const char *bytes);
-enum bide__http_result bide__http_judge(struct bide__http_head *head, const char *bytes);
-enum bide__http_result bide__http_refuse(struct bide__http_head *head, int status,
-                                         const char *text);
 
 #endif

@@ -68,19 +68,32 @@ const char *bide__http_field_name(enum bide__http_field_id name)
     return wire_names[name];
 }
 
-/* Setting bit 5 lowers letters. It maps no other tchar to a letter or to '-', which is all that the
- * known names are made of. */
+/* What two words differ in but for bit 5, which is the case of a letter. It maps no other tchar to
+ * a letter or to '-', which is all that the known names are made of. */
+static inline uint64_t differ_8(const char *name, const char *lower)
+{
+    uint64_t a, b;
+    memcpy(&a, name, 8);
+    memcpy(&b, lower, 8);
+    return (a | UINT64_C(0x2020202020202020)) ^ b;
+}
+
+static inline uint32_t differ_4(const char *name, const char *lower)
+{
+    uint32_t a, b;
+    memcpy(&a, name, 4);
+    memcpy(&b, lower, 4);
+    return (a | UINT32_C(0x20202020)) ^ b;
+}
+
+/* Of a known name's length, which is 4 or more. The last word overlaps the one before it. */
 static inline bool spells(const char *name, const char *lower, size_t length)
 {
-    size_t at = 0;
-    uint64_t a, b, different = 0;
-    for (; length - at >= 8; at += 8) {
-        memcpy(&a, name + at, 8);
-        memcpy(&b, lower + at, 8);
-        different |= (a | UINT64_C(0x2020202020202020)) ^ b;
-    }
-    for (; at < length; at++)
-        different |= (uint64_t)(((unsigned char)name[at] | 0x20U) ^ (unsigned char)lower[at]);
+    if (length < 8)
+        return (differ_4(name, lower) | differ_4(name + length - 4, lower + length - 4)) == 0;
+    uint64_t different = differ_8(name + length - 8, lower + length - 8);
+    for (size_t at = 0; at + 8 < length; at += 8)
+        different |= differ_8(name + at, lower + at);
     return different == 0;
 }
 

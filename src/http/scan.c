@@ -1,5 +1,5 @@
 /*
- * scan.c: the table of scan.h. One row per high hexadecimal digit, one column per low one.
+ * scan.c: see scan.h. The table has one row per high hexadecimal digit, one column per low one.
  */
 #include "http/scan.h"
 
@@ -23,3 +23,11 @@ const uint8_t bide__http_class[256] = {
     0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02,
 };
 /* clang-format on */
+
+size_t bide__http_scan_any_value(const char *bytes, size_t at, size_t end)
+{
+    BIDE__HTTP_SCAN(bide__http_not_value);
+    while (at < end && bide__http_is(bytes[at], BIDE__CLASS_VALUE))
+        at++;
+    return at;
+}

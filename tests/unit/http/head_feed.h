@@ -47,6 +47,9 @@ static void note_head(struct trace *trace, const struct bide__http_head *head, c
         note_span(trace, bytes, head->query);
     }
     for (int i = 0; i < head->count; i++) {
+        const struct bide__http_field *field = &head->fields[i];
+        check_int(field->id, bide__http_field_id_of(bytes + field->name.at, field->name.length));
+        check(field->id == 0 || head->known >> field->id & 1);
         note(trace, " | ");
         note_span(trace, bytes, head->fields[i].name);
         note(trace, ": ");

@@ -318,6 +318,127 @@ TEST_PLAIN(rfc9112_9_connection_management)
     RUN(rows);
 }
 
+/* What stands between the colon and the value, in its middle, and behind it. */
+static const struct shape {
+    const char *front, *inside, *behind;
+} shapes[] = {
+    {" ", "", ""},       {"", "", ""},        {"  ", "", ""},  {"\t", "", ""},
+    {" ", "", " "},      {" ", "", "\t"},     {" ", "\t", ""}, {" ", "\xC3\xA9", ""},
+    {" ", ": ", " \t "}, {" ", "\x80", "\t"},
+};
+
+/* One field behind the Host, as the last or before another. */
+static void check_field(const char *name, size_t value_length, const struct shape *shape, bool last)
+{
+    char value[64], raw[256], expected[256];
+    const size_t half = value_length / 2;
+    memset(value, 'v', sizeof value);
+    int length = snprintf(raw, sizeof raw, GET "%s:%s%.*s%s%.*s%s\r\n%s\r\n", name, shape->front,
+                          (int)half, value, shape->inside, (int)(value_length - half), value,
+                          shape->behind, last ? "" : "Z-after: yes\r\n");
+    const char *inside = shape->inside;
+    if (value_length < 2) { /* what is inside is at the edge then, and may be white space */
+        while (half == 0 && (*inside == ' ' || *inside == '\t'))
+            inside++;
+        if (value_length == 0 && strcmp(inside, ": ") == 0)
+            inside = ":";
+    }
+    snprintf(expected, sizeof expected,
+             "GET / 1.1 none keep host=a path=/ query=- | Host: a | %s: %.*s%s%.*s | %sbytes=%d",
+             name, (int)half, value, inside, (int)(value_length - half), value,
+             last ? "" : "Z-after: yes | ", length);
+    check_str(feed_all(feed_head, NULL, raw, (size_t)length, expected), expected);
+}
+
+/* Lines whose parts end before, at and behind the edge of a block of 16 bytes. */
+TEST_PLAIN(lines_around_a_block, .timeout_ms = 60000)
+{
+    static const char *const names[] = {"X",
+                                        "Ab",
+                                        "Etag",
+                                        "x-y_z",
+                                        "If-Match",
+                                        "twelve-chars",
+                                        "If-None-Match",
+                                        "fourteen-chars",
+                                        "Accept-Encoding",
+                                        "fifteen-letters",
+                                        "sixteen-letters-",
+                                        "X-Forwarded-Host",
+                                        "If-Modified-Since",
+                                        "Access-Control-Request-Headers",
+                                        "x-one-and-thirty-letters-long--",
+                                        "x-two-and-thirty-letters-long---",
+                                        "X-a-name-that-is-longer-than-all-the-known-ones"};
+    for (size_t name = 0; name < sizeof names / sizeof names[0]; name++)
+        for (size_t length = 0; length <= 34; length += length < 19 ? 1 : 3)
+            for (size_t shape = 0; shape < sizeof shapes / sizeof shapes[0]; shape++)
+                check_field(names[name], length, &shapes[shape], (length + shape) % 2 == 0);
+}
+
+/* Bytes that a careless comparison takes for those of a known name: all but tchars are refused. */
+TEST_PLAIN(known_names_with_a_byte_that_is_none_of_theirs)
+{
+    for (int id = 1; id < BIDE__FIELDS; id++) {
+        const char *name = bide__http_field_name((enum bide__http_field_id)id);
+        for (size_t place = 0; place <= strlen(name); place++) {
+            static const char wrong[] = {'\r', '\n', '\t', ' ', '\0', '\x1A', '\x7F', '\xC8', '@'};
+            for (size_t i = 0; i < sizeof wrong; i++) {
+                char raw[128];
+                int length = snprintf(raw, sizeof raw, GET "%s: 5\r\n\r\n", name);
+                raw[sizeof GET - 1 + place] = wrong[i];
+                feed_all(feed_head, NULL, raw, (size_t)length, "400");
+            }
+        }
+    }
+}
+
+TEST_PLAIN(queries_around_a_block)
+{
+    for (size_t length = 1; length < 40; length++) {
+        for (size_t mark = 1; mark <= length; mark++) {
+            char target[64], raw[128], expected[256];
+            memset(target, 'p', length);
+            *target = '/';
+            if (mark < length)
+                target[mark] = '?';
+            if (mark + 2 < length)
+                target[mark + 2] = '?'; /* belongs to the query */
+            int size =
+                snprintf(raw, sizeof raw, "PUT %.*s HTTP/1.1\r\n" HOST "\r\n", (int)length, target);
+            snprintf(expected, sizeof expected,
+                     "PUT %.*s 1.1 none keep host=a path=%.*s query=%s%.*s |", (int)length, target,
+                     (int)mark, target, mark < length ? "" : "-",
+                     mark < length ? (int)(length - mark - 1) : 0, target + mark + 1);
+            feed_all(feed_head, NULL, raw, (size_t)size, expected);
+            memcpy(raw, "GET", 3);
+            memcpy(expected, "GET", 3);
+            feed_all(feed_head, NULL, raw, (size_t)size, expected);
+        }
+    }
+}
+
+TEST_PLAIN(hosts_around_a_block)
+{
+    static const struct {
+        const char *port;
+        bool good;
+    } ports[] = {{"", true},       {":", true},      {":8", true},      {":8080", true},
+                 {":65535", true}, {":00080", true}, {":65536", false}, {":80a0", false},
+                 {":80:", false},  {":-80", false},  {".", true},       {"~", true},
+                 {"/", false},     {"%41", true},    {"%4", false},     {"\xC3", false}};
+    for (int length = 0; length < 36; length++) {
+        for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+            char raw[128], expected[128];
+            int size = snprintf(raw, sizeof raw, "GET / HTTP/1.1\r\nHost: %.*s%s\r\n\r\n", length,
+                                "www.example-host.com.0123456789.abcdef", ports[i].port);
+            snprintf(expected, sizeof expected, "GET / 1.1 none keep host=%.*s%s ", length,
+                     "www.example-host.com.0123456789.abcdef", ports[i].port);
+            feed_all(feed_head, NULL, raw, (size_t)size, ports[i].good ? expected : "400");
+        }
+    }
+}
+
 /* RFC 9112 9.3.2: what stands behind the head is the next request's, or the body's. */
 TEST_PLAIN(rfc9112_9_3_2_pipelined_bytes_are_left)
 {
@@ -390,7 +511,8 @@ TEST_PLAIN(every_byte_everywhere, .timeout_ms = 60000)
 
 TEST_PLAIN(fields_are_found_by_id_and_by_name)
 {
-    static const char raw[] = GET "X-one: 1\r\nCookie: a=b\r\ncookie: c=d\r\n\r\n";
+    static const char raw[] =
+        GET "X-one: 1\r\nCookie: a=b\r\ncookie: c=d\r\nRetry-After: 2\r\n\r\n";
     static struct bide__http_head head;
     struct bide__slice value;
     bide__http_head_request(&head);
@@ -404,5 +526,9 @@ TEST_PLAIN(fields_are_found_by_id_and_by_name)
     require(bide__http_value_named(&head, raw, bide__slice_of("x-ONE"), &value));
     check(bide__slice_equal(value, bide__slice_of("1")));
     check(!bide__http_value_named(&head, raw, bide__slice_of("x-two"), &value));
+    check(!bide__http_value_named(&head, raw, bide__slice_of("cook\ne"), &value));
+    check(!bide__http_value_named(&head, raw, bide__slice_of("retry\rafter"), &value));
+    check(bide__http_value_named(&head, raw, bide__slice_of("RETRY-after"), &value));
+    check(!bide__http_value_named(&head, raw, bide__slice_of(""), &value));
     check(!bide__http_value(&head, raw, BIDE__FIELD_ETAG, &value));
 }
