@@ -58,6 +58,9 @@ struct bide_http_options {
                                        while bide_reply waits for the peer */
     bide_duration write_stall;      /* the longest wait without progress while sending: 60 s */
     bide_duration idle;             /* without a request: 75 s */
+    bide_duration age;              /* of a connection, after which its next reply is the last: 1 h.
+                                       Up to a tenth less, by chance, so that those that came
+                                       together do not come again together */
     bide_duration lame_duck;        /* while stopping: still accepting: 2 s */
     uint64_t body_bytes;            /* of a request: 1 MiB; more is answered with 413 */
     uint32_t requests;              /* of one connection: 1000 */

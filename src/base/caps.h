@@ -159,6 +159,8 @@
 #define BIDE_CAP_HTTP_WRITE_STALL_MS 60000
 /* ms without a request on a connection */
 #define BIDE_CAP_HTTP_IDLE_MS 75000
+/* ms of a connection's life: balancers spread load by opening new ones */
+#define BIDE_CAP_HTTP_AGE_MS 3600000
 /* ms of accepting while stopping, so that balancers notice */
 #define BIDE_CAP_HTTP_LAME_DUCK_MS 2000
 /* bytes, and ms between two parts of them, that are read and dropped before a connection is closed

@@ -4,6 +4,7 @@
  */
 #include "http/connection.h"
 
+#include "base/rng.h"
 #include "core/graph.h"
 #include "core/scope.h"
 
@@ -159,7 +160,8 @@ static void serve_one(struct bide__http_connection *connection)
     exchange.headers_length = 0;
     buffers->client_length = 0;
     connection->start += head->bytes;
-    if (++connection->served >= options->requests)
+    if (++connection->served >= options->requests ||
+        connection->server->loop->now_ns >= connection->old_at_ns)
         connection->closing = connection->unread_input = true;
     if (!head->keep_alive)
         connection->closing = true;
@@ -317,6 +319,15 @@ static void peer_is_gone(struct bide__fd *fd)
         bide__http_connection_close(connection);
 }
 
+/* When a connection that begins now is old: between nine tenths of the age and all of it. */
+static int64_t old_at(struct bide__http_server *server)
+{
+    int64_t age_ns = server->options.age.ns, at_ns;
+    age_ns -= (int64_t)(bide__splitmix64(&server->jitter) % ((uint64_t)age_ns / 10 + 1));
+    bool never = __builtin_add_overflow(server->loop->now_ns, age_ns, &at_ns);
+    return never ? INT64_MAX : at_ns;
+}
+
 void bide__http_connection_open(struct bide__http_server *server, int fd,
                                 const struct bide__http_address *peer)
 {
@@ -334,6 +345,7 @@ void bide__http_connection_open(struct bide__http_server *server, int fd,
     connection->fd.on_gone = peer_is_gone;
     connection->fd.object = (struct bide__object){&kind_connection, NULL, NULL};
     connection->idle_since_ns = server->loop->now_ns;
+    connection->old_at_ns = old_at(server);
     if (server->loop->io->ops->attach(server->loop->io, &connection->fd) < 0) {
         bide__slab_free(&server->slab, connection);
         close(fd);

@@ -60,6 +60,7 @@ struct bide__http_server {
     uint32_t free_count;
     struct bide__slab slab; /* connections */
     bool short_is_drained;  /* of its connections' descriptors, see core/op.h */
+    uint64_t jitter;        /* a random state */
     bool stopping;          /* replies say `Connection: close` */
     int64_t date_until_ns;  /* on the tick's clock: when `date` is old */
     char date[BIDE__HTTP_DATE_BYTES];
@@ -72,6 +73,7 @@ struct bide__http_connection {
     struct bide__http_buffers *buffers; /* while it serves */
     struct bide_task *task;             /* while it serves */
     int64_t idle_since_ns;
+    int64_t old_at_ns; /* when the next reply is the last */
     struct bide__http_address peer;
     uint32_t served;     /* requests */
     uint32_t start, end; /* what the input buffer holds */

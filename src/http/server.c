@@ -47,6 +47,7 @@ static void set_options(struct bide_http_options *to, const struct bide_http_opt
     or_else_ms(&to->handler_deadline, BIDE_CAP_HTTP_HANDLER_MS);
     or_else_ms(&to->write_stall, BIDE_CAP_HTTP_WRITE_STALL_MS);
     or_else_ms(&to->idle, BIDE_CAP_HTTP_IDLE_MS);
+    or_else_ms(&to->age, BIDE_CAP_HTTP_AGE_MS);
     or_else_ms(&to->lame_duck, BIDE_CAP_HTTP_LAME_DUCK_MS);
     if (!to->body_bytes)
         to->body_bytes = BIDE_CAP_HTTP_BODY_BYTES;
@@ -201,6 +202,7 @@ bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *
     bide__object_init(&server.object, &kind_server, bide_listener_address(listener), me->head.at);
     bide__slab_init(&server.slab, sizeof(struct bide__http_connection), 64);
     server.sweep.fire = sweep;
+    server.jitter = (uint64_t)bide__loop_clock_ns(me->loop);
     me->loop->outside++; /* idle connections wait for their peers, without a task to count */
     bide_defer(end_server, &server);
     sweep(&server.sweep);

@@ -520,6 +520,37 @@ SITE_TEST(a_body_that_ends_early_is_answered_with_400, {.requests = 0})
     return bide_void;
 }
 
+/* Many that come together leave one after another. */
+SITE_TEST(an_old_connection_is_told_to_leave, {.age = bide_ms(400)})
+{
+    enum { CLIENTS = 12 };
+    struct client *clients[CLIENTS];
+    int64_t start_ns = bide_clock_ns(), first_ms = 0, last_ms = 0;
+    int left = CLIENTS;
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = await(client_open(site));
+    while (left > 0) {
+        for (int i = 0; i < CLIENTS; i++) {
+            if (!clients[i])
+                continue;
+            await(say(clients[i], GET("/hello")));
+            await(next_reply(clients[i], false));
+            if (strcmp(clients[i]->reply, HELLO) == 0)
+                continue;
+            check_str(clients[i]->reply, HELLO_CLOSE);
+            await(check_ended(clients[i]));
+            await(client_close(clients[i], NULL));
+            clients[i] = NULL;
+            last_ms = ms_since(start_ns);
+            first_ms = left-- == CLIENTS ? last_ms : first_ms;
+        }
+        await(bide_sleep(bide_ms(2)));
+    }
+    check(first_ms >= 350);
+    check(last_ms > first_ms);
+    return bide_void;
+}
+
 SITE_TEST(the_last_request_of_a_connection_says_so, {.requests = 3})
 {
     with(dial, client, site) {
