@@ -54,8 +54,11 @@ typedef struct forgotten_await_void bide_http_handler(bide_exchange *exchange, v
 struct bide_http_options {
     bide_duration head_deadline;    /* from a request's first byte to the end of its head: 10 s */
     bide_duration body_gap;         /* the longest wait for the next part of a body: 30 s */
+    bide_duration body_grace;       /* all waits for a body together: 20 s, and 1 s more for ...  */
+    uint32_t body_rate;             /* ... so many bytes of it: 500 ... */
+    bide_duration body_deadline;    /* ... but never more than that: 300 s */
     bide_duration handler_deadline; /* for the handler: 30 s; BIDE_FOREVER: none. It stands still
-                                       while bide_reply waits for the peer */
+                                       while bide_reply or reading the body waits for the peer */
     bide_duration write_stall;      /* the longest wait without progress while sending: 60 s */
     bide_duration idle;             /* without a request: 75 s */
     bide_duration age;              /* of a connection, after which its next reply is the last: 1 h.
@@ -111,7 +114,7 @@ bide_text bide_request_client(bide_exchange *exchange);
 bide_text bide_request_scheme(bide_exchange *exchange);
 
 /* Reads the next part of the body: at most `size` bytes (not 0), 0 at its end. May suspend. Raises
-   413 over the cap, 400 for bad chunks and for a peer that ends too early, 408 after a gap,
+   413 over the cap, 400 for bad chunks and for a peer that ends too early, 408 for one too slow,
    BIDE_CLOSED when the peer is gone; a handler that lets them through has them answered. The first
    read answers `Expect: 100-continue`; after the reply it is too late for that: BIDE_CLOSED. */
 bide_async(size_t) bide_body_read(bide_exchange *exchange, void *buffer, size_t size);

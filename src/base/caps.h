@@ -153,6 +153,10 @@
 #define BIDE_CAP_HTTP_HEAD_MS 10000
 /* ms between two parts of a body: 408 */
 #define BIDE_CAP_HTTP_BODY_GAP_MS 30000
+/* bytes per second that a body must make on average, after so many ms; and ms for all of it: 408 */
+#define BIDE_CAP_HTTP_BODY_RATE 500
+#define BIDE_CAP_HTTP_BODY_GRACE_MS 20000
+#define BIDE_CAP_HTTP_BODY_MS 300000
 /* ms of a handler: 503 */
 #define BIDE_CAP_HTTP_HANDLER_MS 30000
 /* ms without progress while sending */

@@ -158,6 +158,7 @@ static void serve_one(struct bide__http_connection *connection)
     exchange.replied = false;
     exchange.has_arena = false;
     exchange.headers_length = 0;
+    exchange.waited_ns = 0;
     buffers->client_length = 0;
     connection->start += head->bytes;
     if (++connection->served >= options->requests ||

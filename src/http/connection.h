@@ -94,7 +94,8 @@ struct bide_exchange {
     bool continued;     /* 100 Continue is owed no more */
     bool replied;
     bool has_arena;
-    bool https; /* the client's scheme, after bide__http_resolve */
+    int64_t waited_ns; /* for the body, all waits together */
+    bool https;        /* the client's scheme, after bide__http_resolve */
     uint16_t headers_length;
     bide_arena arena;
 };
@@ -118,7 +119,7 @@ int bide__http_send(struct bide__http_connection *connection, const void *data, 
 
 /* Reads more input behind what is there: bytes, 0 at the end of the stream, or a negative code:
    -EAGAIN when there is none now and the deadline is 0, -ENOBUFS when the buffer is full,
-   -ETIMEDOUT, -ECANCELED. Waiting sends the output first. */
+   -ETIMEDOUT, -ECANCELED. Waiting sends the output first; the handler's deadline stands still. */
 int bide__http_receive(struct bide__http_connection *connection, int64_t deadline_ns);
 
 /* Reads and drops for a moment what a peer still sends that is not wanted: a close with unread

@@ -116,6 +116,19 @@ static int tell_to_continue(struct bide_exchange *exchange)
     return result < 0 ? result : bide__http_send(exchange->connection, line, sizeof line - 1);
 }
 
+/* How long to wait for the next part of the body: none of the bounds is passed. */
+static bide_duration patience(const struct bide_exchange *exchange)
+{
+    const struct bide_http_options *options = &exchange->connection->server->options;
+    double earned_ns = (double)exchange->body.total / options->body_rate * 1e9;
+    double most_ns = (double)options->body_deadline.ns;
+    double left_ns = (double)options->body_grace.ns + earned_ns;
+    left_ns = (left_ns < most_ns ? left_ns : most_ns) - (double)exchange->waited_ns;
+    if (left_ns >= (double)options->body_gap.ns)
+        return options->body_gap;
+    return bide_ns(left_ns > 1 ? (int64_t)left_ns : 1);
+}
+
 /* More of the body into the input buffer, whose body part is used up; 0, or a negative code. */
 static int more_input(struct bide_exchange *exchange)
 {
@@ -128,8 +141,11 @@ static int more_input(struct bide_exchange *exchange)
     size_t head_end = (size_t)(exchange->bytes - connection->buffers->in) + exchange->head->bytes;
     connection->start = connection->end = (uint32_t)head_end;
     result = bide__http_receive(connection, 0);
-    if (result == -EAGAIN)
-        result = bide__http_receive(connection, bide__http_after(server, server->options.body_gap));
+    if (result == -EAGAIN) {
+        int64_t start_ns = bide__loop_clock_ns(server->loop);
+        result = bide__http_receive(connection, bide__http_after(server, patience(exchange)));
+        exchange->waited_ns += bide__loop_clock_ns(server->loop) - start_ns;
+    }
     if (result == 0)
         exchange->body_state = (uint8_t)bide__http_body_ended(&exchange->body);
     return result < 0 ? result : 0;

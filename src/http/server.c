@@ -44,11 +44,15 @@ static void set_options(struct bide_http_options *to, const struct bide_http_opt
     *to = from ? *from : (struct bide_http_options){.requests = 0};
     or_else_ms(&to->head_deadline, BIDE_CAP_HTTP_HEAD_MS);
     or_else_ms(&to->body_gap, BIDE_CAP_HTTP_BODY_GAP_MS);
+    or_else_ms(&to->body_grace, BIDE_CAP_HTTP_BODY_GRACE_MS);
+    or_else_ms(&to->body_deadline, BIDE_CAP_HTTP_BODY_MS);
     or_else_ms(&to->handler_deadline, BIDE_CAP_HTTP_HANDLER_MS);
     or_else_ms(&to->write_stall, BIDE_CAP_HTTP_WRITE_STALL_MS);
     or_else_ms(&to->idle, BIDE_CAP_HTTP_IDLE_MS);
     or_else_ms(&to->age, BIDE_CAP_HTTP_AGE_MS);
     or_else_ms(&to->lame_duck, BIDE_CAP_HTTP_LAME_DUCK_MS);
+    if (!to->body_rate)
+        to->body_rate = BIDE_CAP_HTTP_BODY_RATE;
     if (!to->body_bytes)
         to->body_bytes = BIDE_CAP_HTTP_BODY_BYTES;
     if (!to->requests)

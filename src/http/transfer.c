@@ -52,9 +52,10 @@ static void move_limit(struct bide__scope *limit, int64_t to_ns)
         bide__timer_arm(timers, &limit->timer, to_ns);
 }
 
-/* The time that a peer takes to receive is not the handler's: its deadline stands still meanwhile,
-   and write_stall bounds the wait. */
-static int wait_to_send(struct bide__http_connection *connection, struct bide__op *op)
+/* The time that a peer takes to send or to receive is not the handler's: its deadline stands still
+   meanwhile, and this one bounds the wait. */
+static int wait_for_peer(struct bide__http_connection *connection, struct bide__op *op,
+                         int64_t deadline_ns)
 {
     struct bide__http_server *server = connection->server;
     struct bide__scope *limit = connection->buffers->limit;
@@ -65,14 +66,15 @@ static int wait_to_send(struct bide__http_connection *connection, struct bide__o
         left_ns = limit->deadline_ns - bide__loop_clock_ns(server->loop);
         move_limit(limit, paused_ns);
     }
-    int sent = wait_until(op, bide__http_after(server, server->options.write_stall));
+    int result = wait_until(op, deadline_ns);
     if (limit)
         move_limit(limit, bide__http_after(server, bide_ns(left_ns)));
-    return sent;
+    return result;
 }
 
 int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size)
 {
+    const struct bide__http_server *server = connection->server;
     struct bide__io *io = connection->fd.io;
     const char *at = data;
     while (size > 0) {
@@ -83,7 +85,8 @@ int bide__http_send(struct bide__http_connection *connection, const void *data, 
                               .at_once = true};
         int sent = connection->gone ? -EPIPE : io->ops->perform(io, &op);
         if (sent == -EAGAIN)
-            sent = wait_to_send(connection, &op);
+            sent = wait_for_peer(connection, &op,
+                                 bide__http_after(server, server->options.write_stall));
         if (sent < 0) {
             connection->gone = connection->closing = true;
             return sent;
@@ -119,7 +122,7 @@ int bide__http_receive(struct bide__http_connection *connection, int64_t deadlin
         got = bide__http_flush(connection);
         if (got < 0)
             return got;
-        got = wait_until(&op, deadline_ns);
+        got = wait_for_peer(connection, &op, deadline_ns);
     }
     if (bide__likely(got > 0))
         connection->end += (uint32_t)got;

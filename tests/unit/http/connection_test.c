@@ -281,6 +281,53 @@ SITE_TEST(a_body_that_stops_is_answered_with_408, {.body_gap = bide_ms(80)})
     return bide_void;
 }
 
+/* Sends a body of `size` bytes, one every 5 ms, to /echo until it is answered; gives how many. */
+static async(int) dribble_body(struct site *site, int size, const char *expected)
+{
+    int sent = 0;
+    with(dial, client, site) {
+        bide_error *error = NULL;
+        char head[96];
+        snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n",
+                 size);
+        await(say(client, head));
+        for (; sent < size && !error && client->held == 0; sent++) {
+            bool quiet;
+            attempt(&error, say, client, "x");
+            if (!error)
+                move_on_after(&quiet, bide_ms(5), read_more, client);
+        }
+        await(next_reply(client, false));
+        check_contains(client->reply, expected);
+    }
+    return ready(int, sent);
+}
+
+/* About 200 bytes a second. */
+SITE_TEST(a_body_below_the_rate_is_answered_with_408,
+          {.body_grace = bide_ms(300), .body_rate = 1000})
+{
+    int sent = await(dribble_body(site, 1000, "HTTP/1.1 408 Request Timeout\r\n"));
+    check(sent > 5 && sent < 300);
+    return bide_void;
+}
+
+/* The time in which a handler waits for its peer is not its own. */
+SITE_TEST(a_body_above_the_rate_is_read,
+          {.body_grace = bide_ms(50), .body_rate = 20, .handler_deadline = bide_ms(100)})
+{
+    check_int(await(dribble_body(site, 100, "HTTP/1.1 200 OK\r\n")), 100);
+    return bide_void;
+}
+
+SITE_TEST(a_body_that_takes_too_long_is_answered_with_408,
+          {.body_grace = bide_ms(50), .body_rate = 20, .body_deadline = bide_ms(300)})
+{
+    int sent = await(dribble_body(site, 1000, "HTTP/1.1 408 Request Timeout\r\n"));
+    check(sent > 5 && sent < 300);
+    return bide_void;
+}
+
 /* The rest of a body that nobody reads must not hold a connection for long, either. */
 SITE_TEST(an_unread_body_that_dribbles_is_left, {.body_gap = bide_ms(100)})
 {
