@@ -22,8 +22,8 @@
  *     with an error, is answered for: with 500, with the error's code if that is a status from 400
  *     to 599, or with 503 when its time was over. The text of an unknown error stays in the log.
  *  2. After a message whose framing is not sound nothing more is read: the connection is closed.
- *  3. A peer that is gone (reset, or both directions ended) cancels the handler. One that has only
- *     ended its own direction is answered.
+ *  3. A peer that is gone (reset, or both directions ended) cancels the handler, unless it says
+ *     bide_request_keep_running. One that has only ended its own direction is answered.
  *  4. A reply after which the connection is closed says so, unless its handler fails behind it, or
  *     leaves more of a chunked body than is worth reading. The peer gets the reply, also when it
  *     goes on sending: what it sends is read and dropped for a moment (RFC 9112 9.6).
@@ -124,6 +124,11 @@ bide_async(bide_text) bide_body_all(bide_exchange *exchange);
 
 /* Memory until the exchange ends. */
 bide_arena *bide_exchange_arena(bide_exchange *exchange);
+
+/* From now on a peer that goes away (reset, hang-up) does not cancel the handler: it runs to its
+   end, and bide_reply drops what nobody can receive. Deadlines and a stop cancel it all the same.
+   For work that must not stop half-way. Never suspends. */
+void bide_request_keep_running(bide_exchange *exchange);
 
 /* Adds a header field to the reply to come. Raises BIDE_INVALID for names and values that no field
    may have (so nothing from a peer splits a reply) and for those that bide_reply writes

@@ -160,6 +160,7 @@ static void serve_one(struct bide__http_connection *connection)
     exchange.headers_length = 0;
     exchange.waited_ns = 0;
     buffers->client_length = 0;
+    connection->keep_running = false;
     connection->start += head->bytes;
     if (++connection->served >= options->requests ||
         connection->server->loop->now_ns >= connection->old_at_ns)
@@ -314,10 +315,10 @@ static void peer_is_gone(struct bide__fd *fd)
     struct bide__http_connection *connection =
         bide__container_of(fd, struct bide__http_connection, fd);
     connection->gone = connection->closing = true;
-    if (connection->task)
-        bide__task_cancel(connection->task, "the peer is gone");
-    else
+    if (!connection->task)
         bide__http_connection_close(connection);
+    else if (!connection->keep_running)
+        bide__task_cancel(connection->task, "the peer is gone");
 }
 
 /* When a connection that begins now is old: between nine tenths of the age and all of it. */

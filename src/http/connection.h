@@ -80,6 +80,7 @@ struct bide__http_connection {
     uint32_t out_length; /* what the output buffer holds */
     bool closing;        /* no further request is served */
     bool gone;           /* nothing can be sent or read any more */
+    bool keep_running;   /* ... which does not cancel the handler under way */
     bool ended;          /* the peer sends nothing more */
     bool unread_input;   /* the peer may still be sending what nobody wants */
     bool excused;        /* it was woken for nothing once: that is what attaching does */

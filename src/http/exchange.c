@@ -273,6 +273,11 @@ bool bide__http_finish_body(struct bide_exchange *exchange)
     return result == 0 && exchange->body_state == BIDE__HTTP_DONE;
 }
 
+void bide_request_keep_running(bide_exchange *exchange)
+{
+    exchange->connection->keep_running = true;
+}
+
 /* What the reply itself says: a handler's second opinion on it would let a peer misread where the
    reply ends. */
 static bool is_ours(const char *name)
@@ -447,7 +452,7 @@ bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *con
     /* Whatever the handler does next, its peer need not wait for it. */
     if (bide__likely(result == 0 && connection->start == connection->end))
         result = bide__http_flush(connection);
-    if (bide__likely(result == 0))
+    if (bide__likely(result == 0) || (result != -ECANCELED && connection->keep_running))
         return bide_void;
     if (result == -ECANCELED)
         bide__raise(result, &connection->fd.object);

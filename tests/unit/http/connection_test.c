@@ -513,6 +513,43 @@ SITE_TEST(a_reset_cancels_the_handler, {.requests = 0})
     return bide_void;
 }
 
+SITE_TEST(a_handler_that_says_so_outlives_its_peer, {.requests = 0})
+{
+    with(dial, client, site) {
+        await(say(client, GET("/keep?100") GET("/hello")));
+        await(until_under_way(site, 1));
+        client_reset(client);
+        await(until_under_way(site, 0));
+    }
+    check_int(site->cancelled, 0);
+    check_int(site->finished, 1); /* its reply went nowhere, and it was not told */
+    check_int(site->calls, 1);
+    with(dial, other, site) { /* what it said was about that one request */
+        await(check_reply(other, GET("/keep?1"), OK("7", "waited\n")));
+        await(say(other, GET("/wait?10000")));
+        await(until_under_way(site, 1));
+        client_reset(other);
+        await(until_under_way(site, 0));
+    }
+    check_int(site->cancelled, 1);
+    return bide_void;
+}
+
+SITE_TEST(a_keeping_handler_has_its_deadline, {.handler_deadline = bide_ms(60)})
+{
+    with(dial, client, site) {
+        test_capture_stderr();
+        await(say(client, GET("/keep?10000")));
+        await(until_under_way(site, 1));
+        client_reset(client);
+        await(until_under_way(site, 0));
+        await(bide_sleep(bide_ms(1))); /* the log of it */
+        check_contains(test_captured(), "the handler of GET /keep failed: ");
+    }
+    check_int(site->cancelled, 1);
+    return bide_void;
+}
+
 SITE_TEST(a_half_close_is_answered, {.requests = 0})
 {
     with(dial, client, site) {

@@ -60,12 +60,14 @@ static void waiting_cancelled(void *arg)
     site->cancelled++;
 }
 
-/* Waits for so many ms, and replies. */
+/* Waits for so many ms, and replies; in /keep whether its peer is there or not. */
 static async(void) handle_wait(bide_exchange *x, struct site *site)
 {
     site->under_way++;
     defer(waiting_over, site);
     on_cancel(waiting_cancelled, site);
+    if (path_is(x, "/keep"))
+        bide_request_keep_running(x);
     await(bide_sleep(bide_ms((double)number_of(x))));
     await(bide_reply(x, 200, "text/plain", "waited\n", 7));
     site->finished++;
@@ -144,7 +146,7 @@ __attribute__((unused)) static async(void) site_handler(bide_exchange *x, void *
     site->calls++;
     if (path_is(x, "/hello"))
         await(bide_reply(x, 200, "text/plain", "hello\n", 6));
-    else if (path_is(x, "/wait"))
+    else if (path_is(x, "/wait") || path_is(x, "/keep"))
         await(handle_wait(x, site));
     else if (path_is(x, "/big"))
         await(handle_big(x));
