@@ -130,6 +130,18 @@ bide_arena *bide_exchange_arena(bide_exchange *exchange);
    For work that must not stop half-way. Never suspends. */
 void bide_request_keep_running(bide_exchange *exchange);
 
+/*
+ * Takes the connection over for another protocol (RFC 9110 7.8): reads what is left of the body,
+ * replies 101 with the fields that were added, and gives the stream, which reads first what the
+ * peer has sent behind its request. From then on the handler has no deadline, and a peer that goes
+ * away is the stream's matter; a stop cancels it at the end of the drain, so it should look at
+ * bide_stopping. The stream may be closed; it is when the handler ends. May suspend. Raises 400
+ * when the request does not ask for this protocol, BIDE_INVALID for what is no protocol, what
+ * reading the body raises, BIDE_CLOSED, BIDE_MISUSE after the reply. Nobody upgrades by himself:
+ * a handler that does not call this answers as usual.
+ */
+bide_async(bide_stream_ptr) bide_exchange_upgrade(bide_exchange *exchange, const char *protocol);
+
 /* Adds a header field to the reply to come. Raises BIDE_INVALID for names and values that no field
    may have (so nothing from a peer splits a reply) and for those that bide_reply writes
    (Connection, Content-Length, Date, Transfer-Encoding), BIDE_LIMIT when all together take more

@@ -157,6 +157,7 @@ static void serve_one(struct bide__http_connection *connection)
     exchange.continued = !head->expect_continue;
     exchange.replied = false;
     exchange.has_arena = false;
+    exchange.upgraded = NULL;
     exchange.headers_length = 0;
     exchange.waited_ns = 0;
     buffers->client_length = 0;
@@ -185,6 +186,8 @@ static void serve_one(struct bide__http_connection *connection)
             (connection->closing || !bide__http_finish_body(&exchange)))
             connection->closing = connection->unread_input = true;
     }
+    if (bide__unlikely(exchange.upgraded != NULL))
+        bide_close_stream(exchange.upgraded);
     if (exchange.has_arena)
         bide_arena_done(&exchange.arena);
 }
@@ -360,8 +363,10 @@ void bide__http_connection_open(struct bide__http_server *server, int fd,
 void bide__http_connection_close(struct bide__http_connection *connection)
 {
     struct bide__http_server *server = connection->server;
-    server->loop->io->ops->detach(server->loop->io, &connection->fd);
-    close(connection->fd.fd);
+    if (bide__likely(connection->fd.fd >= 0)) { /* else an upgrade took it */
+        server->loop->io->ops->detach(server->loop->io, &connection->fd);
+        close(connection->fd.fd);
+    }
     bide__list_remove(&connection->node);
     bide__slab_free(&server->slab, connection);
     server->connections--;

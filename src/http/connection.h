@@ -95,8 +95,9 @@ struct bide_exchange {
     bool continued;     /* 100 Continue is owed no more */
     bool replied;
     bool has_arena;
-    int64_t waited_ns; /* for the body, all waits together */
-    bool https;        /* the client's scheme, after bide__http_resolve */
+    bide_stream *upgraded; /* the connection's descriptor has it, and its handler */
+    int64_t waited_ns;     /* for the body, all waits together */
+    bool https;            /* the client's scheme, after bide__http_resolve */
     uint16_t headers_length;
     bide_arena arena;
 };
@@ -111,6 +112,9 @@ bool bide__http_connection_quiet(const struct bide__http_connection *connection)
 
 /* transfer.c. That long from now, on the loop's clock. */
 int64_t bide__http_after(const struct bide__http_server *server, bide_duration duration);
+
+/* From now on the handler under way has no deadline. */
+void bide__http_lift_limit(struct bide__http_connection *connection);
 
 /* Sends what the output buffer holds. 0 or a negative code, after which the connection is gone. */
 int bide__http_flush(struct bide__http_connection *connection);

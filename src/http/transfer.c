@@ -52,6 +52,13 @@ static void move_limit(struct bide__scope *limit, int64_t to_ns)
         bide__timer_arm(timers, &limit->timer, to_ns);
 }
 
+void bide__http_lift_limit(struct bide__http_connection *connection)
+{
+    struct bide__scope *limit = connection->buffers->limit;
+    if (limit && !limit->cancelled)
+        move_limit(limit, paused_ns);
+}
+
 /* The time that a peer takes to send or to receive is not the handler's: its deadline stands still
    meanwhile, and this one bounds the wait. */
 static int wait_for_peer(struct bide__http_connection *connection, struct bide__op *op,

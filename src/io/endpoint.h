@@ -70,4 +70,8 @@ int bide__accept(bide_listener *listener, struct bide__address *ret_peer,
 /* A new stream for a connected, non-blocking socket, which it takes if it succeeds. */
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);
 
+/* For a stream that somebody else opened for its user: reads give these bytes first, which stay
+   where they are until the stream is closed; the close sets `*slot` to NULL. */
+void bide__stream_lend(bide_stream *stream, const char *ahead, size_t size, bide_stream **slot);
+
 #endif

@@ -24,6 +24,9 @@ struct direction {
 
 struct bide_stream {
     struct direction reading, writing;
+    const char *ahead; /* bytes that were read already: bide__stream_lend */
+    size_t ahead_size;
+    bide_stream **slot; /* NULL, or set to that by the close */
     struct bide__endpoint endpoint;
 };
 
@@ -50,10 +53,22 @@ int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream)
     return 0;
 }
 
+void bide__stream_lend(bide_stream *stream, const char *ahead, size_t size, bide_stream **slot)
+{
+    stream->ahead = ahead;
+    stream->ahead_size = size;
+    stream->slot = slot;
+}
+
 void bide_close_stream(void *stream_)
 {
     bide_stream *stream = stream_;
-    if (stream && bide__endpoint_close(&stream->endpoint))
+    if (!stream)
+        return;
+    if (stream->slot)
+        *stream->slot = NULL;
+    stream->ahead_size = 0;
+    if (bide__endpoint_close(&stream->endpoint))
         bide__free(stream);
 }
 
@@ -218,16 +233,28 @@ __attribute__((noreturn, cold)) static void leave_by(int code, bide_stream *stre
     bide__net_raise(code, operation, name);
 }
 
+/* What was read ahead comes first. */
+static int receive(bide_stream *stream, struct bide__op *op)
+{
+    struct bide__io *io = op->fd->io;
+    if (bide__likely(stream->ahead_size == 0))
+        return io->ops->perform(io, op);
+    size_t size = op->size < stream->ahead_size ? op->size : stream->ahead_size;
+    memcpy(op->buffer, stream->ahead, size);
+    stream->ahead += size;
+    stream->ahead_size -= size;
+    return (int)size;
+}
+
 bide_async(size_t) bide_read(bide_stream *stream, void *buffer, size_t size)
 {
     struct bide_task *me = bide__task_current();
-    struct bide__io *io = me->loop->io;
     if (bide__unlikely(size == 0))
         bide__misuse("read from %s: the size is 0", bide__endpoint_name(&stream->endpoint));
     enter(me, stream, &stream->reading, reading);
     struct bide__op op = {
         .kind = BIDE__OP_RECEIVE, .fd = &stream->endpoint.fd, .buffer = buffer, .size = size};
-    int n = io->ops->perform(io, &op);
+    int n = receive(stream, &op);
     if (bide__unlikely(n < 0))
         leave_by(n, stream, &stream->reading, reading, 0);
     leave(stream, &stream->reading);
@@ -239,13 +266,12 @@ bide_async(size_t) bide_read(bide_stream *stream, void *buffer, size_t size)
 bide_async(void) bide_read_exactly(bide_stream *stream, void *buffer, size_t size)
 {
     struct bide_task *me = bide__task_current();
-    struct bide__io *io = me->loop->io;
     enter(me, stream, &stream->reading, reading);
     struct bide__op op = {.kind = BIDE__OP_RECEIVE, .fd = &stream->endpoint.fd};
     for (size_t done = 0; done < size;) {
         op.buffer = (char *)buffer + done;
         op.size = size - done;
-        int n = io->ops->perform(io, &op);
+        int n = receive(stream, &op);
         if (bide__unlikely(n == 0)) {
             bide_error *ended =
                 bide_error_new(BIDE_CLOSED, "read from %s: it ended after %zu of %zu bytes",
