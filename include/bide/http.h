@@ -76,10 +76,12 @@ struct bide_http_options {
 /*
  * Serves until the program is to stop (bide_until_stop), or the task is cancelled, which ends
  * everything at once. Stopping: says `Connection: close` in every reply from then on, and goes on
- * accepting for lame_duck; then closes what is quiet for half of that, and returns when the last
+ * accepting for lame_duck; then closes what is quiet for half of that, and returns when the last *
  * exchange under way has ended. So a request is lost only if it crosses the close of a connection
- * that was quiet so long. `options` may be NULL. One per listener; call it on each loop with a
- * listener of its own (reuse_port) to use several cores. May suspend. Raises what accepting raises.
+ * that was quiet so long. What is still under way a lame_duck later is logged; the runtime's drain
+ * (25 s) names it again and cancels it: who has no reply yet gets 503. `options` may be NULL. One
+ * per listener; call it on each loop with a listener of its own (reuse_port) to use several cores.
+ * May suspend. Raises what accepting raises.
  */
 bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *handler, void *arg,
                                  const struct bide_http_options *options);

@@ -310,30 +310,37 @@ __attribute__((format(printf, 2, 3))) static void say(const struct out *out, con
     }
 }
 
-static void print_task(struct bide_task *task, int depth, void *arg)
+const char *bide__task_doing(const struct bide_task *task, char *text, size_t size)
 {
-    struct out *out = arg;
-    char label[96], what[160];
-    const struct bide_site *made = task->object.made, *at = task->head.at;
-    if (task->wait) {
-        const struct bide__kind *kind = task->wait->object->kind;
-        double seconds = (double)(out->loop->now_ns - task->wait->since_ns) / 1e9;
-        if (kind->noun)
-            snprintf(what, sizeof what, "%s %s for %.1f s", kind->verb,
-                     bide__object_label(task->wait->object, label, sizeof label), seconds);
-        else
-            snprintf(what, sizeof what, "%s for %.1f s", kind->verb, seconds);
-    } else {
-        snprintf(what, sizeof what, "%s",
+    char label[96];
+    const struct bide_site *at = task->head.at;
+    if (!task->wait) {
+        snprintf(text, size, "%s",
                  task->state == BIDE__TASK_QUEUED ? "queued"
                  : task == bide__task_current()   ? "running"
                                                   : "ready");
+        return text;
     }
+    const struct bide__kind *kind = task->wait->object->kind;
+    double seconds = (double)(task->loop->now_ns - task->wait->since_ns) / 1e9;
+    if (kind->noun)
+        bide__object_label(task->wait->object, label, sizeof label);
+    int length = snprintf(text, size, "%s%s%s for %.1f s", kind->verb, kind->noun ? " " : "",
+                          kind->noun ? label : "", seconds);
+    if (at && length < (int)size)
+        snprintf(text + length, size - (size_t)length, "  at %s:%d", at->file, at->line);
+    return text;
+}
+
+static void print_task(struct bide_task *task, int depth, void *arg)
+{
+    struct out *out = arg;
+    char doing[384];
+    const struct bide_site *made = task->object.made;
     out->tasks++;
     say(out, "%*s#%llu %s  %s", 2 + 2 * (depth < 40 ? depth : 40), "",
-        (unsigned long long)task->head.id, bide__task_label(task), what);
-    if (task->wait && at)
-        say(out, "  at %s:%d", at->file, at->line);
+        (unsigned long long)task->head.id, bide__task_label(task),
+        bide__task_doing(task, doing, sizeof doing));
     if (made)
         say(out, "  spawned %s:%d", made->file, made->line);
     say(out, "%s\n", (task->head.attention & BIDE__ATTENTION_CANCEL) ? "  cancelled" : "");

@@ -42,6 +42,9 @@ void bide__each_task(struct bide__loop *loop,
 /* Writes the task tree to a descriptor; bounded, allocates nothing. */
 void bide__print_tree(struct bide__loop *loop, int fd);
 
+/* "wants mutex 'accounts' for 1.2 s  at app.c:7", "ready", ... into text; gives text. */
+const char *bide__task_doing(const struct bide_task *task, char *text, size_t size);
+
 /* "mutex 'accounts'" into text; gives text. */
 const char *bide__object_label(const struct bide__object *object, char *text, size_t size);
 

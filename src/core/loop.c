@@ -279,6 +279,7 @@ int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int 
     memset(loop, 0, sizeof *loop);
     loop->runtime = runtime;
     loop->index = index;
+    bide__list_init(&loop->reporters);
     int result = open_pools(loop);
     if (result == 0)
         result = bide__io_epoll.open(loop, &loop->io);

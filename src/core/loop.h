@@ -31,6 +31,12 @@ struct bide__mail {
     void (*deliver)(struct bide__mail *mail); /* runs on the loop's thread; must not suspend */
 };
 
+/* Who knows more than the task tree about what a stop waits for: `report` says it, line by line. */
+struct bide__reporter {
+    struct bide__list_node node; /* in loop->reporters */
+    void (*report)(struct bide__reporter *reporter, void (*say)(const char *line));
+};
+
 struct bide__loop {
     struct bide_task *ready_first, *ready_last;
     uint64_t slices;  /* tasks resumed since the start; read by the watchdog */
@@ -58,6 +64,7 @@ struct bide__loop {
     struct bide_task *main_task; /* NULL when it has ended */
     int main_status;             /* what it returned */
     int status;                  /* the exit status */
+    struct bide__list reporters;
     struct bide__timer drain_timer;
     int drain_stage;
     struct bide__mail stop_mail;

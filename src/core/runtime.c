@@ -37,6 +37,11 @@ static void drain_on(struct bide__loop *loop, bide_duration duration)
         bide__timer_arm(&loop->timers, &loop->drain_timer, at_ns);
 }
 
+static void print_line(const char *line)
+{
+    fprintf(stderr, "  %s\n", line);
+}
+
 /* The drain took too long: first everything is cancelled, then it is given up. */
 static void drain_over(struct bide__timer *timer)
 {
@@ -44,6 +49,11 @@ static void drain_over(struct bide__timer *timer)
     fprintf(stderr, "bide: stopping takes too long; still waiting for:\n");
     fflush(stderr);
     bide__print_tree(loop, STDERR_FILENO);
+    bide__list_foreach(node, &loop->reporters)
+    {
+        struct bide__reporter *reporter = bide__container_of(node, struct bide__reporter, node);
+        reporter->report(reporter, print_line);
+    }
     if (loop->drain_stage++ > 0) {
         fprintf(stderr, "bide: gave up waiting\n");
         fflush(NULL);

@@ -85,6 +85,8 @@ static void answer_failure(struct bide_exchange *exchange, const bide_error *err
     bool cancelled = bide__error_is_cancel(error) && !late; /* stopping, or the peer is gone */
     if (cancelled || (connection->gone && error->code == BIDE_CLOSED)) {
         connection->closing = connection->unread_input = true;
+        if (!connection->gone && !exchange->replied)
+            answer_error(exchange, 503, "the server is stopping");
         if (error->also)
             log_failure(exchange, error);
         return;
@@ -160,6 +162,8 @@ static void serve_one(struct bide__http_connection *connection)
     exchange.upgraded = NULL;
     exchange.headers_length = 0;
     exchange.waited_ns = 0;
+    exchange.since_ns = connection->server->loop->now_ns;
+    buffers->exchange = &exchange;
     buffers->client_length = 0;
     connection->keep_running = false;
     connection->start += head->bytes;
@@ -186,6 +190,7 @@ static void serve_one(struct bide__http_connection *connection)
             (connection->closing || !bide__http_finish_body(&exchange)))
             connection->closing = connection->unread_input = true;
     }
+    buffers->exchange = NULL;
     if (bide__unlikely(exchange.upgraded != NULL))
         bide_close_stream(exchange.upgraded);
     if (exchange.has_arena)
@@ -234,6 +239,7 @@ static struct bide__http_buffers *borrow(struct bide__http_server *server)
         server->free_count--;
     } else if ((buffers = bide__alloc(sizeof *buffers))) {
         buffers->limit = NULL;
+        buffers->exchange = NULL;
     }
     return buffers;
 }

@@ -32,6 +32,7 @@ enum { BIDE__HTTP_REPLY_HEADERS_BYTES = 2048 };
 /* What a connection borrows while it serves. */
 struct bide__http_buffers {
     struct bide__http_buffers *next; /* in server->free_buffers */
+    struct bide_exchange *exchange;  /* under way, or NULL */
     struct bide__scope *limit;       /* the deadline of the handler under way, or NULL */
     struct bide__http_head head;
     uint8_t peer_length;   /* 0: not asked for since they were borrowed */
@@ -58,11 +59,13 @@ struct bide__http_server {
     struct bide__timer sweep; /* looks for those that are idle too long */
     struct bide__http_buffers *free_buffers;
     uint32_t free_count;
-    struct bide__slab slab; /* connections */
-    bool short_is_drained;  /* of its connections' descriptors, see core/op.h */
-    uint64_t jitter;        /* a random state */
-    bool stopping;          /* replies say `Connection: close` */
-    int64_t date_until_ns;  /* on the tick's clock: when `date` is old */
+    struct bide__slab slab;         /* connections */
+    bool short_is_drained;          /* of its connections' descriptors, see core/op.h */
+    uint64_t jitter;                /* a random state */
+    struct bide__timer held;        /* when a stop takes long */
+    struct bide__reporter reporter; /* in the loop's list */
+    bool stopping;                  /* replies say `Connection: close` */
+    int64_t date_until_ns;          /* on the tick's clock: when `date` is old */
     char date[BIDE__HTTP_DATE_BYTES];
 };
 
@@ -96,6 +99,7 @@ struct bide_exchange {
     bool replied;
     bool has_arena;
     bide_stream *upgraded; /* the connection's descriptor has it, and its handler */
+    int64_t since_ns;      /* when its head was whole */
     int64_t waited_ns;     /* for the body, all waits together */
     bool https;            /* the client's scheme, after bide__http_resolve */
     uint16_t headers_length;
@@ -130,6 +134,9 @@ int bide__http_receive(struct bide__http_connection *connection, int64_t deadlin
 /* Reads and drops for a moment what a peer still sends that is not wanted: a close with unread
    input resets the connection, and the peer may lose the reply (RFC 9112 9.6). */
 void bide__http_linger(struct bide__http_connection *connection);
+
+/* report.c. Says what is under way. */
+void bide__http_report(struct bide__http_server *server, void (*say)(const char *line));
 
 /* exchange.c. Finds out who the client is, once for each exchange. -EINVAL: a proxy's fields
    contradict each other. */

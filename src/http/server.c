@@ -11,6 +11,7 @@
 #include "core/graph.h"
 #include "core/scope.h"
 
+#include <bide/log.h>
 #include <errno.h>
 #include <sys/resource.h>
 
@@ -151,6 +152,8 @@ static bide_async(void) end_server(void *arg)
             bide_await(bide_yield());
     }
     server->loop->outside--;
+    bide__list_remove(&server->reporter.node);
+    bide__timer_disarm(&server->loop->timers, &server->held);
     bide__timer_disarm(&server->loop->timers, &server->sweep);
     while (server->free_buffers) {
         struct bide__http_buffers *buffers = server->free_buffers;
@@ -163,10 +166,29 @@ static bide_async(void) end_server(void *arg)
     return bide_void;
 }
 
-/* From now on half of the lame duck without a request is long enough. */
+static void report(struct bide__reporter *reporter, void (*say)(const char *line))
+{
+    bide__http_report(bide__container_of(reporter, struct bide__http_server, reporter), say);
+}
+
+static void log_line(const char *line)
+{
+    bide_log(BIDE_LOG_WARN, "stopping waits for %s", line);
+}
+
+/* Nothing new has come for a while, and the idle ones are closed. */
+static void log_what_holds(struct bide__timer *timer)
+{
+    bide__http_report(bide__container_of(timer, struct bide__http_server, held), log_line);
+}
+
+/* From now on half of the lame duck without a request is long enough; what is there after all of it
+   is worth a word. */
 static void shorten_idle(struct bide__http_server *server)
 {
     int64_t quiet_ns = server->options.lame_duck.ns / 2;
+    bide__timer_arm(&server->loop->timers, &server->held,
+                    bide__http_after(server, server->options.lame_duck));
     if (server->options.idle.ns > quiet_ns)
         server->options.idle.ns = quiet_ns;
     bide__timer_disarm(&server->loop->timers, &server->sweep);
@@ -206,6 +228,9 @@ bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *
     bide__object_init(&server.object, &kind_server, bide_listener_address(listener), me->head.at);
     bide__slab_init(&server.slab, sizeof(struct bide__http_connection), 64);
     server.sweep.fire = sweep;
+    server.held.fire = log_what_holds;
+    server.reporter.report = report;
+    bide__list_push_back(&me->loop->reporters, &server.reporter.node);
     server.jitter = (uint64_t)bide__loop_clock_ns(me->loop);
     me->loop->outside++; /* idle connections wait for their peers, without a task to count */
     bide_defer(end_server, &server);

@@ -9,8 +9,10 @@
 #include <bide/http.h>
 #include <bide/test.h>
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +164,19 @@ __attribute__((unused)) static int64_t ms_since(int64_t start_ns)
     return (bide_clock_ns() - start_ns) / 1000000;
 }
 
+/* For threads that are no tasks; -1. */
+__attribute__((unused)) static int plain_connect(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 /* ---- the server ---------------------------------------------------------------------------------
  */
 
@@ -187,7 +202,8 @@ static async(void) site_serve(bide_listener_ptr listener, struct site *site,
 }
 
 /* Runs a client against a server that is cancelled afterwards; nothing may stay open. */
-static async(void) with_site(struct site *site, bide_http_handler *handler, client_fn *client)
+__attribute__((unused)) static async(void) with_site(struct site *site, bide_http_handler *handler,
+                                                     client_fn *client)
 {
     int descriptors = open_descriptors();
     with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {

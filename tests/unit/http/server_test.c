@@ -1,14 +1,11 @@
 /*
- * The server: how many it takes, what an idle connection costs, stopping, failing allocations.
+ * The server: how many it takes, what an idle connection costs, failing allocations.
  */
 #include "server_case.h"
 
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <malloc.h>
-#include <netinet/in.h>
-#include <pthread.h>
 
 /* ---- counts -------------------------------------------------------------------------------------
  */
@@ -31,18 +28,6 @@ SITE_TEST(too_many_connections_wait, {.connections = 2})
         }
     }
     return bide_void;
-}
-
-static int plain_connect(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
 }
 
 /* Out of descriptors: what is connected is served, and accepting goes on when there are some. */
@@ -181,192 +166,6 @@ SITE_TEST(a_flood_leaves_room_for_others, {.requests = 10000000})
     }
     free(all);
     return bide_void;
-}
-
-/* ---- stopping -----------------------------------------------------------------------------------
- */
-
-static async(void) cancel_everything(struct site *site)
-{
-    bide_error *error;
-    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
-        site->port = bide_listener_port(listener);
-        struct client *idle, *busy;
-        with_group(g) {
-            spawn_void(g, site_serve, listener, site, site_handler);
-            idle = await(client_open(site));
-            busy = await(client_open(site));
-            await(check_reply(idle, GET("/hello"), HELLO));
-            await(say(busy, GET("/hello") GET("/wait?10000")));
-            while (site->under_way == 0)
-                await(bide_sleep(bide_ms(1)));
-            bide_group_cancel(g, "the end");
-        }
-        check_int(site->under_way, 0);
-        check_int(site->cancelled, 1);
-        await(check_ended(idle));
-        await(next_reply(busy, false)); /* what was done is told */
-        check_str(busy->reply, HELLO);
-        (void)attempt(&error, read_more, busy);
-        await(client_close(idle, NULL));
-        await(client_close(busy, NULL));
-    }
-    return bide_void;
-}
-
-TEST(a_cancel_ends_connections_in_every_state, .real_clock = true)
-{
-    struct site site = {.calls = 0};
-    int descriptors = open_descriptors();
-    int64_t start_ns = bide_clock_ns();
-    await(cancel_everything(&site));
-    check(ms_since(start_ns) < 3000);
-    check_int(open_descriptors(), descriptors);
-}
-
-/* A server that is stopped ends by itself when nothing is under way any more. */
-static async(void) stop_in_phases(struct site *site)
-{
-    int64_t start_ns = bide_clock_ns();
-    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
-        site->port = bide_listener_port(listener);
-        struct client *idle, *busy, *steady;
-        with_group(g) {
-            spawn_void(g, site_serve, listener, site, site_handler);
-            idle = await(client_open(site));
-            busy = await(client_open(site));
-            steady = await(client_open(site));
-            await(check_reply(idle, GET("/hello"), HELLO));
-            await(check_reply(steady, GET("/hello"), HELLO));
-            await(say(busy, GET("/wait?700")));
-            while (site->under_way == 0)
-                await(bide_sleep(bide_ms(1)));
-            bide_stop("the test says so");
-            await(bide_sleep(bide_ms(20)));
-            /* Still a lame duck: new connections are served, and told. */
-            await(check_one(site, GET("/hello"), HELLO_CLOSE));
-            await(check_reply(steady, GET("/hello"), HELLO_CLOSE));
-            await(check_ended(steady));
-            await(check_ended(idle));
-            check(ms_since(start_ns) >= 200);
-            check_int(site->finished, 0);
-            await(next_reply(busy, false));
-            check_str(busy->reply, OK_CLOSE("7", "waited\n"));
-            await(check_ended(busy));
-        }
-        await(client_close(idle, NULL));
-        await(client_close(busy, NULL));
-        await(client_close(steady, NULL));
-    }
-    check_int(site->cancelled, 0);
-    return bide_void;
-}
-
-TEST(stopping_goes_in_phases, .real_clock = true)
-{
-    struct site site = {.options = {.lame_duck = bide_ms(200)}};
-    int descriptors = open_descriptors();
-    await(stop_in_phases(&site));
-    check_int(open_descriptors(), descriptors);
-}
-
-/* ---- no request is lost in a stop ---------------------------------------------------------------
- */
-
-enum { STOP_CLIENTS = 6 };
-
-struct stop_client {
-    pthread_t thread;
-    uint16_t port;
-    int pause_us;
-    const bool *over;   /* atomic: no new connections */
-    int answered, told; /* replies; of those, with `Connection: close` */
-    int closed_before;  /* connections that had ended before the next request was sent */
-    int lost;           /* requests that were sent, and got no reply */
-};
-
-/* One exchange. False when the connection is over. */
-static bool ask(struct stop_client *client, int fd)
-{
-    char reply[1024], byte;
-    size_t held = 0;
-    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
-        client->closed_before++;
-        return false;
-    }
-    if (send(fd, GET("/hello"), strlen(GET("/hello")), MSG_NOSIGNAL) < 0) {
-        client->lost++;
-        return false;
-    }
-    do {
-        ssize_t n = recv(fd, reply + held, sizeof reply - 1 - held, 0);
-        if (n <= 0) {
-            client->lost++;
-            return false;
-        }
-        held += (size_t)n;
-        reply[held] = 0;
-    } while (!strstr(reply, "hello\n"));
-    client->answered++;
-    if (!strstr(reply, "\r\nConnection: close\r\n"))
-        return true;
-    client->told++;
-    return false;
-}
-
-static void *stop_client_main(void *arg)
-{
-    struct stop_client *client = arg;
-    struct timeval limit = {.tv_sec = 5};
-    while (!__atomic_load_n(client->over, __ATOMIC_ACQUIRE)) {
-        int fd = plain_connect(client->port);
-        if (fd < 0)
-            break;
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        while (ask(client, fd))
-            usleep((useconds_t)client->pause_us);
-        close(fd);
-    }
-    return NULL;
-}
-
-static async(void) stop_under_load(struct site *site, struct stop_client *clients)
-{
-    static bool over;
-    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
-        site->port = bide_listener_port(listener);
-        with_group(g) {
-            spawn_void(g, site_serve, listener, site, site_handler);
-            for (int i = 0; i < STOP_CLIENTS; i++) {
-                clients[i] = (struct stop_client){
-                    .port = site->port, .pause_us = i * i * 300, .over = &over};
-                require(!pthread_create(&clients[i].thread, NULL, stop_client_main, &clients[i]));
-            }
-            await(bide_sleep(bide_ms(100)));
-            bide_stop("the test says so");
-            await(bide_sleep(bide_ms(100)));
-            /* No new connections from here on, well before the end of the lame duck. */
-            __atomic_store_n(&over, true, __ATOMIC_RELEASE);
-        }
-    }
-    return bide_void;
-}
-
-TEST(no_request_is_lost_in_a_stop, .real_clock = true)
-{
-    struct site site = {.options = {.lame_duck = bide_ms(300), .requests = 1000000}};
-    struct stop_client clients[STOP_CLIENTS];
-    await(stop_under_load(&site, clients));
-    int answered = 0, told = 0, lost = 0;
-    for (int i = 0; i < STOP_CLIENTS; i++) {
-        pthread_join(clients[i].thread, NULL);
-        answered += clients[i].answered;
-        told += clients[i].told;
-        lost += clients[i].lost;
-    }
-    check_int(lost, 0);
-    check(told >= STOP_CLIENTS);
-    check_int(site.calls, answered);
 }
 
 /* ---- failures of the system ---------------------------------------------------------------------
