@@ -185,6 +185,8 @@ static void serve_one(struct bide__http_connection *connection)
         connection->closing = connection->unread_input = true;
         answer_error(&exchange, 501, "this is no proxy");
     } else {
+        if (bide__unlikely(connection->out_length > 0))
+            bide__http_send_soon(connection);
         handle(&exchange);
         if (exchange.body_state != BIDE__HTTP_DONE &&
             (connection->closing || !bide__http_finish_body(&exchange)))
@@ -240,6 +242,7 @@ static struct bide__http_buffers *borrow(struct bide__http_server *server)
     } else if ((buffers = bide__alloc(sizeof *buffers))) {
         buffers->limit = NULL;
         buffers->exchange = NULL;
+        buffers->unsent.next = NULL;
     }
     return buffers;
 }
@@ -277,11 +280,14 @@ static void serve(void *arg)
         bide__http_connection_close(connection);
         return;
     }
+    connection->buffers->connection = connection;
     connection->buffers->peer_length = 0;
     connection->start = connection->end = connection->out_length = 0;
     bide_error *error = bide__boundary(serve_all, connection);
     if (bide__unlikely(error != NULL)) { /* a callback of an arena, which must not fail */
         connection->closing = true;
+        if (bide__list_linked(&connection->buffers->unsent))
+            bide__list_remove(&connection->buffers->unsent);
         bide_log(BIDE_LOG_ERROR, "a connection failed: %s", error->message);
     }
     give_back(server, connection->buffers);

@@ -12,8 +12,9 @@
  *     (bide__fd_may_read is false).
  *  2. The input buffer holds [start, end): the head of the request under way lies at `start`, and
  *     stays there until the exchange ends; what comes later is read behind it.
- *  3. The output buffer is sent when it is full, when the input is used up, and before the task
- *     waits for its peer. So pipelined replies go out together.
+ *  3. The output buffer is sent when it is full, when the input is used up, before the task waits
+ *     for its peer, and at the end of a turn in which a handler began to wait for something else.
+ *     So pipelined replies go out together, but wait for nobody.
  *  4. Every wait for the peer ends: by its deadline, by a cancel, or with the peer.
  */
 #ifndef BIDE_HTTP_CONNECTION_H
@@ -32,8 +33,10 @@ enum { BIDE__HTTP_REPLY_HEADERS_BYTES = 2048 };
 /* What a connection borrows while it serves. */
 struct bide__http_buffers {
     struct bide__http_buffers *next; /* in server->free_buffers */
-    struct bide_exchange *exchange;  /* under way, or NULL */
-    struct bide__scope *limit;       /* the deadline of the handler under way, or NULL */
+    struct bide__list_node unsent;   /* in server->unsent, with output that should not wait */
+    struct bide__http_connection *connection; /* that has borrowed them */
+    struct bide_exchange *exchange;           /* under way, or NULL */
+    struct bide__scope *limit;                /* the deadline of the handler under way, or NULL */
     struct bide__http_head head;
     uint8_t peer_length;   /* 0: not asked for since they were borrowed */
     uint8_t client_length; /* 0: not asked for by this exchange */
@@ -53,6 +56,8 @@ struct bide__http_server {
     struct bide__http_networks *trusted; /* NULL: nobody */
     struct bide__list idle;              /* oldest first */
     struct bide__list busy;              /* those with a task */
+    struct bide__list unsent;            /* those whose handler began while there was output */
+    struct bide__timer send;             /* at the end of this turn, for those */
     uint32_t connections;                /* all of them */
     struct bide__queue room;             /* who waits for fewer of them */
     struct bide__object object;
@@ -119,6 +124,10 @@ int64_t bide__http_after(const struct bide__http_server *server, bide_duration d
 
 /* From now on the handler under way has no deadline. */
 void bide__http_lift_limit(struct bide__http_connection *connection);
+
+/* Has what the output buffer holds sent at the end of this turn, unless it was sent till then. */
+void bide__http_send_soon(struct bide__http_connection *connection);
+void bide__http_send_unsent(struct bide__timer *timer);
 
 /* Sends what the output buffer holds. 0 or a negative code, after which the connection is gone. */
 int bide__http_flush(struct bide__http_connection *connection);

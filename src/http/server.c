@@ -153,6 +153,7 @@ static bide_async(void) end_server(void *arg)
     }
     server->loop->outside--;
     bide__list_remove(&server->reporter.node);
+    bide__timer_disarm(&server->loop->timers, &server->send);
     bide__timer_disarm(&server->loop->timers, &server->held);
     bide__timer_disarm(&server->loop->timers, &server->sweep);
     while (server->free_buffers) {
@@ -227,6 +228,8 @@ bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *
     bide__list_init(&server.busy);
     bide__object_init(&server.object, &kind_server, bide_listener_address(listener), me->head.at);
     bide__slab_init(&server.slab, sizeof(struct bide__http_connection), 64);
+    bide__list_init(&server.unsent);
+    server.send.fire = bide__http_send_unsent;
     server.sweep.fire = sweep;
     server.held.fire = log_what_holds;
     server.reporter.report = report;

@@ -7,6 +7,7 @@
 #include "core/scope.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static const struct bide_site site_wait = {__FILE__, "wait", "the peer", __LINE__};
@@ -106,9 +107,56 @@ int bide__http_send(struct bide__http_connection *connection, const void *data, 
 
 int bide__http_flush(struct bide__http_connection *connection)
 {
+    struct bide__http_buffers *buffers = connection->buffers;
     size_t size = connection->out_length;
     connection->out_length = 0;
-    return size > 0 ? bide__http_send(connection, connection->buffers->out, size) : 0;
+    if (bide__unlikely(bide__list_linked(&buffers->unsent)))
+        bide__list_remove(&buffers->unsent);
+    return size > 0 ? bide__http_send(connection, buffers->out, size) : 0;
+}
+
+/* ns until output that did not fit into the socket is tried again; its task may wait for long */
+enum { UNSENT_RETRY_NS = 10000000 };
+
+void bide__http_send_soon(struct bide__http_connection *connection)
+{
+    struct bide__http_server *server = connection->server;
+    if (bide__list_linked(&connection->buffers->unsent))
+        return;
+    bide__list_push_back(&server->unsent, &connection->buffers->unsent);
+    if (!bide__timer_armed(&server->send))
+        bide__timer_arm(&server->loop->timers, &server->send, server->loop->now_ns);
+}
+
+/* Whether all was sent, or nothing can be. */
+static bool send_some(struct bide__http_connection *connection)
+{
+    char *out = connection->buffers->out;
+    struct bide__op op = {.kind = BIDE__OP_SEND,
+                          .fd = &connection->fd,
+                          .buffer = out,
+                          .size = connection->out_length,
+                          .at_once = true};
+    int sent = connection->gone ? -EPIPE : connection->fd.io->ops->perform(connection->fd.io, &op);
+    if (sent == -EAGAIN)
+        return false;
+    if (sent < 0)
+        connection->gone = connection->closing = true;
+    connection->out_length = sent < 0 ? 0 : connection->out_length - (uint32_t)sent;
+    memmove(out, out + (sent < 0 ? 0 : sent), connection->out_length);
+    return connection->out_length == 0;
+}
+
+void bide__http_send_unsent(struct bide__timer *timer)
+{
+    struct bide__http_server *server = bide__container_of(timer, struct bide__http_server, send);
+    bide__list_foreach(node, &server->unsent)
+    {
+        if (send_some(bide__container_of(node, struct bide__http_buffers, unsent)->connection))
+            bide__list_remove(node);
+    }
+    if (!bide__list_empty(&server->unsent))
+        bide__timer_arm(&server->loop->timers, timer, server->loop->now_ns + UNSENT_RETRY_NS);
 }
 
 int bide__http_receive(struct bide__http_connection *connection, int64_t deadline_ns)

@@ -444,6 +444,57 @@ SITE_TEST(a_slow_reader_gets_all, {.handler_deadline = bide_ms(150), .write_stal
     return bide_void;
 }
 
+/* What is finished does not wait for a later one. */
+SITE_TEST(replies_do_not_wait_for_a_slow_one_behind_them, {.requests = 0})
+{
+    with(dial, client, site) {
+        int64_t start_ns = bide_clock_ns();
+        await(say(client, GET("/hello") GET("/big?3000") GET("/wait?1000") GET("/hello")));
+        await(next_reply(client, false));
+        check_str(client->reply, HELLO);
+        await(next_reply(client, false));
+        check_int(strlen(client->reply), 3000 + strlen(OK("3000", "")));
+        check(ms_since(start_ns) < 700);
+        await(next_reply(client, false));
+        check_str(client->reply, OK("7", "waited\n"));
+        check(ms_since(start_ns) >= 1000);
+        await(next_reply(client, false));
+        check_str(client->reply, HELLO);
+        await(say(client, GET("/hello") GET("/wait?10000")));
+        await(next_reply(client, false));
+        check_str(client->reply, HELLO);
+        client_reset(client);
+    }
+    return bide_void;
+}
+
+/* What does not fit into the socket at once is tried again while the slow one waits. */
+SITE_TEST(unsent_replies_are_tried_again, {.requests = 100000})
+{
+    enum { MANY = 1500 };
+    size_t each = strlen(GET("/big?9000")), whole = 9000 + strlen(OK("9000", ""));
+    char *batch = malloc(MANY * each + 64);
+    require(batch);
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(batch + i * each, GET("/big?9000"), each + 1);
+    memcpy(batch + MANY * each, GET("/wait?10000"), sizeof GET("/wait?10000"));
+    with(dial, client, site) {
+        with_group(g) {
+            spawn_void(g, say, client, batch);
+            await(bide_sleep(bide_ms(100)));
+            for (int i = 0; i < MANY; i++) {
+                await(next_reply(client, false));
+                if (!check_int(strlen(client->reply), whole))
+                    break;
+            }
+        }
+        check_int(site->under_way, 1);
+        client_reset(client);
+    }
+    free(batch);
+    return bide_void;
+}
+
 /* A peer that sends without reading: the server must stop reading, too, and lose nothing. */
 SITE_TEST(requests_that_come_while_a_reply_waits_are_served, {.requests = 0})
 {
