@@ -5,8 +5,6 @@
 
 #include "base/mem.h"
 
-#include <malloc.h>
-
 /* ---- counts -------------------------------------------------------------------------------------
  */
 
@@ -62,13 +60,6 @@ SITE_TEST(out_of_descriptors, {.requests = 0})
         close(waiting);
     }
     return bide_void;
-}
-
-/* Bytes that the C library has handed out; 0 where it does not say (sanitizers). */
-static size_t heap_bytes(void)
-{
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
 }
 
 enum { IDLE_CONNECTIONS = 1000 };
