@@ -153,12 +153,12 @@ static void deadline_passed(struct bide__timer *timer)
     bide__scope_cancel(scope, "deadline passed");
 }
 
-void bide__scope_push(struct bide__scope *scope, enum bide__scope_kind kind,
-                      const struct bide_site *at, int64_t own_deadline_ns)
+/* All but the timer. */
+static inline void push(struct bide_task *me, struct bide__scope *scope, enum bide__scope_kind kind,
+                        const struct bide_site *at)
 {
-    struct bide_task *me = bide__task_current();
     bool shield = kind == BIDE__SCOPE_SHIELD;
-    int64_t outer_ns = shield ? INT64_MAX : bide__deadline_ns(me);
+    scope->deadline_ns = shield ? INT64_MAX : bide__deadline_ns(me);
     scope->up = me->scope;
     scope->task = me;
     scope->was = me->head.unwinding;
@@ -168,31 +168,79 @@ void bide__scope_push(struct bide__scope *scope, enum bide__scope_kind kind,
     scope->cancelled = false;
     scope->timed_out = false;
     scope->effective = !shield && task_effective(me);
-    scope->timer.node.next = NULL;
-    scope->deadline_ns = outer_ns;
     me->scope = scope;
-    if (own_deadline_ns < outer_ns) {
+}
+
+void bide__scope_push(struct bide__scope *scope, enum bide__scope_kind kind,
+                      const struct bide_site *at, int64_t own_deadline_ns)
+{
+    struct bide_task *me = bide__task_current();
+    push(me, scope, kind, at);
+    scope->timer.node.next = NULL;
+    if (own_deadline_ns < scope->deadline_ns) {
         scope->deadline_ns = own_deadline_ns;
         scope->timer.fire = deadline_passed;
         bide__timer_arm(&me->loop->timers, &scope->timer, own_deadline_ns);
     }
-    if (bide__unlikely(shield))
+    if (bide__unlikely(kind == BIDE__SCOPE_SHIELD))
         update_attention(me);
 }
 
-void bide__scope_pop(struct bide__scope *scope)
+/* All but the timer. */
+static void pop(struct bide_task *me, struct bide__scope *scope)
 {
-    struct bide_task *me = bide__task_current();
     if (bide__unlikely(me->scope != scope))
         bide__misuse("task #%llu '%s' leaves the scope of %s:%d, which task #%llu '%s' entered and "
                      "which is not its innermost",
                      (unsigned long long)me->head.id, bide__task_label(me), scope->site->file,
                      scope->site->line, (unsigned long long)scope->task->head.id,
                      bide__task_label(scope->task));
-    bide__timer_disarm(&me->loop->timers, &scope->timer);
     me->scope = scope->up;
     if (bide__unlikely(scope->cancelled || scope->kind == BIDE__SCOPE_SHIELD))
         update_attention(me);
+}
+
+void bide__scope_pop(struct bide__scope *scope)
+{
+    struct bide_task *me = bide__task_current();
+    pop(me, scope);
+    bide__timer_disarm(&me->loop->timers, &scope->timer);
+}
+
+/* The deadline may have moved on, or away, since the timer was armed. */
+static void limit_passed(struct bide__timer *timer)
+{
+    struct bide__scope *scope = bide__container_of(timer, struct bide__scope, timer);
+    struct bide__limit *limit = bide__container_of(scope, struct bide__limit, scope);
+    if (!scope->task || scope->deadline_ns == limit->outer_ns)
+        return;
+    struct bide__loop *loop = scope->task->loop;
+    if (loop->now_ns < scope->deadline_ns)
+        bide__timer_arm(&loop->timers, timer, scope->deadline_ns);
+    else
+        deadline_passed(timer);
+}
+
+void bide__limit_init(struct bide__limit *limit)
+{
+    *limit = (struct bide__limit){.scope.timer.fire = limit_passed};
+}
+
+void bide__limit_done(struct bide__limit *limit, struct bide__timers *timers)
+{
+    bide__timer_disarm(timers, &limit->scope.timer);
+}
+
+void bide__limit_push(struct bide__limit *limit, const struct bide_site *at)
+{
+    push(bide__task_current(), &limit->scope, BIDE__SCOPE_DEADLINE, at);
+    limit->outer_ns = limit->scope.deadline_ns;
+}
+
+void bide__limit_pop(struct bide__limit *limit)
+{
+    pop(limit->scope.task, &limit->scope);
+    limit->scope.task = NULL;
 }
 
 static bool outside_of_tasks(const struct bide_site *at)

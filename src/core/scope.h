@@ -7,12 +7,45 @@
 #define BIDE_CORE_SCOPE_H
 
 #include "core/task.h"
+#include "core/timer.h"
 
 enum bide__scope_kind { BIDE__SCOPE_DEADLINE, BIDE__SCOPE_SHIELD, BIDE__SCOPE_GROUP };
 
 /* Makes `scope` the innermost one of the running task; own_deadline_ns is absolute. */
 void bide__scope_push(struct bide__scope *scope, enum bide__scope_kind kind,
                       const struct bide_site *at, int64_t own_deadline_ns);
+
+/*
+ * A deadline that is set again and again: its timer stays armed when the deadline moves on, and
+ * looks once more when it fires. It may lie in memory that outlives the task. `outer_ns` is what
+ * lies around it.
+ */
+struct bide__limit {
+    struct bide__scope scope;
+    int64_t outer_ns;
+};
+
+/* Zeroed, once; and before its memory is freed. */
+void bide__limit_init(struct bide__limit *limit);
+void bide__limit_done(struct bide__limit *limit, struct bide__timers *timers);
+
+/* As of a scope, without a deadline of its own for now. */
+void bide__limit_push(struct bide__limit *limit, const struct bide_site *at);
+void bide__limit_pop(struct bide__limit *limit);
+
+/* Until then; INT64_MAX: no deadline of its own. A loop's timers. */
+static inline void bide__limit_set(struct bide__limit *limit, struct bide__timers *timers,
+                                   int64_t at_ns)
+{
+    struct bide__timer *timer = &limit->scope.timer;
+    if (at_ns >= limit->outer_ns) {
+        limit->scope.deadline_ns = limit->outer_ns;
+        return;
+    }
+    limit->scope.deadline_ns = at_ns;
+    if (bide__unlikely(!bide__timer_armed(timer) || timer->expires_ns > at_ns))
+        bide__timer_arm(timers, timer, at_ns);
+}
 
 /* Takes it off, which must be the innermost of the running task, and updates its attention. */
 void bide__scope_pop(struct bide__scope *scope);

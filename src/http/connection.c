@@ -104,39 +104,6 @@ static void answer_failure(struct bide_exchange *exchange, const bide_error *err
     log_failure(exchange, error);
 }
 
-static void call_handler(void *arg)
-{
-    struct bide_exchange *exchange = arg;
-    struct bide__http_server *server = exchange->connection->server;
-    (void)server->handler(exchange, server->arg).await;
-}
-
-/* Runs the handler under its deadline, behind a boundary. */
-static void handle(struct bide_exchange *exchange)
-{
-    struct bide__http_server *server = exchange->connection->server;
-    struct bide__http_buffers *buffers = exchange->connection->buffers;
-    struct bide__scope scope;
-    int64_t deadline_ns;
-    if (__builtin_add_overflow(server->loop->now_ns, server->options.handler_deadline.ns,
-                               &deadline_ns))
-        deadline_ns = INT64_MAX;
-    bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, &site_serve, deadline_ns);
-    buffers->limit = bide__timer_armed(&scope.timer) ? &scope : NULL;
-    bide_error *error = bide__boundary(call_handler, exchange);
-    buffers->limit = NULL;
-    bide__scope_pop(&scope);
-    if (bide__likely(!error && exchange->replied))
-        return;
-    if (error) {
-        bool late = bide__error_is_cancel(error) && scope.timed_out && !bide_cancel_requested();
-        answer_failure(exchange, error, late);
-    } else {
-        answer_error(exchange, 500, "internal server error");
-        log_failure(exchange, NULL);
-    }
-}
-
 /* Whether a trusted proxy hands on two stories of where the request comes from: one of them is the
    client's, and nobody knows which. */
 static bool is_contradicted(struct bide_exchange *exchange)
@@ -146,57 +113,105 @@ static bool is_contradicted(struct bide_exchange *exchange)
            bide__http_resolve(exchange) < 0;
 }
 
-/* Serves the request whose head was just read. */
-static void serve_one(struct bide__http_connection *connection)
+/* What the handler's scope was cancelled for is over. */
+static void renew(struct bide__limit *limit)
+{
+    if (bide__likely(!limit->scope.cancelled))
+        return;
+    bide__limit_pop(limit);
+    bide__limit_push(limit, &site_serve);
+}
+
+static void begin_exchange(struct bide__http_connection *connection)
 {
     struct bide__http_buffers *buffers = connection->buffers;
+    const struct bide__http_server *server = connection->server;
     struct bide__http_head *head = &buffers->head;
-    const struct bide_http_options *options = &connection->server->options;
-    struct bide_exchange exchange;
-    exchange.connection = connection;
-    exchange.head = head;
-    exchange.bytes = buffers->in + connection->start;
-    exchange.continued = !head->expect_continue;
-    exchange.replied = false;
-    exchange.has_arena = false;
-    exchange.upgraded = NULL;
-    exchange.headers_length = 0;
-    exchange.waited_ns = 0;
-    exchange.since_ns = connection->server->loop->now_ns;
-    buffers->exchange = &exchange;
-    buffers->client_length = 0;
+    struct bide_exchange *exchange = &buffers->exchange;
+    exchange->connection = connection;
+    exchange->bytes = buffers->in + connection->start;
+    exchange->upgraded = NULL;
+    exchange->since_ns = server->loop->now_ns;
+    exchange->waited_ns = 0;
+    exchange->headers_length = 0;
+    exchange->client_length = 0;
+    exchange->replied = false;
+    exchange->has_arena = false;
+    exchange->https = false;
+    exchange->continued = !head->expect_continue;
     connection->keep_running = false;
     connection->start += head->bytes;
-    if (++connection->served >= options->requests ||
-        connection->server->loop->now_ns >= connection->old_at_ns)
+    if (++connection->served >= server->options.requests ||
+        server->loop->now_ns >= connection->old_at_ns)
         connection->closing = connection->unread_input = true;
     if (!head->keep_alive)
         connection->closing = true;
-    exchange.body_state = (uint8_t)bide__http_body_init(&exchange.body, head->framing,
-                                                        head->content_length, options->body_bytes);
-    if (bide__unlikely(exchange.body_state == (uint8_t)BIDE__HTTP_BAD)) {
+    exchange->body_state = (uint8_t)BIDE__HTTP_DONE;
+    if (head->framing != BIDE__HTTP_NO_BODY)
+        exchange->body_state = (uint8_t)bide__http_body_init(
+            &exchange->body, head->framing, head->content_length, server->options.body_bytes);
+    buffers->serving = true;
+}
+
+/* After the handler, on every way out of it. */
+static void end_exchange(struct bide__http_connection *connection)
+{
+    struct bide__http_buffers *buffers = connection->buffers;
+    struct bide_exchange *exchange = &buffers->exchange;
+    buffers->serving = false;
+    buffers->limit.scope.deadline_ns = buffers->limit.outer_ns;
+    renew(&buffers->limit);
+    if (bide__unlikely(exchange->body_state != BIDE__HTTP_DONE) &&
+        (connection->closing || !bide__http_finish_body(exchange)))
         connection->closing = connection->unread_input = true;
-        answer_error(&exchange, exchange.body.refusal.status, exchange.body.refusal.text);
-    } else if (bide__unlikely(is_contradicted(&exchange))) {
-        connection->closing = connection->unread_input = true;
-        answer_error(&exchange, 400, "Forwarded and X-Forwarded-* contradict each other");
-    } else if (bide__unlikely(head->method == BIDE__HTTP_CONNECT)) {
+    if (bide__unlikely(exchange->upgraded != NULL))
+        bide_close_stream(exchange->upgraded);
+    if (exchange->has_arena)
+        bide_arena_done(&exchange->arena);
+}
+
+/* Answers what no handler is to see. False: it is for the handler. */
+static bool refuse_early(struct bide_exchange *exchange)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_refusal refusal;
+    if (bide__unlikely(exchange->body_state == (uint8_t)BIDE__HTTP_BAD))
+        refusal = exchange->body.refusal;
+    else if (bide__unlikely(exchange->head->method == BIDE__HTTP_CONNECT))
         /* Its peer takes what follows for a tunnel, so nothing that follows is a request. */
-        connection->closing = connection->unread_input = true;
-        answer_error(&exchange, 501, "this is no proxy");
-    } else {
+        refusal = (struct bide__http_refusal){501, "this is no proxy"};
+    else if (is_contradicted(exchange))
+        refusal =
+            (struct bide__http_refusal){400, "Forwarded and X-Forwarded-* contradict each other"};
+    else
+        return false;
+    connection->closing = connection->unread_input = true;
+    answer_error(exchange, refusal.status, refusal.text);
+    return true;
+}
+
+/* Serves the request whose head was just read. What a handler raises leaves this function, too. */
+static void serve_one(struct bide__http_connection *connection)
+{
+    struct bide__http_buffers *buffers = connection->buffers;
+    struct bide__http_server *server = connection->server;
+    struct bide_exchange *exchange = &buffers->exchange;
+    int64_t deadline_ns;
+    begin_exchange(connection);
+    if (bide__likely(!refuse_early(exchange))) {
         if (bide__unlikely(connection->out_length > 0))
             bide__http_send_soon(connection);
-        handle(&exchange);
-        if (exchange.body_state != BIDE__HTTP_DONE &&
-            (connection->closing || !bide__http_finish_body(&exchange)))
-            connection->closing = connection->unread_input = true;
+        if (__builtin_add_overflow(server->loop->now_ns, server->options.handler_deadline.ns,
+                                   &deadline_ns))
+            deadline_ns = INT64_MAX;
+        bide__limit_set(&buffers->limit, &server->loop->timers, deadline_ns);
+        (void)server->handler(exchange, server->arg).await;
+        if (bide__unlikely(!exchange->replied)) {
+            answer_error(exchange, 500, "internal server error");
+            log_failure(exchange, NULL);
+        }
     }
-    buffers->exchange = NULL;
-    if (bide__unlikely(exchange.upgraded != NULL))
-        bide_close_stream(exchange.upgraded);
-    if (exchange.has_arena)
-        bide_arena_done(&exchange.arena);
+    end_exchange(connection);
 }
 
 static void refuse(struct bide__http_connection *connection)
@@ -211,9 +226,8 @@ static void refuse(struct bide__http_connection *connection)
 
 /* Everything there is to serve now. What came while the output was being sent had nobody to tell:
    it is looked for. */
-static void serve_all(void *arg)
+static void serve_all(struct bide__http_connection *connection)
 {
-    struct bide__http_connection *connection = arg;
     while (!connection->closing) {
         enum bide__http_result result = read_head(connection);
         if (result == BIDE__HTTP_MORE) {
@@ -222,14 +236,18 @@ static void serve_all(void *arg)
                 break;
         } else if (bide__likely(result == BIDE__HTTP_DONE)) {
             serve_one(connection);
+            if (bide__likely(connection->start == connection->end && connection->out_length == 0 &&
+                             !bide__fd_may_read(&connection->fd)))
+                break;
         } else {
             refuse(connection);
         }
         bide__done_at_once(connection->task);
     }
     (void)bide__http_flush(connection);
-    if (connection->closing && (connection->unread_input || connection->start < connection->end ||
-                                bide__fd_may_read(&connection->fd)))
+    if (bide__unlikely(connection->closing) &&
+        (connection->unread_input || connection->start < connection->end ||
+         bide__fd_may_read(&connection->fd)))
         bide__http_linger(connection);
 }
 
@@ -240,9 +258,12 @@ static struct bide__http_buffers *borrow(struct bide__http_server *server)
         server->free_buffers = buffers->next;
         server->free_count--;
     } else if ((buffers = bide__alloc(sizeof *buffers))) {
-        buffers->limit = NULL;
-        buffers->exchange = NULL;
+        buffers->server = server;
         buffers->unsent.next = NULL;
+        buffers->connection = NULL;
+        buffers->serving = false;
+        buffers->exchange.head = &buffers->head;
+        bide__limit_init(&buffers->limit);
     }
     return buffers;
 }
@@ -250,6 +271,7 @@ static struct bide__http_buffers *borrow(struct bide__http_server *server)
 static void give_back(struct bide__http_server *server, struct bide__http_buffers *buffers)
 {
     if (bide__unlikely(server->free_count >= FREE_BUFFERS_KEPT)) {
+        bide__limit_done(&buffers->limit, &server->loop->timers);
         bide__free(buffers);
         return;
     }
@@ -267,32 +289,28 @@ static void go_idle(struct bide__http_connection *connection)
     bide__list_push_back(&server->idle, &connection->node);
     connection->idle_since_ns = server->loop->now_ns;
     connection->task = NULL;
+    connection->buffers = NULL;
     connection->fd.on_readable = wake;
 }
 
-static void serve(void *arg)
+static void take(struct bide__http_buffers *buffers, struct bide__http_connection *connection)
 {
-    struct bide__http_connection *connection = *(struct bide__http_connection **)arg;
-    struct bide__http_server *server = connection->server;
-    uint32_t served = connection->served;
-    connection->buffers = borrow(server);
-    if (bide__unlikely(!connection->buffers)) {
-        bide__http_connection_close(connection);
-        return;
-    }
-    connection->buffers->connection = connection;
-    connection->buffers->peer_length = 0;
+    bide__list_remove(&connection->node);
+    bide__list_push_back(&buffers->server->busy, &connection->node);
+    buffers->connection = connection;
+    buffers->peer_length = 0;
+    buffers->served_before = connection->served;
+    connection->buffers = buffers;
+    connection->task = bide__task_current();
     connection->start = connection->end = connection->out_length = 0;
-    bide_error *error = bide__boundary(serve_all, connection);
-    if (bide__unlikely(error != NULL)) { /* a callback of an arena, which must not fail */
-        connection->closing = true;
-        if (bide__list_linked(&connection->buffers->unsent))
-            bide__list_remove(&connection->buffers->unsent);
-        bide_log(BIDE_LOG_ERROR, "a connection failed: %s", error->message);
-    }
-    give_back(server, connection->buffers);
-    connection->buffers = NULL;
-    if (bide__unlikely(connection->served == served)) {
+}
+
+static void leave(struct bide__http_buffers *buffers)
+{
+    struct bide__http_connection *connection = buffers->connection;
+    buffers->connection = NULL;
+    renew(&buffers->limit);
+    if (bide__unlikely(connection->served == buffers->served_before)) {
         /* Urgent data wakes, too, and must not keep a connection from growing old. */
         connection->closing |= connection->excused;
         connection->excused = true;
@@ -303,26 +321,99 @@ static void serve(void *arg)
         go_idle(connection);
 }
 
-/* A hook of idle connections, for the first byte of a request or the end of the stream: starts the
-   task that looks. */
+static struct bide__http_connection *next_readable(const struct bide__http_server *server)
+{
+    struct bide__list_node *node = bide__list_first(&server->readable);
+    return node ? bide__container_of(node, struct bide__http_connection, node) : NULL;
+}
+
+/* One connection after the other; after a failure it goes on with the one that failed. */
+static void serve_readable(void *arg)
+{
+    struct bide__http_buffers *buffers = arg;
+    for (;;) {
+        struct bide__http_connection *connection = buffers->connection;
+        if (bide__unlikely(connection != NULL)) {
+            if (buffers->serving)
+                end_exchange(connection);
+        } else {
+            connection = next_readable(buffers->server);
+            if (!connection)
+                return;
+            take(buffers, connection);
+        }
+        serve_all(connection);
+        leave(buffers);
+    }
+}
+
+static void answer_for(struct bide__http_buffers *buffers, const bide_error *error)
+{
+    struct bide__http_connection *connection = buffers->connection;
+    bool late = buffers->limit.scope.timed_out;
+    renew(&buffers->limit);
+    late = late && bide__error_is_cancel(error) && !bide_cancel_requested();
+    if (bide__likely(buffers->serving)) {
+        answer_failure(&buffers->exchange, error, late);
+    } else { /* a callback of an arena, which must not fail */
+        connection->closing = true;
+        bide_log(BIDE_LOG_ERROR, "a connection failed: %s", error->message);
+    }
+}
+
+static void serve(void *arg);
+
+/* Has a task come for what is readable; false without memory for it. */
+static bool call_task(struct bide__http_server *server)
+{
+    struct bide_task *task = NULL;
+    if (bide__likely(server->group != NULL))
+        task =
+            bide__task_new(server->loop, &site_serve, "connection", serve, &server, sizeof(void *));
+    if (bide__unlikely(!task))
+        return false;
+    server->task_coming = true;
+    bide__group_add(server->group, task);
+    return true;
+}
+
+/* A task of the server. */
+static void serve(void *arg)
+{
+    struct bide__http_server *server = *(struct bide__http_server **)arg;
+    struct bide__http_connection *connection = next_readable(server);
+    struct bide__http_buffers *buffers = connection ? borrow(server) : NULL;
+    server->task_coming = false;
+    if (bide__unlikely(!buffers)) {
+        while ((connection = next_readable(server)))
+            bide__http_connection_close(connection);
+        return;
+    }
+    if (server->readable.head.next != server->readable.head.previous)
+        (void)call_task(server);
+    bide__limit_push(&buffers->limit, &site_serve);
+    bide_error *error;
+    while (bide__unlikely((error = bide__boundary(serve_readable, buffers)) != NULL)) {
+        answer_for(buffers, error);
+        bide__error_release_all(bide__task_current());
+    }
+    bide__limit_pop(&buffers->limit);
+    give_back(server, buffers);
+}
+
+/* A hook of idle connections, for the first byte of a request or the end of the stream. */
 static void wake(struct bide__fd *fd)
 {
     struct bide__http_connection *connection =
         bide__container_of(fd, struct bide__http_connection, fd);
     struct bide__http_server *server = connection->server;
-    struct bide_task *task = NULL;
-    if (bide__likely(server->group != NULL))
-        task = bide__task_new(server->loop, &site_serve, "connection", serve, &connection,
-                              sizeof(void *));
-    if (bide__unlikely(!task)) {
+    if (bide__unlikely(!server->task_coming && !call_task(server))) {
         bide__http_connection_close(connection);
         return;
     }
     fd->on_readable = NULL;
     bide__list_remove(&connection->node);
-    bide__list_push_back(&server->busy, &connection->node);
-    connection->task = task;
-    bide__group_add(server->group, task);
+    bide__list_push_back(&server->readable, &connection->node);
 }
 
 static void peer_is_gone(struct bide__fd *fd)
@@ -333,7 +424,7 @@ static void peer_is_gone(struct bide__fd *fd)
     if (!connection->task)
         bide__http_connection_close(connection);
     else if (!connection->keep_running)
-        bide__task_cancel(connection->task, "the peer is gone");
+        bide__scope_cancel(&connection->buffers->limit.scope, "the peer is gone");
 }
 
 /* When a connection that begins now is old: between nine tenths of the age and all of it. */

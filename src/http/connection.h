@@ -3,24 +3,30 @@
  * transfer.c its bytes, exchange.c what handlers call, server.c accepts and stops.
  *
  * States of a connection
- *     IDLE ----readable----> SERVING (a task runs `serve`) ----nothing left to read----> IDLE
- *       \--- closed (too long idle, stopping)   \--- closed (error, last request, peer gone)
+ *     IDLE ---edge---> READABLE ---a task takes it---> SERVING ---nothing left to read---> IDLE
+ *       \--- closed (too long idle, stopping)             \--- closed (error, last request, gone)
+ *
+ * A task serves one readable connection after the other until there are none. Before its first it
+ * sees to it that another task will come for the rest: whatever a handler waits for, nobody else
+ * waits behind it. As long as handlers do not wait, two tasks serve all that one poll brought.
  *
  * Invariants
  *  1. An idle connection is in server->idle, in the order of becoming idle, and has neither a task
- *     nor buffers: its next byte starts a task. It becomes idle only when the backend will say so
+ *     nor buffers. It becomes idle only when the backend will say so
  *     (bide__fd_may_read is false).
  *  2. The input buffer holds [start, end): the head of the request under way lies at `start`, and
  *     stays there until the exchange ends; what comes later is read behind it.
  *  3. The output buffer is sent when it is full, when the input is used up, before the task waits
  *     for its peer, and at the end of a turn in which a handler began to wait for something else.
  *     So pipelined replies go out together, but wait for nobody.
- *  4. Every wait for the peer ends: by its deadline, by a cancel, or with the peer.
+ *  4. While server->readable is not empty a task is coming or looks for more.
+ *  5. Every wait for the peer ends: by its deadline, by a cancel, or with the peer.
  */
 #ifndef BIDE_HTTP_CONNECTION_H
 #define BIDE_HTTP_CONNECTION_H
 
 #include "core/loop.h"
+#include "core/scope.h"
 #include "http/body.h"
 #include "http/date.h"
 #include "http/head.h"
@@ -30,16 +36,36 @@
 
 enum { BIDE__HTTP_REPLY_HEADERS_BYTES = 2048 };
 
-/* What a connection borrows while it serves. */
+struct bide_exchange {
+    struct bide__http_connection *connection;
+    struct bide__http_head *head;
+    const char *bytes;     /* where the head's spans point to */
+    bide_stream *upgraded; /* the connection's descriptor has it, and its handler */
+    int64_t since_ns;      /* when its head was whole */
+    int64_t waited_ns;     /* for the body, all waits together */
+    uint16_t headers_length;
+    uint8_t client_length; /* 0: not asked for */
+    bool replied;
+    bool has_arena;
+    bool https;         /* the client's scheme, after bide__http_resolve */
+    bool continued;     /* 100 Continue is owed no more */
+    uint8_t body_state; /* enum bide__http_result: how far the body is */
+    struct bide__http_body body;
+    bide_arena arena;
+};
+
+/* What a task of the server holds, and lends to the connection that it serves. */
 struct bide__http_buffers {
     struct bide__http_buffers *next; /* in server->free_buffers */
-    struct bide__list_node unsent;   /* in server->unsent, with output that should not wait */
-    struct bide__http_connection *connection; /* that has borrowed them */
-    struct bide_exchange *exchange;           /* under way, or NULL */
-    struct bide__scope *limit;                /* the deadline of the handler under way, or NULL */
+    struct bide__http_server *server;
+    struct bide__list_node unsent; /* in server->unsent, with output that should not wait */
+    struct bide__http_connection *connection; /* or NULL */
+    bool serving;                             /* the exchange is under way */
+    uint8_t peer_length;                      /* 0: not asked for by this connection */
+    uint32_t served_before;   /* requests of the connection, when the task took it */
+    struct bide__limit limit; /* around all that the task does; the handler's deadline */
+    struct bide_exchange exchange;
     struct bide__http_head head;
-    uint8_t peer_length;   /* 0: not asked for since they were borrowed */
-    uint8_t client_length; /* 0: not asked for by this exchange */
     char peer[BIDE__HTTP_ADDRESS_BYTES + 1];
     char client[BIDE__HTTP_ADDRESS_BYTES + 1];
     char headers[BIDE__HTTP_REPLY_HEADERS_BYTES]; /* of the reply, as they will be sent */
@@ -55,7 +81,9 @@ struct bide__http_server {
     struct bide_http_options options;
     struct bide__http_networks *trusted; /* NULL: nobody */
     struct bide__list idle;              /* oldest first */
+    struct bide__list readable;          /* those that wait for a task, first come first */
     struct bide__list busy;              /* those with a task */
+    bool task_coming;                    /* one was made, and has not begun */
     struct bide__list unsent;            /* those whose handler began while there was output */
     struct bide__timer send;             /* at the end of this turn, for those */
     uint32_t connections;                /* all of them */
@@ -77,7 +105,7 @@ struct bide__http_server {
 struct bide__http_connection {
     struct bide__fd fd;
     struct bide__http_server *server;
-    struct bide__list_node node;        /* in server->idle or ->busy */
+    struct bide__list_node node;        /* in server->idle, ->readable or ->busy */
     struct bide__http_buffers *buffers; /* while it serves */
     struct bide_task *task;             /* while it serves */
     int64_t idle_since_ns;
@@ -92,23 +120,6 @@ struct bide__http_connection {
     bool ended;          /* the peer sends nothing more */
     bool unread_input;   /* the peer may still be sending what nobody wants */
     bool excused;        /* it was woken for nothing once: that is what attaching does */
-};
-
-struct bide_exchange {
-    struct bide__http_connection *connection;
-    struct bide__http_head *head;
-    const char *bytes; /* where the head's spans point to */
-    struct bide__http_body body;
-    uint8_t body_state; /* enum bide__http_result: how far the body is */
-    bool continued;     /* 100 Continue is owed no more */
-    bool replied;
-    bool has_arena;
-    bide_stream *upgraded; /* the connection's descriptor has it, and its handler */
-    int64_t since_ns;      /* when its head was whole */
-    int64_t waited_ns;     /* for the body, all waits together */
-    bool https;            /* the client's scheme, after bide__http_resolve */
-    uint16_t headers_length;
-    bide_arena arena;
 };
 
 /* connection.c. Takes a connected, non-blocking descriptor; closes it when there is no memory. */

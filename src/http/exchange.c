@@ -70,7 +70,7 @@ int bide__http_resolve(struct bide_exchange *exchange)
     struct bide__http_origin origin;
     int result = bide__http_origin_of(exchange->head, exchange->bytes, connection->server->trusted,
                                       &connection->peer, &origin);
-    buffers->client_length = (uint8_t)bide__http_address_format(&origin.client, buffers->client);
+    exchange->client_length = (uint8_t)bide__http_address_format(&origin.client, buffers->client);
     exchange->https = origin.https;
     return result;
 }
@@ -80,9 +80,9 @@ bide_text bide_request_client(bide_exchange *exchange)
     struct bide__http_buffers *buffers = exchange->connection->buffers;
     if (!exchange->connection->server->trusted)
         return bide_request_peer(exchange);
-    if (buffers->client_length == 0)
+    if (exchange->client_length == 0)
         (void)bide__http_resolve(exchange);
-    return (bide_text){buffers->client, buffers->client_length};
+    return (bide_text){buffers->client, exchange->client_length};
 }
 
 bide_text bide_request_scheme(bide_exchange *exchange)

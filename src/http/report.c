@@ -13,7 +13,8 @@ enum { REPORT_LINES = 20, REPORT_PATH_BYTES = 100 };
 
 static void tell_one(struct bide__http_connection *connection, void (*say)(const char *line))
 {
-    struct bide_exchange *exchange = connection->buffers ? connection->buffers->exchange : NULL;
+    struct bide_exchange *exchange =
+        connection->buffers->serving ? &connection->buffers->exchange : NULL;
     char line[768], doing[384], peer[BIDE__HTTP_ADDRESS_BYTES + 1];
     bide__task_doing(connection->task, doing, sizeof doing);
     if (exchange) {

@@ -159,6 +159,7 @@ static bide_async(void) end_server(void *arg)
     while (server->free_buffers) {
         struct bide__http_buffers *buffers = server->free_buffers;
         server->free_buffers = buffers->next;
+        bide__limit_done(&buffers->limit, &server->loop->timers);
         bide__free(buffers);
     }
     bide__free(server->trusted);
@@ -225,6 +226,7 @@ bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *
     server.trusted = trusted_by(server.options.trusted_proxies);
     server.short_is_drained = bide_listener_port(listener) != 0; /* TCP */
     bide__list_init(&server.idle);
+    bide__list_init(&server.readable);
     bide__list_init(&server.busy);
     bide__object_init(&server.object, &kind_server, bide_listener_address(listener), me->head.at);
     bide__slab_init(&server.slab, sizeof(struct bide__http_connection), 64);

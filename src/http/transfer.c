@@ -40,24 +40,28 @@ static int wait_until(struct bide__op *op, int64_t deadline_ns)
 static const int64_t paused_ns = INT64_MAX - 1;
 
 /* Moves the handler's deadline, also where scopes inside of it have inherited it. */
-static void move_limit(struct bide__scope *limit, int64_t to_ns)
+static void move_limit(struct bide__limit *limit, int64_t to_ns)
 {
-    struct bide__timers *timers = &limit->task->loop->timers;
-    int64_t from_ns = limit->deadline_ns;
-    for (struct bide__scope *scope = limit->task->scope; scope != limit; scope = scope->up)
+    int64_t from_ns = limit->scope.deadline_ns;
+    bide__limit_set(limit, &limit->scope.task->loop->timers, to_ns);
+    for (struct bide__scope *scope = limit->scope.task->scope; scope != &limit->scope;
+         scope = scope->up)
         if (scope->deadline_ns == from_ns)
-            scope->deadline_ns = to_ns;
-    limit->deadline_ns = to_ns;
-    bide__timer_disarm(timers, &limit->timer);
-    if (to_ns != paused_ns)
-        bide__timer_arm(timers, &limit->timer, to_ns);
+            scope->deadline_ns = limit->scope.deadline_ns;
+}
+
+/* Whether the handler under way has a deadline that can be moved. */
+static bool has_limit(const struct bide__http_buffers *buffers)
+{
+    const struct bide__limit *limit = &buffers->limit;
+    return buffers->serving && !limit->scope.cancelled &&
+           limit->scope.deadline_ns < limit->outer_ns;
 }
 
 void bide__http_lift_limit(struct bide__http_connection *connection)
 {
-    struct bide__scope *limit = connection->buffers->limit;
-    if (limit && !limit->cancelled)
-        move_limit(limit, paused_ns);
+    if (has_limit(connection->buffers))
+        move_limit(&connection->buffers->limit, paused_ns);
 }
 
 /* The time that a peer takes to send or to receive is not the handler's: its deadline stands still
@@ -66,16 +70,15 @@ static int wait_for_peer(struct bide__http_connection *connection, struct bide__
                          int64_t deadline_ns)
 {
     struct bide__http_server *server = connection->server;
-    struct bide__scope *limit = connection->buffers->limit;
+    struct bide__limit *limit = &connection->buffers->limit;
+    bool pauses = has_limit(connection->buffers) && limit->scope.task == bide__task_current();
     int64_t left_ns = 0;
-    if (limit && (limit->cancelled || limit->task != bide__task_current()))
-        limit = NULL;
-    if (limit) {
-        left_ns = limit->deadline_ns - bide__loop_clock_ns(server->loop);
+    if (pauses) {
+        left_ns = limit->scope.deadline_ns - bide__loop_clock_ns(server->loop);
         move_limit(limit, paused_ns);
     }
     int result = wait_until(op, deadline_ns);
-    if (limit)
+    if (pauses)
         move_limit(limit, bide__http_after(server, bide_ns(left_ns)));
     return result;
 }

@@ -665,3 +665,53 @@ TEST(scopes_with_everything_failing, .cancel_everywhere = true, .fail_allocation
     check_ptr(bide_current_task().task->scope, NULL);
     check_int(bide__loop_here->timers.armed, 0);
 }
+
+/* ---- a deadline that is set again and again ---- */
+
+SPAWNABLE(void, sleep_a_second)
+async(void) sleep_a_second(void)
+{
+    await(bide_sleep(bide_s(1)));
+    return bide_void;
+}
+
+TEST(a_limit_moves_on_and_lets_its_timer_look_again)
+{
+    static struct bide__limit limit;
+    struct bide__timers *timers = &bide__loop_here->timers;
+    bide_error *error;
+    bide__limit_init(&limit);
+    for (int round = 0; round < 2; round++) {
+        bide__limit_push(&limit, &(const struct bide_site){__FILE__, __func__, "limit", __LINE__});
+        check_int(bide_deadline_left().ns, INT64_MAX);
+        int64_t start_ns = bide_clock_ns();
+        /* Each time far enough, and the timer of the first is left armed. */
+        for (int i = 0; i < 3; i++) {
+            bide__limit_set(&limit, timers, bide_clock_ns() + 1500000000);
+            check_int(bide_deadline_left().ns, 1500000000);
+            await(sleep_a_second());
+        }
+        bide__limit_set(&limit, timers, bide_clock_ns() + 500000000);
+        attempt(&error, sleep_a_second);
+        require(error && error->is_cancel);
+        check(limit.scope.timed_out);
+        check_int(bide_clock_ns() - start_ns, 3500000000);
+        check(bide_cancel_requested());
+        bide__limit_pop(&limit);
+        check(!bide_cancel_requested());
+        /* Nobody is inside: it fires in vain. */
+        await(bide_sleep(bide_s(5)));
+    }
+    with_deadline(bide_s(2)) {
+        bide__limit_push(&limit, &(const struct bide_site){__FILE__, __func__, "limit", __LINE__});
+        bide__limit_set(&limit, timers, bide_clock_ns() + 3000000000);
+        check_int(bide_deadline_left().ns, 2000000000);
+        bide__limit_set(&limit, timers, bide_clock_ns() + 1000000000);
+        check_int(bide_deadline_left().ns, 1000000000);
+        bide__limit_set(&limit, timers, INT64_MAX);
+        check_int(bide_deadline_left().ns, 2000000000);
+        await(bide_sleep(bide_ms(1500)));
+        bide__limit_pop(&limit);
+    }
+    bide__limit_done(&limit, timers);
+}
