@@ -32,5 +32,6 @@
 #include <bide/web.h>
 #include <bide/middleware.h>
 #include <bide/files.h>
+#include <bide/main.h>
 
 #endif

@@ -71,7 +71,8 @@ struct bide_settings_options {
     bool need_file;      /* ... or a problem */
     bool ignore_unknown; /* lines of the file that are no setting are skipped */
     const char *const *environment; /* "NAME=value"s, then NULL; NULL: that of the process */
-    const bide_setting *given;      /* `given_count` of them */
+    bide_arena *arena; /* whose part the settings become: it frees them; NULL: of their own */
+    const bide_setting *given; /* `given_count` of them */
     size_t given_count;
 };
 
@@ -95,7 +96,7 @@ const char *bide_settings_source(const bide_settings *settings, const char *name
 /* Prints each setting on a line: name, value, source. Secrets are ***. */
 void bide_settings_print(const bide_settings *settings, FILE *out);
 
-/* Gives everything back. NULL is allowed. */
+/* Gives everything back, unless an arena has done so. NULL is allowed. */
 void bide_settings_free(bide_settings *settings);
 
 bide_settings *bide__settings_read(const bide_model *model,

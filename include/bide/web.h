@@ -160,6 +160,15 @@ struct bide_app_options {
 /* NULL is allowed. Not while it serves. */
 void bide_app_free(bide_app *app);
 
+/* Memory that lives as long as the application, for its state and settings; NULL without one. What
+   bide_arena_on_reset registers runs in bide_app_free. Used by one thread at a time, as it is where
+   each worker has an application of its own (main.h). */
+bide_arena *bide_app_arena(bide_app *app);
+
+/* Sets what bide_app_state gives, in place of the option. Before the application serves; nothing
+   happens without one. */
+void bide_app_set_state(bide_app *app, void *state);
+
 /*
  * Adds routes under a prefix ("" for none, "/api"): one, those named, or all that the program's
  * files declare. A linker leaves out an object file of a static library that nothing refers to,
@@ -217,7 +226,14 @@ bide_async(void) bide_app_serve(bide_app_ptr app, bide_listener_ptr listener,
 /* ---- inside of handlers, providers, middleware ---- */
 
 bide_app *bide_app_of(const bide_request *req);
-void *bide_app_state(const bide_request *req);
+/* The state of the application: bide_app_state(req), and in hooks bide_app_state(app). */
+#define bide_app_state(of)                                                                         \
+    _Generic((of), bide_app *                                                                      \
+             : bide__app_state, const bide_app *                                                   \
+             : bide__app_state, default                                                            \
+             : bide__request_state)(of)
+void *bide__app_state(const bide_app *app);
+void *bide__request_state(const bide_request *req);
 
 /* As sent: the path without the query, percent-encoded. Valid until the request ends. */
 bide_text bide_method_of(const bide_request *req);

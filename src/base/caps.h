@@ -109,6 +109,13 @@
 /* bytes of the head of one part: a name, a file name and a media type */
 #define BIDE_CAP_FORM_PART_HEAD_BYTES 8192
 
+/* The main function of web programs */
+
+/* workers: threads, each with a loop; more than any usual machine has cores */
+#define BIDE_CAP_WORKERS 256
+/* descriptors that a server asks the system for: 0.8 of them are connections */
+#define BIDE_CAP_MAIN_DESCRIPTORS 65536
+
 /* Models and JSON */
 
 /* objects and arrays inside each other: deeper than any honest body, and the readers recurse */

@@ -62,6 +62,11 @@ int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide
 /* The tasks of this thread that wait for a free descriptor. */
 extern __thread struct bide__queue bide__descriptors_wanted;
 
+/* A new socket, bound and listening, or a negative errno. `mode` are the permissions of a unix
+   socket, of which the umask takes away; a socket file that nobody listens on is replaced. */
+int bide__listening_socket(const struct bide__address *address, unsigned mode,
+                           const struct bide_listen_options *options);
+
 /* The next connection's descriptor, non-blocking and close-on-exec, its peer, and the peer's name
    (NULL: not wanted). Raises. May suspend. */
 int bide__accept(bide_listener *listener, struct bide__address *ret_peer,

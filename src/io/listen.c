@@ -96,9 +96,8 @@ static int bind_to(int fd, const struct bide__address *address)
     return code;
 }
 
-/* A bound and listening socket. `mode` is for unix sockets. */
-static int listening_socket(const struct bide__address *address, unsigned mode,
-                            const struct bide_listen_options *options)
+int bide__listening_socket(const struct bide__address *address, unsigned mode,
+                           const struct bide_listen_options *options)
 {
     int yes = 1;
     int code = 0;
@@ -135,7 +134,7 @@ static bide_listener *listen_address(const struct bide__address *address, unsign
     bide__address_format(address, name, sizeof name);
     int code = bide__checkpoint(me);
     if (code == 0)
-        code = fd = listening_socket(address, mode, options ? options : &defaults);
+        code = fd = bide__listening_socket(address, mode, options ? options : &defaults);
     if (code >= 0)
         code = listener_new(fd, &listener);
     if (code < 0) {

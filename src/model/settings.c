@@ -9,7 +9,6 @@
 #include "model/settings.h"
 
 #include "base/caps.h"
-#include "base/mem.h"
 #include "base/nearest.h"
 #include "model/settings_file.h"
 
@@ -49,7 +48,7 @@ __attribute__((__format__(__printf__, 2, 3))) static const char *text_of(struct 
 {
     va_list args;
     va_start(args, format);
-    const char *text = bide_arena_vprintf(&reader->settings->arena, format, args);
+    const char *text = bide_arena_vprintf(reader->settings->arena, format, args);
     va_end(args);
     if (!text)
         reader->settings->no_memory = true;
@@ -62,7 +61,7 @@ static void add_problem(struct reader *reader, const char *where, const char *me
     struct bide__settings_problem *problem = NULL;
     settings->problem_count++;
     if (settings->problem_count <= BIDE_CAP_PROBLEMS)
-        problem = bide_arena_alloc(&settings->arena, sizeof *problem);
+        problem = bide_arena_alloc(settings->arena, sizeof *problem);
     if (!problem)
         return;
     *problem = (struct bide__settings_problem){NULL, where, message};
@@ -140,7 +139,7 @@ static bool has_parts(const struct reader *reader, const char *start)
 static const char *place_inside(struct reader *reader, const char *loc)
 {
     const char *comma = strchr(loc, ',');
-    char *text = comma ? bide_arena_strdup(&reader->settings->arena, comma + 1) : NULL, *to = text;
+    char *text = comma ? bide_arena_strdup(reader->settings->arena, comma + 1) : NULL, *to = text;
     if (!text)
         return NULL;
     for (const char *from = text; *from; from++)
@@ -210,8 +209,8 @@ static bool read_value(struct reader *reader, const struct found *found, const b
                        void *member)
 {
     bide_problems problems;
-    bide_problems_init(&problems, &reader->settings->arena);
-    bide_input input = {.arena = &reader->settings->arena,
+    bide_problems_init(&problems, reader->settings->arena);
+    bide_input input = {.arena = reader->settings->arena,
                         .problems = &problems,
                         .where = "setting",
                         .refuse_unknown = true};
@@ -229,7 +228,7 @@ static void add_setting(struct reader *reader, const struct names *names, const 
                         const char *variable, const char *source, const void *value)
 {
     bide_settings *settings = reader->settings;
-    struct bide__setting *setting = bide_arena_alloc(&settings->arena, sizeof *setting);
+    struct bide__setting *setting = bide_arena_alloc(settings->arena, sizeof *setting);
     if (!setting) {
         settings->no_memory = true;
         return;
@@ -247,7 +246,7 @@ static void add_missing(struct reader *reader, const char *variable)
     for (const char *const *entry = reader->environment; *entry; entry++) {
         const char *end = strchr(*entry, '=');
         char *name =
-            end ? bide_arena_strndup(&reader->settings->arena, *entry, (size_t)(end - *entry))
+            end ? bide_arena_strndup(reader->settings->arena, *entry, (size_t)(end - *entry))
                 : NULL;
         if (name)
             bide__nearest_offer(&nearest, name);
@@ -267,7 +266,7 @@ static const char *variable_of(struct reader *reader, const struct names *names,
     if (field->alias && !*names->fields)
         return field->alias;
     char *variable =
-        bide_arena_printf(&reader->settings->arena, "%s%s", names->variables, field->json_name);
+        bide_arena_printf(reader->settings->arena, "%s%s", names->variables, field->json_name);
     if (!variable) {
         reader->settings->no_memory = true;
         return "";
@@ -298,8 +297,8 @@ static const char *default_of(struct reader *reader, const bide_field *field, co
                               void *member)
 {
     bide_problems problems;
-    bide_problems_init(&problems, &reader->settings->arena);
-    bide_input input = {.arena = &reader->settings->arena, .problems = &problems};
+    bide_problems_init(&problems, reader->settings->arena);
+    bide_input input = {.arena = reader->settings->arena, .problems = &problems};
     if (field->flags & BIDE_DFLT) {
         if (bide__set_default(&input, NULL, field, member) < 0)
             reader->settings->no_memory = true;
@@ -372,7 +371,7 @@ static const char *load(struct reader *reader)
     bide_buf buf;
     bide_buf_init(&buf, BIDE_CAP_SETTINGS_FILE_BYTES + FILE_PIECE_BYTES);
     int error = append_file(&buf, options->file);
-    const char *text = bide_arena_strdup(&reader->settings->arena, bide_buf_str(&buf));
+    const char *text = bide_arena_strdup(reader->settings->arena, bide_buf_str(&buf));
     if (error == -ENOENT && !options->need_file)
         error = 0;
     if (error)
@@ -390,7 +389,7 @@ static void read_file(struct reader *reader)
     if (!reader->options->file || !*reader->options->file)
         return;
     const char *text = load(reader);
-    if (!text || bide__settings_lines(&reader->settings->arena, text, &reader->lines) < 0)
+    if (!text || bide__settings_lines(reader->settings->arena, text, &reader->lines) < 0)
         reader->settings->no_memory = true;
 }
 
@@ -433,17 +432,20 @@ static void check_lines(struct reader *reader)
 bide_settings *bide__settings_read(const bide_model *model,
                                    const struct bide_settings_options *options)
 {
-    bide_settings *settings = bide__calloc(1, sizeof *settings);
-    if (!settings)
+    bide_arena *arena = bide_arena_new(options->arena, BIDE_CAP_SETTINGS_BYTES);
+    bide_settings *settings = arena ? bide_arena_alloc_zero(arena, 1, sizeof *settings) : NULL;
+    if (!settings) {
+        bide_arena_free(arena);
         return NULL;
-    bide_arena_init(&settings->arena, NULL, BIDE_CAP_SETTINGS_BYTES);
+    }
+    settings->arena = arena;
     settings->model = model;
     settings->end = &settings->first;
     settings->problems_end = &settings->problems;
     struct reader reader = {settings, options, options->environment, NULL};
     if (!reader.environment)
         reader.environment = (const char *const *)environ;
-    settings->row = bide_arena_alloc_zero(&settings->arena, 1, model->size);
+    settings->row = bide_arena_alloc_zero(settings->arena, 1, model->size);
     if (!settings->row) {
         settings->no_memory = true;
     } else if (bide_model_check(model)) {
@@ -469,8 +471,6 @@ const void *bide__settings_row(const bide_settings *settings, const char *model)
 
 void bide_settings_free(bide_settings *settings)
 {
-    if (!settings)
-        return;
-    bide_arena_done(&settings->arena);
-    bide__free(settings);
+    if (settings)
+        bide_arena_free(settings->arena);
 }

@@ -23,7 +23,7 @@ struct bide__settings_problem {
 };
 
 struct bide_settings {
-    bide_arena arena; /* everything below */
+    bide_arena *arena; /* this, and everything below */
     const bide_model *model;
     void *row;
     struct bide__setting *first, **end; /* in the order of the fields */

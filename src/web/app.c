@@ -52,6 +52,22 @@ void bide_app_free(bide_app *app)
     bide__free(app);
 }
 
+bide_arena *bide_app_arena(bide_app *app)
+{
+    return app ? &app->arena : NULL;
+}
+
+void *bide__app_state(const bide_app *app)
+{
+    return app->options.state;
+}
+
+void bide_app_set_state(bide_app *app, void *state)
+{
+    if (app)
+        app->options.state = state;
+}
+
 int bide__app_problem(bide_app *app, const char *format, ...)
 {
     va_list args;

@@ -16,7 +16,7 @@ bide_app *bide_app_of(const bide_request *req)
     return req->server->app;
 }
 
-void *bide_app_state(const bide_request *req)
+void *bide__request_state(const bide_request *req)
 {
     return req->server->app->options.state;
 }

@@ -85,8 +85,9 @@ static bide_async(void) stop(void *arg)
     return bide_void;
 }
 
-bide_async(void) bide_app_serve(bide_app_ptr app, bide_listener_ptr listener,
-                                const struct bide_http_options *options)
+bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
+                                 const struct bide_http_options *options,
+                                 void (*started)(void *arg), void *arg)
 {
     const char *problem = bide_app_check(app);
     if (problem)
@@ -95,11 +96,20 @@ bide_async(void) bide_app_serve(bide_app_ptr app, bide_listener_ptr listener,
     bide_defer(bide__web_server_done, &server);
     if (app->options.start)
         bide_await(app->options.start(app));
+    if (started)
+        started(arg);
     if (app->options.stop) {
         bide_defer(stop, app);
         bide_await(bide_http_serve(listener, serve, &server, options));
     } else {
         bide_await(bide_http_serve(listener, serve, &server, options));
     }
+    return bide_void;
+}
+
+bide_async(void) bide_app_serve(bide_app_ptr app, bide_listener_ptr listener,
+                                const struct bide_http_options *options)
+{
+    bide_await(bide__app_serve(app, listener, options, NULL, NULL));
     return bide_void;
 }

@@ -133,6 +133,11 @@ int bide__openapi_make(bide_app *app);
 void bide__openapi_page(bide_request *req);
 void bide__docs_page(bide_request *req);
 
+/* serve.c: as bide_app_serve; calls `started` (may be NULL) when the application has. */
+bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
+                                 const struct bide_http_options *options,
+                                 void (*started)(void *arg), void *arg);
+
 /* ---- requests ---- */
 
 /* Where a request comes from. */

@@ -1,0 +1,73 @@
+/*
+ * main.h: the main function of a web program: its command line, its sockets, its workers.
+ *
+ *     static bide_app *make_app(void)
+ *     {
+ *         bide_app *app = bide_app_new(.title = "Notes", .start = open_all, .stop = close_all);
+ *         bide_app_add_all(app, "");
+ *         return app;
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         return bide_main(argc, argv, make_app);
+ *     }
+ *
+ *     $ ./notes run --host 0.0.0.0 --port 8001 --workers 4      serves; `run` may be left out
+ *     $ ./notes routes                                          a table of the routes
+ *     $ ./notes openapi                                         the OpenAPI document
+ *     $ ./notes run --help                                      all options
+ *
+ * Each option can be given in the environment too: BIDE_PORT for --port; the command line counts
+ * more. PORT and WEB_CONCURRENCY stand for BIDE_PORT and BIDE_WORKERS where those are not set.
+ *
+ * Workers are loops, each on a thread of its own with a listening socket of its own
+ * (--uds and --fd: one that all accept from). EACH WORKER HAS AN APPLICATION OF ITS OWN: make_app
+ * is called once for each, one after the other, in main's thread, and the hooks `start` and `stop`
+ * run on each worker with that one's application. So what make_app makes anew belongs to one
+ * worker, and needs no lock. WHAT IS static OR GLOBAL IS SHARED BY ALL WORKERS, at the same time:
+ * it is constant, atomic, or behind a thread lock. What must be one for all (a cache, a counter,
+ * sessions) belongs into a database.
+ *
+ * make_app is a plain function outside of tasks: it reads settings, adds routes, allocates the
+ * state. What awaits (connections, files) is opened by `start`. When it cannot make the application
+ * it says why on stderr and gives NULL.
+ *
+ * Stopping: SIGTERM or Ctrl-C. New connections are still accepted for a while (--lame-duck, not at
+ * all in a terminal), then what runs ends, at most for --drain seconds; no request is lost. A
+ * second Ctrl-C ends it at once.
+ *
+ * Exit statuses: 0 stopped in order; 1 an error left the application, or a hook; 2 the command
+ * line, the environment or the application is wrong: starting it again is of no use; 3 it could not
+ * listen; 130 after a second Ctrl-C.
+ *
+ * The log is opened for the run, unless the program has done so before.
+ *
+ * layer: web
+ */
+#ifndef BIDE_MAIN_H
+#define BIDE_MAIN_H
+
+#include <bide/runtime.h>
+#include <bide/web.h>
+
+typedef bide_app *bide_make_app(void);
+
+struct bide_main_options {
+    bide_make_app *make_app;
+    struct bide_http_options
+        http;                /* limits and deadlines; what the command line says counts more */
+    struct bide_options run; /* the same for the runtime; `loops` is --workers */
+};
+
+/*
+ * bide_main(argc, argv, make_app), bide_main(argc, argv, make_app, .http = {.body_bytes = 1 << 24},
+ * ...): does what the command line says; gives the exit status. Call it from main. The applications
+ * are freed before it returns.
+ */
+#define bide_main(argc, argv, ...)                                                                 \
+    bide__main(argc, argv, &(struct bide_main_options){.make_app = __VA_ARGS__})
+
+int bide__main(int argc, char **argv, const struct bide_main_options *options);
+
+#endif

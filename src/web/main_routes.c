@@ -1,0 +1,119 @@
+/*
+ * The table of `routes`. Called by main.c, for an application that was checked. A column without
+ * anything in it is left out.
+ *
+ *     GET   /notes       list_notes  200  list(note_out)         app.c:42
+ *     POST  /notes       add_note    201  note_out        writer app.c:31
+ */
+#include "web/main.h"
+
+#include <string.h>
+
+enum { METHOD, PATTERN, HANDLER, STATUS, RESPONSE, PROVIDERS, SOURCE, COLUMNS };
+enum { CELL_BYTES = 256 };
+
+static const char *const titles[COLUMNS] = {"METHOD",   "PATTERN",   "HANDLER", "STATUS",
+                                            "RESPONSE", "PROVIDERS", "SOURCE"};
+
+/* The folder that the files of all routes share: how many bytes of their names it takes. */
+static size_t common_folder(const bide_app *app)
+{
+    const char *first = NULL;
+    size_t length = 0;
+    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
+        if (!plan->route)
+            continue;
+        const char *file = plan->route->callable.at.file;
+        if (!first) {
+            first = file;
+            length = strlen(file);
+        }
+        size_t same = 0;
+        while (same < length && first[same] == file[same])
+            same++;
+        length = same;
+        while (length > 0 && first[length - 1] != '/')
+            length--;
+    }
+    return length;
+}
+
+/* As it stands in the declaration. */
+static void put_response(const struct bide__plan *plan, char *cell)
+{
+    static const char *const words[] = {[bide__kind_nothing] = "nothing",
+                                        [bide__kind_text] = "text",
+                                        [bide__kind_html] = "html",
+                                        [bide__kind_raw] = "raw",
+                                        [bide__kind_redirect] = "redirect"};
+    const char *name = plan->output ? plan->output->name : words[plan->shape];
+    const char *around = plan->shape == BIDE_KIND_LIST      ? "list"
+                         : plan->shape == bide__kind_maybe_ ? "maybe"
+                         : plan->shape == bide__kind_page_  ? "page"
+                                                            : NULL;
+    snprintf(cell, CELL_BYTES, around ? "%s(%s)" : "%s%s", around ? around : "", name);
+}
+
+/* The providers in the order in which they run. */
+static void put_providers(const struct bide__plan *plan, char *cell)
+{
+    size_t length = 0;
+    cell[0] = '\0';
+    for (uint32_t i = 0; i + 1 < plan->step_count && length < CELL_BYTES; i++)
+        length += (size_t)snprintf(cell + length, CELL_BYTES - length, "%s%s", i ? ", " : "",
+                                   plan->steps[i].callable->name);
+}
+
+static void put_row(const struct bide__plan *plan, size_t folder, char row[COLUMNS][CELL_BYTES])
+{
+    const bide_route *route = plan->route;
+    for (int column = 0; column < COLUMNS; column++)
+        row[column][0] = '\0';
+    snprintf(row[METHOD], CELL_BYTES, "%s", route ? route->method : "GET");
+    snprintf(row[PATTERN], CELL_BYTES, "%s", plan->pattern);
+    snprintf(row[SOURCE], CELL_BYTES, "built in");
+    if (!route)
+        return;
+    snprintf(row[HANDLER], CELL_BYTES, "%s", route->callable.name);
+    if (plan->shape != bide__kind_raw && plan->shape != bide__kind_redirect) /* those say it */
+        snprintf(row[STATUS], CELL_BYTES, "%d", plan->status);
+    put_response(plan, row[RESPONSE]);
+    put_providers(plan, row[PROVIDERS]);
+    snprintf(row[SOURCE], CELL_BYTES, "%s:%d", route->callable.at.file + folder,
+             route->callable.at.line);
+}
+
+static void print_row(const char *const cells[COLUMNS], const int widths[COLUMNS], FILE *out)
+{
+    for (int column = 0; column < SOURCE; column++)
+        fprintf(out, "%-*s", widths[column] ? widths[column] + 2 : 0, cells[column]);
+    fprintf(out, "%s\n", cells[SOURCE]);
+}
+
+/* Makes the row of each plan, twice: for the widths, and for printing. A column without anything in
+   it is left out. */
+void bide__main_routes(const bide_app *app, FILE *out)
+{
+    char row[COLUMNS][CELL_BYTES];
+    const char *cells[COLUMNS];
+    int widths[COLUMNS] = {0};
+    size_t folder = common_folder(app);
+    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
+        put_row(plan, folder, row);
+        for (int column = 0; column < COLUMNS; column++) {
+            int length = (int)strlen(row[column]);
+            int least = length ? (int)strlen(titles[column]) : 0;
+            length = length > least ? length : least;
+            widths[column] = length > widths[column] ? length : widths[column];
+        }
+    }
+    for (int column = 0; column < COLUMNS; column++)
+        cells[column] = widths[column] ? titles[column] : "";
+    print_row(cells, widths, out);
+    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
+        put_row(plan, folder, row);
+        for (int column = 0; column < COLUMNS; column++)
+            cells[column] = row[column];
+        print_row(cells, widths, out);
+    }
+}

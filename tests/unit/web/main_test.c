@@ -1,0 +1,176 @@
+/* The main function: its life with one and two workers, and what it says. The rest, with real
+   programs and signals, is in tests/run_main.py. */
+#include "web_case.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static int made, started, stopped; /* atomic */
+
+GET(hello, "/hello", text)
+{
+    return "hello\n";
+}
+
+PROVIDER(int, first)
+{
+    provide(1);
+}
+
+PROVIDER(int, second, depends(int, one, first))
+{
+    provide(one + 1);
+}
+
+DELETE(remove_it, "/things/{name:path}", nothing, path(str, name), depends(int, two, second))
+{
+    (void)name;
+}
+
+GET(list_users, "/users", list(user_out))
+{
+    return (user_out_list){NULL, 0};
+}
+
+static async(void) start(bide_app *app)
+{
+    check(bide_app_state(app) != NULL);
+    if (__atomic_add_fetch(&started, 1, __ATOMIC_ACQ_REL) == bide_loop_count())
+        bide_stop("all have started");
+    return bide_void;
+}
+
+static async(void) stop(bide_app *app)
+{
+    (void)app;
+    __atomic_add_fetch(&stopped, 1, __ATOMIC_RELAXED);
+    return bide_void;
+}
+
+static bide_app *make_app(void)
+{
+    bide_app *app = bide_app_new(.title = "Users", .start = start, .stop = stop);
+    bide_app_set_state(app, bide_arena_alloc(bide_app_arena(app), 8));
+    bide_app_add(app, "", &hello_route, &remove_it_route, &list_users_route);
+    made++;
+    return app;
+}
+
+/* Calls main with these arguments; gives what it has said on stderr. */
+#define SAID(status, ...)                                                                          \
+    said((status), (char *[]){(char[]){"/bin/users"}, __VA_ARGS__, NULL},                          \
+         sizeof(char *[]){__VA_ARGS__} / sizeof(char *) + 1)
+#define WORD(text) ((char[]){text})
+
+static const char *said(int expected, char **arguments, size_t count)
+{
+    test_capture_stderr();
+    int status = bide_main((int)count, arguments, make_app, .http = {.lame_duck = {1}});
+    const char *text = test_captured();
+    check_int(status, expected);
+    return text;
+}
+
+TEST_PLAIN(one_worker_lives_and_stops)
+{
+    const char *text = SAID(0, WORD("run"), WORD("--port"), WORD("0"));
+    check_contains(text, "Users 0.1.0 on http://127.0.0.1:");
+    check_contains(text, "(1 worker, epoll, pid ");
+    check_contains(text, "stopped");
+    check_int(made, 1);
+    check_int(stopped, 1);
+}
+
+TEST_PLAIN(each_worker_has_an_application)
+{
+    const char *text = SAID(0, WORD("--port=0"), WORD("--workers=3"));
+    check_contains(text, "(3 workers, epoll, pid ");
+    check_int(made, 3);
+    check_int(started, 3);
+    check_int(stopped, 3);
+}
+
+TEST_PLAIN(workers_share_a_unix_socket)
+{
+    char folder[] = "/tmp/bide-main-XXXXXX", option[64];
+    require(mkdtemp(folder));
+    snprintf(option, sizeof option, "--uds=%s/s", folder);
+    check_contains(SAID(0, option, WORD("--workers=2")), folder);
+    check_int(started, 2);
+    check_int(rmdir(folder), 0); /* the socket is gone */
+}
+
+TEST_PLAIN(what_is_wrong_is_one_line)
+{
+    check_str(SAID(2, WORD("rnu")), "users: no command 'rnu'; did you mean run?\n");
+    check_str(SAID(2, WORD("serve")),
+              "users: no command 'serve'; there are run, routes, openapi, help, version\n");
+    check_str(SAID(2, WORD("--hots"), WORD("x")),
+              "users: no option --hots; did you mean --host?\n");
+    check_str(SAID(2, WORD("--port"), WORD("70000")),
+              "users: --port: Input should be less than or equal to 65535\n");
+    check_str(SAID(2, WORD("--workers"), WORD("300")),
+              "users: --workers: Input should be less than or equal to 256\n");
+    check_str(SAID(3, WORD("--fd"), WORD("1000")),
+              "users: descriptor 1000 is not a stream socket: Bad file descriptor\n");
+    check_int(started, 0);
+}
+
+static bide_app *make_none(void)
+{
+    return NULL;
+}
+
+TEST_PLAIN(without_an_application)
+{
+    test_capture_stderr();
+    int status = bide_main(1, ((char *[]){WORD("users"), NULL}), make_none);
+    check_str(test_captured(), "users: the application was not made\n");
+    check_int(status, 2);
+}
+
+/* What a command prints on stdout. */
+static const char *printed(char *command)
+{
+    static char text[8192];
+    char *arguments[] = {WORD("users"), command, NULL};
+    FILE *file = tmpfile();
+    require(file);
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO);
+    require(dup2(fileno(file), STDOUT_FILENO) >= 0);
+    int status = bide_main(2, arguments, make_app);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    check_int(status, 0);
+    return text;
+}
+
+/* The line of a table that begins so, without its source. */
+static const char *line_of(const char *table, const char *start)
+{
+    static char line[256];
+    const char *at = strstr(table, start);
+    snprintf(line, sizeof line, "%.*s", at ? (int)(strstr(at, "main_test.c:") - at) : 0, at);
+    return line;
+}
+
+TEST_PLAIN(the_table_of_routes)
+{
+    const char *table = printed(WORD("routes"));
+    check(strncmp(table, "METHOD  PATTERN", 15) == 0);
+    check_str(line_of(table, "GET     /hello"),
+              "GET     /hello               hello       200     text                           ");
+    check_str(line_of(table, "DELETE"),
+              "DELETE  /things/{name:path}  remove_it   204     nothing         first, second  ");
+    check_str(line_of(table, "GET     /users"),
+              "GET     /users               list_users  200     list(user_out)                 ");
+    check_contains(table, "/openapi.json");
+    check_contains(printed(WORD("openapi")), "\"title\":\"Users\"");
+    check_contains(printed(WORD("help")), "--log-level");
+    check_contains(printed(WORD("--version")), "bide ");
+}
