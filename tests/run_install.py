@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Installs bide into a scratch folder and builds a program with it outside the tree.
+"""Installs bide into a scratch folder and builds a program with it outside the tree: by the
+compiler, and by the command `bide`.
 
 Called by tools/run_tests with CC in the environment. The line under test is the one that the
 header's #error prints: cc app.c $(pkg-config --cflags --libs bide). Ends with the closing line.
@@ -77,6 +78,25 @@ def check_headers(checks, prefix, scratch, environment):
                  status != 0 and re.search("error.*" + re.escape(LINE), output), output)
 
 
+def check_command(checks, prefix, program, environment):
+    """The command builds with what is installed, and also when that was moved."""
+    plain = {name: value for name, value in environment.items() if name != "LD_LIBRARY_PATH"}
+    plain.update(CC=COMPILER, XDG_CACHE_HOME=str(program / "cache"), PATH=environment["PATH"])
+    shutil.copy(ROOT / "examples/18_app.c", program / "notes.c")
+    status, output = run(f"{prefix}/bin/bide run app.c", program, plain)
+    checks.check("bide run app.c", status == 0 and output == EXPECTED, output)
+    status, output = run(f"{prefix}/bin/bide routes notes.c", program, plain)
+    checks.check("bide routes notes.c", status == 0 and "notes.c:" in output, output)
+    moved = prefix.with_name("moved")
+    prefix.rename(moved)
+    status, output = run(f"{moved}/bin/bide run app.c", program, plain)
+    checks.check("the same from another folder", status == 0 and output == EXPECTED, output)
+    next(moved.rglob("bide.pc")).unlink()
+    status, output = run(f"{moved}/bin/bide run app.c", program, plain)
+    checks.check("without bide.pc it says so", status == 1 and "install bide again" in output,
+                 output)
+
+
 def main():
     """Installs, then checks; exit status 1 if anything failed."""
     checks = Checks()
@@ -96,6 +116,7 @@ def main():
                 shutil.copy(ROOT / "tests/install" / name, program)
             check_programs(checks, program, environment)
             check_headers(checks, prefix, program, environment)
+            check_command(checks, prefix, program, environment)
     print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")
     return 1 if checks.failed else 0
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "core/op.h"
+#include "http/proxy.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -178,9 +179,21 @@ static bide_duration seconds(double s)
     return duration.ns > 0 ? duration : (bide_duration){1};
 }
 
-static void set_http(const bide__run *run)
+/* What the options say; 0, or an exit status after a message. */
+static int set_http(const bide__run *run)
 {
+    struct bide__http_networks networks;
+    struct bide__slice bad;
     server.http = server.options->http;
+    if (run->trusted_proxies)
+        server.http.trusted_proxies = run->trusted_proxies;
+    if (server.http.trusted_proxies &&
+        bide__http_networks_parse(server.http.trusted_proxies, &networks, &bad) < 0) {
+        bide__main_say("--trusted-proxies: '%.*s' is no address, network, or unix; or there are "
+                       "too many",
+                       (int)bad.length, bad.bytes);
+        return BIDE__EXIT_USAGE;
+    }
     if (bide_has(run, keep_alive))
         server.http.idle = seconds(run->keep_alive);
     if (bide_has(run, max_body))
@@ -189,6 +202,7 @@ static void set_http(const bide__run *run)
         server.http.lame_duck = seconds(run->lame_duck);
     else if (server.http.lame_duck.ns == 0 && isatty(STDERR_FILENO))
         server.http.lame_duck = seconds(0); /* somebody waits, and no balancer does */
+    return 0;
 }
 
 /* With the sockets open. */
@@ -202,7 +216,6 @@ static int serve_all(const bide__run *run)
     options.loops = server.workers;
     if (bide_has(run, drain))
         options.drain = seconds(run->drain);
-    set_http(run);
     bool own_log = bide_log_open(&log) == 0;
     int status = bide__run_void(serve, &options);
     if (status == 0)
@@ -221,7 +234,9 @@ static int run_server(const struct bide_main_options *options, char *const *argu
         return status;
     server = (struct server){.options = options, .run = run, .workers = workers_of(run)};
     raise_descriptors();
-    status = make_apps();
+    status = set_http(run);
+    if (status == 0)
+        status = make_apps();
     if (status == 0)
         status = bide__main_listen(run, server.workers, &server.sockets);
     if (status == 0)

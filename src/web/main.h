@@ -34,6 +34,7 @@ MODEL(bide__run, "",
       (f64, keep_alive, range(0.001, 86400), optional),
       (f64, lame_duck, range(0, 3600), optional),
       (f64, drain, range(0.001, 86400), optional),
+      (str, trusted_proxies, optional),
       (i64, max_body, range(1, INT64_MAX), optional),
       (bide__log_level_name, log_level, dflt(bide__log_level_name_info)),
       (bide__log_format_name, log_format, dflt(bide__log_format_name_text)));

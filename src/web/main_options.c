@@ -24,6 +24,8 @@ static const struct option {
     {"keep_alive", "--keep-alive", "SECONDS", "of a connection without a request: 75"},
     {"lame_duck", "--lame-duck", "SECONDS", "of accepting after SIGTERM: 2, in a terminal 0"},
     {"drain", "--drain", "SECONDS", "of stopping, before what runs is cancelled: 25"},
+    {"trusted_proxies", "--trusted-proxies", "LIST",
+     "whose X-Forwarded-For counts: 127.0.0.1, 10.0.0.0/8, unix: nobody's"},
     {"max_body", "--max-body", "BYTES", "of a request, or 413: 1048576"},
     {"log_level", "--log-level", "LEVEL", "debug, info, warn or error: info"},
     {"log_format", "--log-format", "FORMAT", "text, or json: an object on each line: text"},
@@ -47,7 +49,7 @@ void bide__main_help(FILE *out)
             "options of run, with what they are by default:\n",
             bide__main_name, bide__main_name, bide__main_name, bide__main_name);
     for (size_t i = 0; i < OPTIONS; i++)
-        fprintf(out, "  %-12s %-8s  %s\n", options[i].name, options[i].value, options[i].help);
+        fprintf(out, "  %-17s %-8s  %s\n", options[i].name, options[i].value, options[i].help);
     fprintf(
         out,
         "\nEach may stand in the environment: BIDE_LOG_LEVEL for --log-level. PORT and\n"

@@ -1,0 +1,198 @@
+/*
+ * The command `bide`: builds a program from its sources and becomes it.
+ *
+ *     bide run app.c --port 8001      bide run folder/      bide routes app.c
+ *
+ * What stands behind the path is for the program, whose main is bide_main (bide/main.h).
+ */
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void help(FILE *out)
+{
+    fputs("usage: bide run PATH [OPTIONS]   build a program and serve: --host --port --uds --fd\n"
+          "                                 --workers ...; `bide run PATH --help` lists them\n"
+          "       bide routes PATH          print the table of its routes\n"
+          "       bide openapi PATH         print its OpenAPI document\n"
+          "       bide help | version\n\n"
+          "PATH is a C file, or a folder: then all of its .c files are one program. Its main is\n"
+          "\n"
+          "    int main(int argc, char **argv) { return bide_main(argc, argv, make_app); }\n"
+          "\n"
+          "Only what has changed is compiled, with the flags of bide.pc; CC, CFLAGS, CPPFLAGS,\n"
+          "LDFLAGS and LDLIBS add to them. Programs are kept in $XDG_CACHE_HOME/bide\n"
+          "(~/.cache/bide), which can be deleted.\n\n"
+          "exit status: that of the program; 1 it does not compile, 2 wrong arguments\n",
+          out);
+}
+
+/* ---- texts ---- */
+
+void die(int status, const char *format, ...)
+{
+    va_list args;
+    fflush(stdout);
+    fputs("bide: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(status);
+}
+
+char *text_of(const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        die(EXIT_BUILD, "out of memory");
+    return text;
+}
+
+char *read_file(const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    ssize_t length = getdelim(&text, &size, '\0', file);
+    fclose(file);
+    return length < 0 ? text_of("%s", "") : text;
+}
+
+void add_word(struct words *words, const char *word)
+{
+    words->all = reallocarray(words->all, words->count + 2, sizeof *words->all);
+    if (!words->all)
+        die(EXIT_BUILD, "out of memory");
+    words->all[words->count++] = text_of("%s", word);
+    words->all[words->count] = NULL;
+}
+
+void add_words(struct words *words, const struct words *more)
+{
+    for (size_t i = 0; i < more->count; i++)
+        add_word(words, more->all[i]);
+}
+
+void add_split(struct words *words, const char *text)
+{
+    char *word = text_of("%s", text ? text : ""), *to = word, quote = '\0';
+    bool is_word = false;
+    for (const char *at = text; at && *at; at++) {
+        if (quote ? *at == quote : *at == '"' || *at == '\'') {
+            quote = quote ? '\0' : *at;
+            is_word = true;
+        } else if (!quote && strchr(" \t\n", *at)) {
+            *to = '\0';
+            if (is_word)
+                add_word(words, word);
+            to = word;
+            is_word = false;
+        } else {
+            at += *at == '\\' && at[1] && quote != '\'';
+            *to++ = *at;
+            is_word = true;
+        }
+    }
+    *to = '\0';
+    if (is_word)
+        add_word(words, word);
+}
+
+/* ---- sources ---- */
+
+static int is_source(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+    return length > 2 && entry->d_name[0] != '.' && strcmp(entry->d_name + length - 2, ".c") == 0;
+}
+
+/* All .c files of a folder, in the order of their names. */
+static struct words sources_in(const char *folder)
+{
+    struct words sources = {NULL, 0};
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_source, alphasort);
+    if (count < 0)
+        die(EXIT_USAGE, "%s: %s", folder, strerror(errno));
+    if (count == 0)
+        die(EXIT_USAGE, "%s has no .c file", folder);
+    for (int i = 0; i < count; i++)
+        add_word(&sources, text_of("%s/%s", folder, entries[i]->d_name));
+    return sources;
+}
+
+/* The program's name: app for app.c, that of the folder for a folder. */
+static char *name_of(const char *path)
+{
+    char whole[PATH_MAX];
+    if (!realpath(path, whole))
+        die(EXIT_USAGE, "%s: %s", path, strerror(errno));
+    char *name = text_of("%s", strrchr(whole, '/') + 1);
+    size_t length = strlen(name);
+    if (length > 2 && strcmp(name + length - 2, ".c") == 0)
+        name[length - 2] = '\0';
+    return *name ? name : text_of("program");
+}
+
+static char *build(const char *path)
+{
+    struct stat status;
+    struct words sources = {NULL, 0};
+    char *trimmed = text_of("%s", path);
+    for (size_t length = strlen(trimmed); length > 1 && trimmed[length - 1] == '/';)
+        trimmed[--length] = '\0';
+    if (stat(trimmed, &status) < 0)
+        die(EXIT_USAGE, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        sources = sources_in(trimmed);
+    else if (strlen(trimmed) > 2 && strcmp(trimmed + strlen(trimmed) - 2, ".c") == 0)
+        add_word(&sources, trimmed);
+    else
+        die(EXIT_USAGE, "%s is neither a .c file nor a folder", path);
+    char *name = name_of(trimmed);
+    return build_program(&sources, open_cache(trimmed, name), name);
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    bool is_build = strcmp(command, "run") == 0 || strcmp(command, "routes") == 0 ||
+                    strcmp(command, "openapi") == 0;
+    if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
+        printf("bide %s\n", BIDE_VERSION);
+        return 0;
+    }
+    if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||
+        strcmp(command, "-h") == 0 || (is_build && argc == 3 && strcmp(argv[2], "--help") == 0)) {
+        help(stdout);
+        return 0;
+    }
+    if (!is_build) {
+        help(stderr);
+        if (!*command)
+            return EXIT_USAGE;
+        die(EXIT_USAGE, "no command '%s'", command);
+    }
+    if (argc < 3 || argv[2][0] == '-')
+        die(EXIT_USAGE, "%s: name a .c file or a folder first: bide %s app.c", command, command);
+    char *program = build(argv[2]);
+    argv[0] = program;
+    memmove(&argv[2], &argv[3], sizeof *argv * (size_t)(argc - 2)); /* with the NULL */
+    execv(program, argv);
+    die(EXIT_BUILD, "%s: %s", program, strerror(errno));
+}
