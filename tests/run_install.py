@@ -97,6 +97,16 @@ def check_command(checks, prefix, program, environment):
                  output)
 
 
+def check_assets(checks, prefix, environment):
+    """What /docs shows is installed, where it was there to be."""
+    folder = environment.get("BIDE_SWAGGER_UI", "")
+    if folder:
+        installed = prefix / "share/bide/swagger-ui"
+        wanted = sorted(path.name for path in pathlib.Path(folder).iterdir())
+        found = sorted(path.name for path in installed.iterdir()) if installed.is_dir() else []
+        checks.check("Swagger UI is installed", found == wanted, str(found))
+
+
 def main():
     """Installs, then checks; exit status 1 if anything failed."""
     checks = Checks()
@@ -114,6 +124,7 @@ def main():
             program.mkdir()
             for name in ("app.c", "tests.c"):
                 shutil.copy(ROOT / "tests/install" / name, program)
+            check_assets(checks, prefix, environment)
             check_programs(checks, program, environment)
             check_headers(checks, prefix, program, environment)
             check_command(checks, prefix, program, environment)

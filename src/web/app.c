@@ -2,6 +2,7 @@
  * Applications: what is added to them, and the check that makes them ready. Called by users, by
  * serve.c and client.c; calls plan.c for each route, openapi.c for the document.
  */
+#include "web/docs_page.h"
 #include "web/files.h"
 #include "web/middleware.h"
 
@@ -178,10 +179,9 @@ static void check(bide_app *app)
         bide__files_prepare(app, files);
     if (app->problem || app->options.no_docs)
         return;
-    static const struct bide__builtin openapi = {"/openapi.json", bide__openapi_page, 0, 0, 0},
-                                      docs = {"/docs", bide__docs_page, 0, 0, 0};
+    static const struct bide__builtin openapi = {"/openapi.json", bide__openapi_page, 0, 0, 0};
     bide__plan_builtin(app, &openapi);
-    bide__plan_builtin(app, &docs);
+    bide__docs_prepare(app);
     if (!app->problem && bide__openapi_make(app) < 0)
         bide__app_problem(app, "out of memory for the OpenAPI document");
 }

@@ -128,10 +128,9 @@ int bide__plan_builtin(bide_app *app, const struct bide__builtin *builtin);
 int bide__app_problem(bide_app *app, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 
-/* The OpenAPI document of all plans, in the application's arena; and the page that shows it. */
+/* The OpenAPI document of all plans, in the application's arena; and its page. */
 int bide__openapi_make(bide_app *app);
 void bide__openapi_page(bide_request *req);
-void bide__docs_page(bide_request *req);
 
 /* serve.c: as bide_app_serve; calls `started` (may be NULL) when the application has. */
 bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
