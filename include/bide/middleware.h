@@ -17,8 +17,64 @@
 
 #include <bide/web.h>
 
-/* Adds X-Content-Type-Options, X-Frame-Options, Referrer-Policy. `arg` is NULL. */
+/*
+ * Adds what tells browsers to be careful; `arg` is a bide_security_options, or NULL. A field that
+ * the reply has already stays as it is. Always: X-Content-Type-Options: nosniff; and
+ * `Cache-Control: no-store` for what belongs to somebody, that is when the request has an
+ * Authorization or a Cookie, or the reply a Set-Cookie.
+ *
+ * Source: OWASP, "HTTP Headers Cheat Sheet" and ASVS 5.0, V3.4.
+ */
+typedef struct bide_security_options { /* NULL: what stands here; "": no such field */
+    const char *content_policy;        /* of all but pages: "default-src 'none'; frame-ancestors
+                                          'none'" */
+    const char *page_policy;           /* of text/html: only what comes from here, no script and no
+                                          style inside. /docs has one of its own */
+    const char *transport_security;    /* where the client came by https (bide_scheme_of):
+                                          "max-age=63072000; includeSubDomains" */
+    const char *referrer_policy;       /* "strict-origin-when-cross-origin" */
+    const char *frame_options;         /* "DENY" */
+    const char *opener_policy;         /* "same-origin" */
+    const char *resource_policy;       /* "same-site" */
+} bide_security_options;
 bide_async(void) bide_security_headers(bide_request *req, bide_next *next, const void *arg);
+
+/*
+ * Answers 400 to requests for another host than ours, so that nothing is built from a host that a
+ * stranger chose (links in mails, caches). `arg` is a text: "example.com, *.example.com, [::1]":
+ * names without a port, `*.` for all names below one, "*" for all. The host is bide_host_of, whose
+ * port does not count.
+ */
+bide_async(void) bide_trusted_hosts(bide_request *req, bide_next *next, const void *arg);
+
+/*
+ * Answers 308 with the same address under https to what came by http (bide_scheme_of: behind a
+ * proxy it must be one of trusted_proxies). `arg` is NULL for the host that was asked for, without
+ * its port (put bide_trusted_hosts before it), or a text, "example.com:8443".
+ */
+bide_async(void) bide_https_only(bide_request *req, bide_next *next, const void *arg);
+
+/*
+ * So many requests of one client in some time; what is more is answered with 429, Retry-After, and
+ * has run nothing. `arg` is a bide_rate_limit_options. Replies say what is left: RateLimit-Policy
+ * and RateLimit (draft-ietf-httpapi-ratelimit-headers-09).
+ *
+ * A client may do `burst` at once and gets the next one after `per / requests`: a token bucket. It
+ * is shared by all loops of the process; several processes each have their own. When more clients
+ * come than are remembered, those are forgotten first that have used least.
+ */
+typedef bide_text bide_rate_key(bide_request *req);
+typedef struct bide_rate_limit_options {
+    uint32_t requests;  /* not 0 */
+    bide_duration per;  /* 0: a minute */
+    uint32_t burst;     /* 0: `requests` */
+    bide_rate_key *key; /* whose requests are counted together; it neither awaits nor fails, and
+                           gives a text without bytes for what is not limited. NULL: the address of
+                           the client (bide_client_of), of IPv6 its /64 */
+    const char *name;   /* in the fields; NULL: "default" */
+    uint32_t clients;   /* that are remembered, 16 bytes each; 0: 16384 */
+} bide_rate_limit_options;
+bide_async(void) bide_rate_limit(bide_request *req, bide_next *next, const void *arg);
 
 /* Gives each request an id (that of the peer's X-Request-Id if it is 1 to 64 of [A-Za-z0-9._-])
    and sends it back. `arg` is NULL. */

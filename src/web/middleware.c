@@ -1,6 +1,7 @@
 /*
  * The middleware that comes with the library, its small ones; and how the library's middleware is
- * prepared. Called through bide_proceed and by app.c; calls request.c, gzip.c.
+ * prepared. Called through bide_proceed and by app.c; calls request.c, and the files of
+ * the others.
  *
  * Source: the Fetch standard, "CORS protocol"; W3C and WHATWG on the security headers' values.
  */
@@ -11,15 +12,56 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bide_async(void) bide_security_headers(bide_request *req, bide_next *next, const void *arg)
 {
-    (void)arg;
+    const bide_security_options *options = arg;
     bide_await(bide_proceed(next));
-    bide_set_header(req, "X-Content-Type-Options", "nosniff");
-    bide_set_header(req, "X-Frame-Options", "DENY");
-    bide_set_header(req, "Referrer-Policy", "same-origin");
+    bool is_page = req->content_type && strncasecmp(req->content_type, "text/html", 9) == 0;
+    bool is_secret = bide_header_of(req, "authorization").at || bide_header_of(req, "cookie").at ||
+                     bide__web_field(req, "Set-Cookie");
+    bide_text scheme = bide_scheme_of(req);
+    bide__web_field_default(req, "X-Content-Type-Options", "nosniff");
+    bide__web_field_default(req, "X-Frame-Options", options->frame_options);
+    bide__web_field_default(req, "Referrer-Policy", options->referrer_policy);
+    bide__web_field_default(req, "Content-Security-Policy",
+                            is_page ? options->page_policy : options->content_policy);
+    bide__web_field_default(req, "Cross-Origin-Opener-Policy", options->opener_policy);
+    bide__web_field_default(req, "Cross-Origin-Resource-Policy", options->resource_policy);
+    if (scheme.length == 5 && memcmp(scheme.at, "https", 5) == 0)
+        bide__web_field_default(req, "Strict-Transport-Security", options->transport_security);
+    if (is_secret)
+        bide__web_field_default(req, "Cache-Control", "no-store");
     return bide_void;
+}
+
+/* What is not said is as OWASP's "HTTP Headers" wants it. */
+static int prepare_security(bide_app *app, struct bide__middleware *middleware)
+{
+    const bide_security_options *said = middleware->arg;
+    bide_security_options *options = bide_arena_alloc_zero(&app->arena, 1, sizeof *options);
+    if (!options)
+        return bide__app_problem(app, "out of memory");
+    if (said)
+        *options = *said;
+    const struct {
+        const char **option, *standard;
+    } table[] = {
+        {&options->content_policy, "default-src 'none'; frame-ancestors 'none'"},
+        {&options->page_policy, "default-src 'self'; img-src 'self' data:; object-src 'none'; "
+                                "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"},
+        {&options->transport_security, "max-age=63072000; includeSubDomains"},
+        {&options->referrer_policy, "strict-origin-when-cross-origin"},
+        {&options->frame_options, "DENY"},
+        {&options->opener_policy, "same-origin"},
+        {&options->resource_policy, "same-site"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (!*table[i].option)
+            *table[i].option = table[i].standard;
+    middleware->arg = options;
+    return 0;
 }
 
 /* Whether a peer's id may stand in a log: short, and of harmless characters. */
@@ -117,7 +159,10 @@ int bide__middleware_prepare(bide_app *app, struct bide__middleware *middleware)
         bide_middleware *fn;
         int (*prepare)(bide_app *app, struct bide__middleware *middleware);
     } table[] = {
+        {bide_security_headers, prepare_security},
         {bide_cross_origin, prepare_cross_origin},
+        {bide_trusted_hosts, bide__trusted_hosts_prepare},
+        {bide_rate_limit, bide__rate_limit_prepare},
         {bide_gzip, bide__gzip_prepare},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

@@ -15,7 +15,9 @@
 /* 0, or -EINVAL after bide__app_problem. */
 int bide__middleware_prepare(bide_app *app, struct bide__middleware *middleware);
 
-/* Those that need it: gzip.c. */
+/* Those that need it, in files of their own. */
+int bide__trusted_hosts_prepare(bide_app *app, struct bide__middleware *middleware);
+int bide__rate_limit_prepare(bide_app *app, struct bide__middleware *middleware);
 int bide__gzip_prepare(bide_app *app, struct bide__middleware *middleware);
 
 #endif
