@@ -173,7 +173,8 @@ def check_editor(case, flags):
         _, output = run(["clangd", f"--check={copy}", f"--check-lines={case.marked_line}"], folder)
     if "Building AST" not in output:
         return f"clangd did not read the file:\n{output}"
-    errors = [(int(m["line"]), m["text"]) for m in map(EDITOR.match, output.splitlines()) if m]
+    errors = [(int(m["line"]), m["text"]) for m in map(EDITOR.match, output.splitlines())
+              if m and m["name"] != "fatal_too_many_errors"]
     shown = "\n".join(f"  line {line}: {text}" for line, text in errors)
     return judge(case, expected, errors, 1 if errors else 0, shown)
 

@@ -207,3 +207,88 @@ const char *use(member *m, member_changes *c)
 #endif
 }
 #endif // CASE_changes_applied_to_another_model
+
+#ifdef CASE_secret_attribute_in_a_view
+// gcc: view `account_out`: the field `recovery` of `account` never leaves the server
+// clang: view `account_out`: the field `recovery` of `account` never leaves the server
+MODEL(account, "", (i64, id), (str, recovery, secret));
+#ifndef FIXED
+VIEW(account_out, account, id, recovery); // <- here
+#else
+VIEW(account_out, account, id);
+#endif
+#endif // CASE_secret_attribute_in_a_view
+
+#ifdef CASE_computed_field_in_a_partial
+// gcc: partial `item_changes`: the field `url` of `item` cannot be changed
+// clang: partial `item_changes`: the field `url` of `item` cannot be changed
+MODEL(item, "", (i64, id), (computed(str), url, member_url));
+#ifndef FIXED
+PARTIAL(item_changes, item, id, url); // <- here
+#else
+PARTIAL(item_changes, item, id);
+#endif
+#endif // CASE_computed_field_in_a_partial
+
+#ifdef CASE_field_of_a_view_twice
+// gcc: duplicate member 'id'
+// clang: duplicate member 'id'
+#ifndef FIXED
+VIEW(member_out, member, id, email, id); // <- here
+#else
+VIEW(member_out, member, id, email);
+#endif
+#endif // CASE_field_of_a_view_twice
+
+#ifdef CASE_value_of_an_enum_twice
+// gcc: redeclaration of enumerator 'tone_red'
+// clang: redefinition of enumerator 'tone_red'
+#ifndef FIXED
+ENUM(tone, red, green, red); // <- here
+#else
+ENUM(tone, red, green, blue);
+#endif
+#endif // CASE_value_of_an_enum_twice
+
+#ifdef CASE_unknown_model_inside
+// gcc: unknown type name 'bide_type_mmber'
+// clang: unknown type name 'bide_type_mmber'
+#ifndef FIXED
+MODEL(item, "", (obj(mmber), owner)); // <- here
+#else
+MODEL(item, "", (obj(member), owner));
+#endif
+#endif // CASE_unknown_model_inside
+
+#ifdef CASE_list_of_lists
+// gcc: 'item' has no member named 'tags'
+// clang: field has incomplete type 'struct bide_list_list'
+MODEL(words, "", (list(str), items));
+#ifndef FIXED
+MODEL(item, "", (list(list(str)), tags)); // <- here
+#else
+MODEL(item, "", (list(words), tags));
+#endif
+#endif // CASE_list_of_lists
+
+#ifdef CASE_computed_by_nobody
+// gcc: 'nobody' undeclared here
+// clang: use of undeclared identifier 'nobody'
+#ifndef FIXED
+MODEL(item, "", (computed(str), url, nobody)); // <- here
+#else
+MODEL(item, "", (computed(str), url, member_url));
+#endif
+#endif // CASE_computed_by_nobody
+
+#ifdef CASE_more_than_64_fields
+// gcc: BIDE__FE_more_than_64_fields
+// clang: redefinition of 'BIDE__FE_more_than_64_fields'
+#define EIGHT(n) (i32, a##n), (i32, b##n), (i32, c##n), (i32, d##n), (i32, e##n), (i32, f##n), (i32, g##n), (i32, h##n)
+#define SIXTY_FOUR EIGHT(1), EIGHT(2), EIGHT(3), EIGHT(4), EIGHT(5), EIGHT(6), EIGHT(7), EIGHT(8)
+#ifndef FIXED
+MODEL(item, "", SIXTY_FOUR, (i32, one_more)); // <- here
+#else
+MODEL(item, "", SIXTY_FOUR);
+#endif
+#endif // CASE_more_than_64_fields

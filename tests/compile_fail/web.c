@@ -261,3 +261,113 @@ GET(get_thing, "/thing", text, api_key(key, header, "key"))
     return key;
 }
 #endif // CASE_key_in_another_place
+
+#ifdef CASE_body_is_no_model
+// gcc: body `count`: not a model
+// clang: body `count`: not a model
+#ifndef FIXED
+POST(add_thing, "/things", nothing, body(i64, count)) // <- here
+#else
+POST(add_thing, "/things", nothing, body(thing_in, count))
+#endif
+{
+    if (!count)
+        fail(http_error(400, "no body"));
+}
+#endif // CASE_body_is_no_model
+
+#ifdef CASE_model_in_a_query
+// gcc: parameter `filter`: its type or an attribute is for models only
+// clang: parameter `filter`: its type or an attribute is for models only
+#ifndef FIXED
+GET(find_thing, "/thing", nothing, query(thing_in, filter)) // <- here
+#else
+GET(find_thing, "/thing", nothing, query(str, filter))
+#endif
+{
+    (void)filter;
+}
+#endif // CASE_model_in_a_query
+
+#ifdef CASE_hash_in_a_query
+// gcc: parameter `filter`: its type or an attribute is for models only
+// clang: parameter `filter`: its type or an attribute is for models only
+#ifndef FIXED
+GET(find_thing, "/thing", nothing, query(hash, filter)) // <- here
+#else
+GET(find_thing, "/thing", nothing, query(secret, filter))
+#endif
+{
+    (void)filter;
+}
+#endif // CASE_hash_in_a_query
+
+#ifdef CASE_unknown_provider
+// gcc: 'open_stor_provider' undeclared here
+// clang: use of undeclared identifier 'open_stor_provider'
+#ifndef FIXED
+GET(get_thing, "/thing", thing, depends(store *, things, open_stor)) // <- here
+#else
+GET(get_thing, "/thing", thing, depends(store *, things, open_store))
+#endif
+{
+    return (thing){.id = 1};
+}
+#endif // CASE_unknown_provider
+
+#ifdef CASE_parameter_twice
+// gcc: duplicate member 'id'
+// clang: duplicate member 'id'
+#ifndef FIXED
+GET(get_thing, "/thing/{id}", thing, path(i64, id), query(i64, id)) // <- here
+#else
+GET(get_thing, "/thing/{id}", thing, path(i64, id))
+#endif
+{
+    return (thing){.id = id};
+}
+#endif // CASE_parameter_twice
+
+#ifdef CASE_response_is_an_enum
+// gcc: route `get_shade`: its response is not a model
+// clang: route `get_shade`: its response is not a model
+ENUM(shade, light, dark);
+MODEL(shade_out, "", (shade, shade));
+#ifndef FIXED
+GET(get_shade, "/shade", shade) // <- here
+{
+    return shade_dark;
+}
+#else
+GET(get_shade, "/shade", shade_out)
+{
+    return (shade_out){.shade = shade_dark};
+}
+#endif
+#endif // CASE_response_is_an_enum
+
+#ifdef CASE_provide_in_a_route
+// gcc: 'bide__provided' undeclared
+// clang: use of undeclared identifier 'bide__provided'
+GET(get_thing, "/thing", thing)
+{
+#ifndef FIXED
+    provide((thing){.id = 1}); // <- here
+#else
+    return (thing){.id = 1};
+#endif
+}
+#endif // CASE_provide_in_a_route
+
+#ifdef CASE_value_of_a_route_that_gives_nothing
+// gcc warning: 'return' with a value
+// clang: void function 'touch' should not return a value
+GET(touch, "/touch", nothing)
+{
+#ifndef FIXED
+    return (thing){.id = 1}; // <- here
+#else
+    return;
+#endif
+}
+#endif // CASE_value_of_a_route_that_gives_nothing
