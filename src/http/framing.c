@@ -1,7 +1,7 @@
 /*
  * framing.c: what a request target and a whole head mean: where the body ends (RFC 9112 6.3), which
- * host is asked for (3.2), whether the connection goes on (9.3). Called by head.c when the first
- * line and when the head are complete; calls fields.c.
+ * host is asked for (3.2), whether the connection goes on (9.3). Called by head.c
+ * when the first line and by it and whole_lines.c when the head is complete; calls fields.c.
  */
 #include "http/head_parts.h"
 

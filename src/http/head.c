@@ -1,7 +1,7 @@
 /*
  * head.c: see head.h. One function per state; each goes on at head->at, and either moves to another
- * state (true) or has used up the bytes or refused (false). What the finished head means is decided
- * in framing.c.
+ * state (true) or has used up the bytes or refused (false). Called by whole_lines.c with what is
+ * not usual; calls it for fields, and framing.c, which decides what the finished head means.
  *
  *  request   START METHOD TARGET VERSION LINE_LF          \
  *                                                          > FIELD NAME SPACE VALUE VALUE_LF FIELD

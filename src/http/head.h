@@ -1,6 +1,6 @@
 /*
  * The head of a request or of a response: bytes in, a table of slices out (RFC 9112 sections 2 to
- * 6). Pure: no allocation, no calls back. Called by connections and by tests; calls framing.c.
+ * 6). Pure: no allocation, no calls back. Called by connections and by tests.
  *
  *     struct bide__http_head head;
  *     bide__http_head_request(&head);

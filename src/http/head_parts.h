@@ -21,7 +21,7 @@ enum bide__http_result bide__http_parse_in_steps(struct bide__http_head *head, c
  * and the end of the head if it is next: true. head->at is then behind what was taken. */
 bool bide__http_read_whole_fields(struct bide__http_head *head, const char *bytes, size_t end);
 
-/* framing.c. What the request target means, and the whole of a head: BAD or DONE. */
+/* framing.c. What the request target means: BAD or MORE; the whole of a head: BAD or DONE. */
 enum bide__http_result bide__http_judge_target(struct bide__http_head *head, const char *bytes);
 enum bide__http_result bide__http_judge(struct bide__http_head *head, const char *bytes);
 

@@ -1,8 +1,9 @@
 /*
- * whole_lines.c: the usual case of a head, lines that are all there and in order, without a step
- * per part. Called by head.c; calls names.c and scan.c. What these functions do not take, cut lines
- * and wrong ones, head.c takes apart in its steps: they never refuse, and nothing here is looser
- * than the steps, which tests and fuzzers hold by cutting the same bytes in other places.
+ * whole_lines.c: bide__http_head_parse(), and the usual case of a head: lines that are all there
+ * and in order, without a step per part. Called by connections, and by head.c for fields; calls
+ * names.c, scan.c, framing.c, and head.c for what is left: cut lines and wrong ones. Nothing is
+ * refused here, and nothing is looser than the steps of head.c; tests and fuzzers hold that by
+ * cutting the same bytes in other places.
  *
  * With SSE2 a line is looked at 16 bytes at a time. The first block holds a usual name, its colon
  * and the beginning of the value; a known name, being made of tchars, needs no other look.
