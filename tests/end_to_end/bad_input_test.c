@@ -38,6 +38,28 @@ GET(by_cookie, "/c", text, cookie(str, sid, optional), header(i32, x_count, opti
     return sid && x_count ? "both" : "one";
 }
 
+MODEL(login, "", (str, name, len(1, 9)), (i32, count, dflt(1)));
+
+POST(take_form, "/form", nothing, form_body(login, form))
+{
+    check(form->name[0]);
+}
+
+POST(take_parts, "/parts", nothing, form(str, title, len(1, 9)), file(picture))
+{
+    check(title[0] && picture->data);
+}
+
+GET(by_token, "/token", text, bearer(token))
+{
+    return token;
+}
+
+GET(by_password, "/password", text, basic(who))
+{
+    return who->user;
+}
+
 /* What is sent: `head`, for a body also its length, then `before`, `piece` so many times, `after`.
  */
 struct text {
@@ -70,6 +92,21 @@ struct bad {
         .name = name_, .head = JSON_HEAD, .before = T(before_), .piece = T(piece_),                \
         .times = times_, .after = T(after_), .is_body = true, .status = status_, .says = says_     \
     }
+#define FORM(name_, text, status_, says_)                                                          \
+    {                                                                                              \
+        .name = name_,                                                                             \
+        .head = T("POST /form HTTP/1.1\r\nHost: x\r\n"                                             \
+                  "Content-Type: application/x-www-form-urlencoded\r\n"),                          \
+        .before = T(text), .is_body = true, .status = status_, .says = says_                       \
+    }
+#define PARTS_HEAD                                                                                 \
+    T("POST /parts HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n")
+#define PARTS(name_, before_, piece_, times_, after_, status_, says_)                              \
+    {                                                                                              \
+        .name = name_, .head = PARTS_HEAD, .before = T(before_), .piece = T(piece_),               \
+        .times = times_, .after = T(after_), .is_body = true, .status = status_, .says = says_     \
+    }
+#define FIELD(name) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\nx\r\n"
 #define RAW(name_, text, status_, says_)                                                           \
     {                                                                                              \
         .name = name_, .head = T(text), .status = status_, .says = says_                           \
@@ -126,7 +163,7 @@ static const struct bad bads[] = {
         "POST /take HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         "Content-Length: 7\r\n\r\nsmall=1",
         415, "application/json"),
-    RAW("parts without a boundary",
+    RAW("parts for JSON",
         "POST /take HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\n"
         "Content-Length: 2\r\n\r\n--",
         415, "application/json"),
@@ -134,6 +171,61 @@ static const struct bad bads[] = {
         "POST /take HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonp\r\n"
         "Content-Length: 2\r\n\r\n{}",
         415, "application/json"),
+
+    /* forms */
+    FORM("half an escape in a form", "name=%4", 422, "url_encoding"),
+    FORM("a null byte in a form", "name=%00", 422, "\"body\""),
+    FORM("bad UTF-8 in a form", "name=%ff", 422, "string_unicode"),
+    FORM("raw bytes in a form", "name=\xff", 422, "string_unicode"),
+    FORM("a field twice", "name=a&name=b", 422, "duplicate_key"),
+    FORM("no field", "other=a", 422, "missing"),
+    {.name = "4,000 fields",
+     .head = T("POST /form HTTP/1.1\r\nHost: x\r\nContent-Type: "
+               "application/x-www-form-urlencoded\r\n"),
+     .before = T("name=a"),
+     .piece = T("&a=1"),
+     .times = 4000,
+     .is_body = true,
+     .status = 422,
+     .says = "too_many_pairs"},
+    PARTS("parts that do not end", FIELD("title"), "", 0, "", 400, ""),
+    PARTS("a part that does not end", "--b\r\nContent-Disposition: form-data; name=a", "", 0, "",
+          400, ""),
+    PARTS("no part", "nothing of the kind", "", 0, "", 400, ""),
+    PARTS("a part without a name", "--b\r\nContent-Type: x/y\r\n\r\nx\r\n--b--\r\n", "", 0, "", 400,
+          ""),
+    PARTS("a field where a file is", FIELD("title") FIELD("picture") "--b--\r\n", "", 0, "", 422,
+          "\"picture\""),
+    PARTS("2,000 parts", "", FIELD("title"), 2000, "--b--\r\n", 413, ""),
+    PARTS("a part's head of 100,000 bytes", "--b\r\nX: ", "y", 100000, "\r\n\r\nx\r\n--b--\r\n",
+          431, ""),
+    PARTS("a name of 100,000 bytes", "--b\r\nContent-Disposition: form-data; name=\"", "y", 100000,
+          "\"\r\n\r\nx\r\n--b--\r\n", 431, ""),
+    RAW("a boundary of 100 bytes",
+        "POST /parts HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary="
+        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+        "\r\nContent-Length: 2\r\n\r\n--",
+        400, "boundary"),
+    RAW("JSON for a form",
+        "POST /form HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Content-Length: 2\r\n\r\n{}",
+        415, "form"),
+
+    /* proofs */
+    RAW("no token", "GET /token HTTP/1.1\r\nHost: x\r\n\r\n", 401, "Not authenticated"),
+    RAW("an empty token", "GET /token HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \r\n\r\n", 401,
+        "Not authenticated"),
+    RAW("another scheme", "GET /token HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YTpi\r\n\r\n",
+        401, "Not authenticated"),
+    RAW("a password without a colon",
+        "GET /password HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YWI=\r\n\r\n", 401,
+        "Not authenticated"),
+    RAW("a password that is no base64",
+        "GET /password HTTP/1.1\r\nHost: x\r\nAuthorization: Basic !!!!\r\n\r\n", 401,
+        "Not authenticated"),
+    RAW("a user with a null byte",
+        "GET /password HTTP/1.1\r\nHost: x\r\nAuthorization: Basic AGE6Yg==\r\n\r\n", 401,
+        "Not authenticated"),
 
     /* paths and queries */
     RAW("half an escape in a path", "GET /p/1/%4 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "path"),
