@@ -11,6 +11,7 @@ import concurrent.futures
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -86,15 +87,20 @@ DICTIONARIES = {"json": "json.dict", "form": "url.dict", "bind": "url.dict", "he
 
 
 def library_flags():
-    """The flags of src/meson.build."""
-    command = ["pkg-config", "--libs", "libpcre2-8"]
-    found = shutil.which("pkg-config") and subprocess.run(
-        command, stdout=subprocess.PIPE, check=False, text=True)
-    pcre2 = found.stdout.split() if found and found.returncode == 0 else []
-    flags = ["-ftls-model=initial-exec", f"-DBIDE_PCRE2={int(bool(pcre2))}"]
+    """What compiles the library, and what links it: src/meson.build says which features it has."""
+    text = (ROOT / "src/meson.build").read_text(encoding="utf-8")
+    packages = dict(re.findall(r"^(\w+) = dependency\('([^']+)', required: false\)", text, re.M))
+    flags, links = ["-ftls-model=initial-exec"], ["-pthread", "-ldl", "-lm"]
+    for define, name in re.findall(r"'-D(\w+)=@0@'\.format\((\w+)\.found\(\)", text):
+        command = ["pkg-config", "--libs", packages[name]]
+        found = shutil.which("pkg-config") and subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, text=True)
+        libraries = found.stdout.split() if found and found.returncode == 0 else []
+        flags.append(f"-D{define}={int(bool(libraries))}")
+        links += libraries
     if platform.machine() == "x86_64":
         flags += ["-mno-red-zone", "-DBIDE_NO_RED_ZONE=1"]
-    return flags, [*pcre2, "-pthread", "-ldl", "-lm"]
+    return flags, links
 
 
 def build_library(folder):
