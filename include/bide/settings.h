@@ -29,6 +29,7 @@
  *   optional     an empty text is null
  *
  * In the environment case makes no difference (APP_PAGE_SIZE is preferred), in the file neither.
+ * What the environment has beyond that belongs to others and is left alone.
  *
  * The file has a NAME=value per line. Before it may stand `export`; empty lines and those with a
  * `#` in front are skipped. A value ends with its line, or before ` #`; spaces around it are

@@ -310,6 +310,35 @@ TEST_PLAIN(wrong_lines_are_named_without_their_text)
     bide_settings_free(settings);
 }
 
+/* Each beginning of a text, and each byte of it replaced: whatever comes of it, it ends, and there
+   is a row exactly when there is no problem. */
+TEST_PLAIN(no_text_breaks_the_reader, .timeout_ms = 30000)
+{
+    static const char text[] = "# c\nexport APP_SECRET_KEY='a\\'bcdefgh' # x\r\nAPP_LEVEL=high #y\n"
+                               "APP_DATABASE_URL=\"two\\n\nlines\"\nAPP_PORTS=[1,2]\nAPP_MAIL={}";
+    static const char replacements[] = "\0\n\r\"'\\#= A\xff";
+    char changed[sizeof text];
+    FILE *file = fopen(file_of(""), "r+");
+    require(file);
+    for (size_t i = 0; i < sizeof text; i++) {
+        for (size_t n = 0; n < sizeof replacements; n++) {
+            memcpy(changed, text, sizeof text);
+            changed[i] = replacements[n];
+            size_t length = n + 1 == sizeof replacements ? i : sizeof text - 1;
+            rewind(file);
+            require(fwrite(changed, 1, length, file) == length && fflush(file) == 0);
+            require(ftruncate(fileno(file), (off_t)length) == 0);
+            bide_settings *settings =
+                bide_settings_read(app_settings, .prefix = "APP_", .file = file_name,
+                                   .environment = ENVIRONMENT("HOME=/"));
+            size_t problems = bide_settings_problems(settings, NULL);
+            check((problems == 0) == (bide_settings_row(app_settings, settings) != NULL));
+            bide_settings_free(settings);
+        }
+    }
+    fclose(file);
+}
+
 TEST_PLAIN(unknown_lines)
 {
     const char *text = KEY "\nAPP_WHATEVER=1\nWHATEVER=1\n";
