@@ -33,5 +33,6 @@
 #include <bide/middleware.h>
 #include <bide/files.h>
 #include <bide/main.h>
+#include <bide/observe.h>
 
 #endif

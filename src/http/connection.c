@@ -9,11 +9,15 @@
 #include "core/scope.h"
 
 #include <bide/log.h>
+#include <bide/metrics.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+BIDE_GAUGE(bide_http_connections, "open connections of HTTP servers");
+BIDE_COUNTER(bide_http_connections_total, "connections that HTTP servers have accepted");
 
 static const struct bide__kind kind_connection = {"connection", "waits for", NULL, false};
 static const struct bide_site site_serve = {__FILE__, "serve", "a request", __LINE__};
@@ -461,6 +465,8 @@ void bide__http_connection_open(struct bide__http_server *server, int fd,
     }
     bide__list_push_back(&server->idle, &connection->node);
     server->connections++;
+    bide_gauge_add(&bide_http_connections, 1);
+    bide_counter_add(&bide_http_connections_total, 1);
 }
 
 void bide__http_connection_close(struct bide__http_connection *connection)
@@ -473,6 +479,7 @@ void bide__http_connection_close(struct bide__http_connection *connection)
     bide__list_remove(&connection->node);
     bide__slab_free(&server->slab, connection);
     server->connections--;
+    bide_gauge_add(&bide_http_connections, -1);
     bide__wake_all(&server->room, 0);
 }
 

@@ -5,6 +5,7 @@
 #include "web/docs_page.h"
 #include "web/files.h"
 #include "web/middleware.h"
+#include "web/observe.h"
 
 #include "base/mem.h"
 
@@ -168,6 +169,15 @@ static void sort_added(bide_app *app)
     app->added = sorted;
 }
 
+static void add_docs(bide_app *app)
+{
+    static const struct bide__builtin openapi = {"/openapi.json", bide__openapi_page, 0, 0, 0};
+    bide__plan_builtin(app, &openapi);
+    bide__docs_prepare(app);
+    if (!app->problem && bide__openapi_make(app) < 0)
+        bide__app_problem(app, "out of memory for the OpenAPI document");
+}
+
 static void check(bide_app *app)
 {
     for (struct bide__middleware *use = app->middleware; use && !app->problem; use = use->next)
@@ -177,13 +187,10 @@ static void check(bide_app *app)
         bide__plan_add(app, added->route, added->prefix);
     for (struct bide__files *files = app->files; files && !app->problem; files = files->next)
         bide__files_prepare(app, files);
-    if (app->problem || app->options.no_docs)
-        return;
-    static const struct bide__builtin openapi = {"/openapi.json", bide__openapi_page, 0, 0, 0};
-    bide__plan_builtin(app, &openapi);
-    bide__docs_prepare(app);
-    if (!app->problem && bide__openapi_make(app) < 0)
-        bide__app_problem(app, "out of memory for the OpenAPI document");
+    if (!app->problem && !app->options.no_docs)
+        add_docs(app);
+    if (!app->problem)
+        bide__observe_prepare(app); /* the last: it counts the plans */
 }
 
 const char *bide_app_check(bide_app *app)

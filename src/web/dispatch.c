@@ -4,6 +4,7 @@
  * and security.c for the inputs, render.c for the result, failure.c for what was raised.
  */
 #include "web/file_cache.h"
+#include "web/observe.h"
 
 #include "base/mem.h"
 #include "core/error.h"
@@ -22,7 +23,10 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->buffer = NULL;
     req->later = NULL;
     req->id[0] = 0;
+    req->observed = false;
     bide__web_clear(req);
+    if (bide__unlikely(server->app->observer != NULL))
+        bide__observe_begin(req);
 }
 
 void bide__web_clear(bide_request *req)
@@ -68,6 +72,8 @@ void bide__web_release(void *arg)
 {
     bide_request *req = arg;
     struct bide__web_buffer *buffer = req->buffer;
+    if (bide__unlikely(req->observed))
+        bide__observe_end(req);
     if (bide__unlikely(req->later != NULL))
         bide__group_drop_held(req->later);
     if (!buffer)
@@ -83,6 +89,7 @@ void bide__web_server_done(void *arg)
 {
     struct bide__web_server *server = arg;
     bide__file_cache_free(server->files);
+    bide__observe_server_done(server);
     while (server->buffers) {
         struct bide__web_buffer *buffer = server->buffers;
         server->buffers = buffer->next;

@@ -305,6 +305,7 @@ static int add(bide_app *app, struct bide__plan *plan, enum bide__http_method me
     int result = bide__router_add(&app->router, method, plan->pattern, plan, file, line, &problem);
     if (result < 0)
         return bide__app_problem(app, "%s", problem);
+    plan->index = app->plan_count++;
     *app->plans_end = plan;
     app->plans_end = &plan->next;
     return 0;

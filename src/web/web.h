@@ -7,8 +7,8 @@
  *     client.c (tests)/       \-> failure.c, when something was raised
  *
  * Invariants
- *  1. After bide_app_check nothing of an application changes but its counter of ids: any number of
- *     loops may serve it.
+ *  1. After bide_app_check nothing of an application changes but its counter of ids and what its
+ *     observer keeps under a lock: any number of loops may serve it.
  *  2. A plan's steps are in the order in which they run: a provider stands before all that depend
  * on it, the handler is the last.
  *  3. What a request refers to lives until its transport is done with it: the arena, the block of
@@ -56,6 +56,7 @@ struct bide__plan {
     struct bide__plan *next; /* of the application, in the order of adding */
     const bide_route *route; /* NULL: one of the library's own */
     const struct bide__builtin *builtin;
+    uint32_t index;           /* in the order of adding, from 0 */
     const char *pattern;      /* whole, with the prefix */
     struct bide__step *steps; /* `step_count` of them, then nothing */
     uint32_t step_count;
@@ -105,8 +106,10 @@ struct bide_app {
     struct bide__override *overrides;
     struct bide__error_rule *error_rules;
     struct bide__middleware *middleware, **middleware_end;
-    struct bide__files *files; /* the last added first */
-    struct bide__plan *plans, **plans_end;
+    struct bide__files *files;             /* the last added first */
+    struct bide__observer *observer;       /* NULL: nobody watches */
+    struct bide__plan *plans, **plans_end; /* `plan_count` of them */
+    uint32_t plan_count;
     const char *problem; /* the first, or NULL */
     bool checked;
     const char *openapi; /* the document */
@@ -160,7 +163,8 @@ struct bide__web_buffer {
 struct bide__web_server {
     bide_app *app;
     struct bide__web_buffer *buffers;
-    struct bide__file_cache *files; /* made when it is needed */
+    struct bide__file_cache *files; /* these are made when they are needed */
+    struct bide__stats *stats;
 };
 
 /* A header field of the reply. */
@@ -186,6 +190,8 @@ struct bide_request {
     struct bide__web_field *fields, **fields_end;
     struct bide__web_buffer *buffer;
     bide_group *later;           /* holds what bide_after_reply has spawned; or NULL */
+    bool observed;               /* somebody watches: it began at started_ns */
+    int64_t started_ns;          /* on the loop's clock */
     char id[BIDE__WEB_ID_BYTES]; /* "": none yet */
 };
 
