@@ -34,7 +34,18 @@
 
 #include <bide/http.h>
 
-enum { BIDE__HTTP_REPLY_HEADERS_BYTES = 2048 };
+enum {
+    BIDE__HTTP_REPLY_HEADERS_BYTES = 2048,
+    BIDE__HTTP_START_BYTES = 80,
+    BIDE__HTTP_TYPES_KEPT = 8,
+};
+
+/* A content type that was checked, and its line in a head. */
+struct bide__http_type {
+    char text[48];
+    char line[80];
+    uint8_t length; /* of the line; 0: none yet */
+};
 
 struct bide_exchange {
     struct bide__http_connection *connection;
@@ -92,14 +103,15 @@ struct bide__http_server {
     struct bide__timer sweep; /* looks for those that are idle too long */
     struct bide__http_buffers *free_buffers;
     uint32_t free_count;
-    struct bide__slab slab;         /* connections */
-    bool short_is_drained;          /* of its connections' descriptors, see core/op.h */
-    uint64_t jitter;                /* a random state */
-    struct bide__timer held;        /* when a stop takes long */
-    struct bide__reporter reporter; /* in the loop's list */
-    bool stopping;                  /* replies say `Connection: close` */
-    int64_t date_until_ns;          /* on the tick's clock: when `date` is old */
-    char date[BIDE__HTTP_DATE_BYTES];
+    struct bide__slab slab;             /* connections */
+    bool short_is_drained;              /* of its connections' descriptors, see core/op.h */
+    uint64_t jitter;                    /* a random state */
+    struct bide__timer held;            /* when a stop takes long */
+    struct bide__reporter reporter;     /* in the loop's list */
+    bool stopping;                      /* replies say `Connection: close` */
+    int64_t start_until_ns;             /* on the tick's clock: when `start` is old */
+    char start[BIDE__HTTP_START_BYTES]; /* of the head of a 200, with the date of the second */
+    struct bide__http_type types[BIDE__HTTP_TYPES_KEPT];
 };
 
 struct bide__http_connection {
@@ -162,7 +174,8 @@ void bide__http_report(struct bide__http_server *server, void (*say)(const char 
    contradict each other. */
 int bide__http_resolve(struct bide_exchange *exchange);
 
-/* Puts a whole reply into the buffers; sends what does not fit. */
+/* reply.c. Puts a whole reply into the buffers; sends what does not fit. -EINVAL: no status from
+   200 to 599, or no content type; nothing has happened then. */
 int bide__http_reply(struct bide_exchange *exchange, int status, const char *content_type,
                      const void *body, size_t size);
 

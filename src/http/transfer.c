@@ -29,6 +29,7 @@ static int wait_until(struct bide__op *op, int64_t deadline_ns)
     if (result < 0)
         return result;
     op->at_once = false;
+    op->wait = (struct bide__wait){.payload = NULL};
     bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, &site_wait, deadline_ns);
     result = op->fd->io->ops->perform(op->fd->io, op);
     bide__scope_pop(&scope);
@@ -83,39 +84,51 @@ static int wait_for_peer(struct bide__http_connection *connection, struct bide__
     return result;
 }
 
+/* An operation that does not wait needs no more: clearing it would cost more than it does. */
+static inline void prepare(struct bide__op *op, enum bide__op_kind kind,
+                           struct bide__http_connection *connection, const void *buffer,
+                           size_t size)
+{
+    op->kind = (uint8_t)kind;
+    op->waited = false;
+    op->at_once = true;
+    op->fd = &connection->fd;
+    op->buffer = (void *)(uintptr_t)buffer;
+    op->size = size;
+}
+
 int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size)
 {
     const struct bide__http_server *server = connection->server;
-    struct bide__io *io = connection->fd.io;
-    const char *at = data;
-    while (size > 0) {
-        struct bide__op op = {.kind = BIDE__OP_SEND,
-                              .fd = &connection->fd,
-                              .buffer = (void *)(uintptr_t)at,
-                              .size = size,
-                              .at_once = true};
-        int sent = connection->gone ? -EPIPE : io->ops->perform(io, &op);
-        if (sent == -EAGAIN)
+    struct bide__op op;
+    prepare(&op, BIDE__OP_SEND, connection, data, size);
+    for (;;) {
+        int sent = connection->gone ? -EPIPE : op.fd->io->ops->perform(op.fd->io, &op);
+        if (bide__unlikely(sent == -EAGAIN))
             sent = wait_for_peer(connection, &op,
                                  bide__http_after(server, server->options.write_stall));
+        if (bide__likely(sent == (int64_t)op.size))
+            return 0;
         if (sent < 0) {
             connection->gone = connection->closing = true;
             return sent;
         }
-        at += sent;
-        size -= (size_t)sent;
+        op.buffer = (char *)op.buffer + sent;
+        op.size -= (size_t)sent;
+        op.at_once = true;
     }
-    return 0;
 }
 
 int bide__http_flush(struct bide__http_connection *connection)
 {
     struct bide__http_buffers *buffers = connection->buffers;
     size_t size = connection->out_length;
+    if (size == 0)
+        return 0;
     connection->out_length = 0;
     if (bide__unlikely(bide__list_linked(&buffers->unsent)))
         bide__list_remove(&buffers->unsent);
-    return size > 0 ? bide__http_send(connection, buffers->out, size) : 0;
+    return bide__http_send(connection, buffers->out, size);
 }
 
 /* ns until output that did not fit into the socket is tried again; its task may wait for long */
@@ -135,11 +148,8 @@ void bide__http_send_soon(struct bide__http_connection *connection)
 static bool send_some(struct bide__http_connection *connection)
 {
     char *out = connection->buffers->out;
-    struct bide__op op = {.kind = BIDE__OP_SEND,
-                          .fd = &connection->fd,
-                          .buffer = out,
-                          .size = connection->out_length,
-                          .at_once = true};
+    struct bide__op op;
+    prepare(&op, BIDE__OP_SEND, connection, out, connection->out_length);
     int sent = connection->gone ? -EPIPE : connection->fd.io->ops->perform(connection->fd.io, &op);
     if (sent == -EAGAIN)
         return false;
@@ -168,11 +178,8 @@ int bide__http_receive(struct bide__http_connection *connection, int64_t deadlin
     size_t room = sizeof buffers->in - connection->end;
     if (room == 0)
         return -ENOBUFS;
-    struct bide__op op = {.kind = BIDE__OP_RECEIVE,
-                          .fd = &connection->fd,
-                          .buffer = buffers->in + connection->end,
-                          .size = room,
-                          .at_once = true};
+    struct bide__op op;
+    prepare(&op, BIDE__OP_RECEIVE, connection, buffers->in + connection->end, room);
     int got = -EAGAIN;
     if (bide__fd_may_read(&connection->fd))
         got = connection->fd.io->ops->perform(connection->fd.io, &op);

@@ -1,0 +1,250 @@
+/*
+ * Replies: their fields, their heads, into the output buffer. Called by handlers and the web layer
+ * and, for errors, by connection.c; calls transfer.c to send.
+ *
+ * What is the same in nearly all heads is copied in blocks: a status line of 200 with the date of
+ * the second, and the lines of the content types that were checked before.
+ */
+#include "http/connection.h"
+
+#include "http/scan.h"
+#include "http/status.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What the reply itself says: a handler's second opinion on it would let a peer misread where the
+   reply ends. */
+static bool is_ours(const char *name)
+{
+    enum bide__http_field_id id = bide__http_field_id_of(name, strlen(name));
+    return id == BIDE__FIELD_CONTENT_LENGTH || id == BIDE__FIELD_TRANSFER_ENCODING ||
+           id == BIDE__FIELD_CONNECTION || id == BIDE__FIELD_DATE;
+}
+
+void bide_reply_header(bide_exchange *exchange, const char *name, const char *value)
+{
+    struct bide__http_buffers *buffers = exchange->connection->buffers;
+    const struct bide_site *at = bide__current->at;
+    size_t room = sizeof buffers->headers - exchange->headers_length;
+    if (bide__unlikely(exchange->replied))
+        bide__misuse("the header field '%s' comes after the reply", name);
+    int written = bide__http_field_write(buffers->headers + exchange->headers_length, room,
+                                         bide__slice_of(name), bide__slice_of(value));
+    if (written == -EINVAL || (written > 0 && is_ours(name)))
+        bide__fail(at, bide_error_new(BIDE_INVALID, "no header field for a reply: '%s'", name));
+    if (written < 0)
+        bide__fail(at, bide_error_new(BIDE_LIMIT,
+                                      "the header fields of a reply have more than %d bytes",
+                                      BIDE__HTTP_REPLY_HEADERS_BYTES));
+    exchange->headers_length = (uint16_t)(exchange->headers_length + written);
+}
+
+static char *put(char *at, const char *text, size_t length)
+{
+    memcpy(at, text, length);
+    return at + length;
+}
+
+#define PUT(at, literal) put(at, literal, sizeof(literal) - 1)
+
+/* A copy of one size is a few moves; what is too much is overwritten by what comes next. */
+#define PUT_BLOCK(at, block, length) (memcpy(at, block, sizeof(block)), (at) + (length))
+
+static char *put_number(char *at, size_t number)
+{
+    char *end = at + 1;
+    for (size_t rest = number; rest >= 10; rest /= 10)
+        end++;
+    char *digit = end;
+    do
+        *--digit = (char)('0' + number % 10);
+    while (number /= 10);
+    return end;
+}
+
+static const char ok_line[] = "HTTP/1.1 200 OK\r\n", length_name[] = "Content-Length: ";
+enum {
+    OK_BYTES = sizeof ok_line - 1,
+    DATE_BYTES = sizeof "Date: \r\n" - 1 + BIDE__HTTP_DATE_BYTES - 1,
+    START_BYTES = OK_BYTES + DATE_BYTES + sizeof length_name - 1,
+};
+
+_Static_assert((int)START_BYTES <= (int)BIDE__HTTP_START_BYTES,
+               "the start of a head fits into its block");
+
+static __attribute__((noinline)) void refresh_start(struct bide__http_server *server)
+{
+    char date[BIDE__HTTP_DATE_BYTES];
+    int64_t now_us = bide_now_us();
+    bide__http_date_format(now_us / 1000000, date);
+    char *at = put(server->start, ok_line, OK_BYTES);
+    at = PUT(at, "Date: ");
+    at = put(at, date, BIDE__HTTP_DATE_BYTES - 1);
+    at = PUT(at, "\r\n");
+    put(at, length_name, sizeof length_name - 1);
+    server->start_until_ns = server->loop->now_ns + (1000000 - now_us % 1000000) * 1000;
+}
+
+/* The start of a head up to the length, if there is one. */
+static char *put_start(char *at, const struct bide__http_server *server, int status)
+{
+    const char *reason = bide__http_reason(status);
+    at = PUT(at, "HTTP/1.1 ");
+    at = put_number(at, (size_t)status);
+    *at++ = ' ';
+    at = put(at, reason, strlen(reason));
+    at = PUT(at, "\r\n");
+    return put(at, server->start + OK_BYTES,
+               bide__http_bodiless(status) ? DATE_BYTES : START_BYTES - OK_BYTES);
+}
+
+static __attribute__((noinline)) const struct bide__http_type *
+learn_type(struct bide__http_type *type, const char *content_type)
+{
+    size_t length = strlen(content_type);
+    if (length >= sizeof type->text || bide__http_scan_value(content_type, 0, length) < length)
+        return NULL;
+    char *at = PUT(type->line, "\r\nContent-Type: ");
+    at = put(at, content_type, length);
+    at = PUT(at, "\r\n");
+    type->length = (uint8_t)(at - type->line);
+    put(type->text, content_type, length + 1);
+    return type;
+}
+
+/* The line of a content type that was checked: its text is compared, since only the text tells
+   whether it is still what was at its address. NULL: it is long, or malformed. */
+static const struct bide__http_type *type_of(struct bide__http_server *server,
+                                             const char *content_type)
+{
+    struct bide__http_type *type =
+        &server->types[(uintptr_t)content_type / 8 % BIDE__HTTP_TYPES_KEPT];
+    if (bide__likely(strcmp(type->text, content_type) == 0) && bide__likely(type->length > 0))
+        return type;
+    return learn_type(type, content_type);
+}
+
+/* Bytes of the head beside a long content type and the added fields, at most. */
+enum { HEAD_BYTES = 384, TYPE_BYTES = 1024 };
+
+_Static_assert(HEAD_BYTES + TYPE_BYTES + BIDE__HTTP_REPLY_HEADERS_BYTES <
+                   BIDE_CAP_HTTP_OUTPUT_BYTES,
+               "a head fits into the output buffer");
+
+/* Whether the rest of the request's body will not be read: the peer must hear that in the reply. */
+static bool body_is_left(const struct bide_exchange *exchange)
+{
+    if (exchange->body_state == BIDE__HTTP_DONE)
+        return false;
+    if (exchange->head->framing != BIDE__HTTP_LENGTH)
+        return !exchange->continued;
+    uint64_t left = exchange->head->content_length - exchange->body.total;
+    return left > (exchange->continued ? BIDE_CAP_HTTP_UNREAD_BODY_BYTES : 0);
+}
+
+/* Sends what no buffer takes. */
+static __attribute__((noinline)) int send_apart(struct bide__http_connection *connection,
+                                                const void *body, size_t size)
+{
+    int result = bide__http_flush(connection);
+    return result < 0 ? result : bide__http_send(connection, body, size);
+}
+
+int bide__http_reply(struct bide_exchange *exchange, int status, const char *content_type,
+                     const void *body, size_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_server *server = connection->server;
+    struct bide__http_buffers *buffers = connection->buffers;
+    const struct bide__http_type *type = content_type ? type_of(server, content_type) : NULL;
+    size_t long_type = 0;
+    int result = 0;
+    if (bide__unlikely(status < 200 || status > 599))
+        return -EINVAL;
+    if (bide__unlikely(content_type && !type)) {
+        long_type = strlen(content_type);
+        if (long_type > TYPE_BYTES || bide__http_scan_value(content_type, 0, long_type) < long_type)
+            return -EINVAL;
+    }
+    exchange->replied = true;
+    if (bide__unlikely(server->stopping || body_is_left(exchange)))
+        connection->closing = connection->unread_input = true;
+    size_t head_size = HEAD_BYTES + long_type + exchange->headers_length;
+    if (bide__unlikely(head_size + size > sizeof buffers->out - connection->out_length) &&
+        connection->out_length > 0)
+        result = bide__http_flush(connection);
+    if (bide__unlikely(server->loop->now_ns >= server->start_until_ns))
+        refresh_start(server);
+    char *at = buffers->out + connection->out_length;
+    bool bodiless = false;
+    if (bide__likely(status == 200)) {
+        at = PUT_BLOCK(at, server->start, START_BYTES);
+    } else {
+        at = put_start(at, server, status);
+        bodiless = bide__http_bodiless(status);
+    }
+    if (bide__likely(!bodiless))
+        at = put_number(at, size);
+    else
+        at -= 2; /* the line's end comes with what follows */
+    if (bide__likely(type != NULL)) {
+        at = PUT_BLOCK(at, type->line, type->length);
+    } else if (content_type) {
+        at = PUT(at, "\r\nContent-Type: ");
+        at = put(at, content_type, long_type);
+        at = PUT(at, "\r\n");
+    } else {
+        at = PUT(at, "\r\n");
+    }
+    if (bide__unlikely(connection->closing))
+        at = PUT(at, "Connection: close\r\n");
+    else if (bide__unlikely(exchange->head->minor_version == 0))
+        at = PUT(at, "Connection: keep-alive\r\n");
+    if (bide__unlikely(exchange->headers_length > 0))
+        at = put(at, buffers->headers, exchange->headers_length);
+    at = PUT(at, "\r\n");
+    if (bide__unlikely(exchange->head->method == BIDE__HTTP_HEAD || bodiless))
+        size = 0;
+    connection->out_length = (uint32_t)(at - buffers->out);
+    if (bide__unlikely(size > sizeof buffers->out - connection->out_length))
+        return result < 0 ? result : send_apart(connection, body, size);
+    if (size > 0)
+        memcpy(at, body, size);
+    connection->out_length += (uint32_t)size;
+    return result;
+}
+
+static __attribute__((noreturn, cold)) void
+raise_reply(struct bide_task *me, const struct bide_exchange *exchange, int result, int status)
+{
+    if (result == -EINVAL)
+        bide__fail(me->head.at, bide_error_new(BIDE_INVALID, "%s",
+                                               status < 200 || status > 599
+                                                   ? "a reply has a status from 200 to 599"
+                                                   : "not a content type"));
+    if (result == -ECANCELED)
+        bide__raise(result, &exchange->connection->fd.object);
+    bide__fail(me->head.at, bide_error_new(BIDE_CLOSED, "the peer is gone: %s", strerror(-result)));
+}
+
+bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *content_type,
+                            const void *body, size_t size)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__http_connection *connection = exchange->connection;
+    int result = bide__checkpoint(me);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &connection->fd.object);
+    if (bide__unlikely(exchange->replied))
+        bide__misuse("a second reply to one request, at %s:%d", me->head.at->file,
+                     me->head.at->line);
+    result = bide__http_reply(exchange, status, content_type, body, size);
+    /* Whatever the handler does next, its peer need not wait for it. */
+    if (bide__likely(result == 0 && connection->start == connection->end))
+        result = bide__http_flush(connection);
+    bool dropped = connection->keep_running && result != -EINVAL && result != -ECANCELED;
+    if (bide__unlikely(result < 0 && !dropped))
+        raise_reply(me, exchange, result, status);
+    return bide_void;
+}
