@@ -57,7 +57,6 @@ struct bide__op {
     struct bide__wait wait; /* private to the backend */
     uint8_t kind;           /* enum bide__op_kind */
     bool waited;            /* out: the task was suspended */
-    bool at_once;           /* gives -EAGAIN rather than waiting */
     struct bide__fd *fd;
     void *buffer;
     size_t size; /* at most INT_MAX is transferred at a time */
@@ -83,6 +82,10 @@ struct bide__io_ops {
     /* Does the operation for the running task and gives its result: >= 0, a negative errno,
        -ECANCELED, or what the descriptor's owner decided its waits with. Suspends if it must. */
     int (*perform)(struct bide__io *io, struct bide__op *op);
+    /* The same for receiving and sending, but -EAGAIN rather than waiting. For a caller that need
+       not be a task. */
+    int (*receive_now)(struct bide__fd *fd, void *buffer, size_t size);
+    int (*send_now)(struct bide__fd *fd, const void *buffer, size_t size);
     /* Waits at most until `deadline_ns` of the monotonic clock (0: not at all, INT64_MAX: until
        something happens) and wakes what is done. */
     void (*poll)(struct bide__io *io, int64_t deadline_ns);

@@ -157,21 +157,31 @@ static void begin_exchange(struct bide__http_connection *connection)
     buffers->serving = true;
 }
 
-/* After the handler, on every way out of it. */
-static void end_exchange(struct bide__http_connection *connection)
+/* What an exchange leaves behind that is more than its reply. */
+static __attribute__((noinline)) void tidy_exchange(struct bide__http_connection *connection)
 {
     struct bide__http_buffers *buffers = connection->buffers;
     struct bide_exchange *exchange = &buffers->exchange;
-    buffers->serving = false;
-    buffers->limit.scope.deadline_ns = buffers->limit.outer_ns;
     renew(&buffers->limit);
-    if (bide__unlikely(exchange->body_state != BIDE__HTTP_DONE) &&
+    if (exchange->body_state != BIDE__HTTP_DONE &&
         (connection->closing || !bide__http_finish_body(exchange)))
         connection->closing = connection->unread_input = true;
-    if (bide__unlikely(exchange->upgraded != NULL))
+    if (exchange->upgraded)
         bide_close_stream(exchange->upgraded);
     if (exchange->has_arena)
         bide_arena_done(&exchange->arena);
+}
+
+/* After the handler, on every way out of it. */
+static inline void end_exchange(struct bide__http_connection *connection)
+{
+    struct bide__http_buffers *buffers = connection->buffers;
+    const struct bide_exchange *exchange = &buffers->exchange;
+    buffers->serving = false;
+    buffers->limit.scope.deadline_ns = buffers->limit.outer_ns;
+    if (bide__unlikely(buffers->limit.scope.cancelled || exchange->body_state != BIDE__HTTP_DONE ||
+                       exchange->upgraded || exchange->has_arena))
+        tidy_exchange(connection);
 }
 
 /* Answers what no handler is to see. False: it is for the handler. */
@@ -289,7 +299,6 @@ static void wake(struct bide__fd *fd);
 static void go_idle(struct bide__http_connection *connection)
 {
     struct bide__http_server *server = connection->server;
-    bide__list_remove(&connection->node);
     bide__list_push_back(&server->idle, &connection->node);
     connection->idle_since_ns = server->loop->now_ns;
     connection->task = NULL;
@@ -300,7 +309,6 @@ static void go_idle(struct bide__http_connection *connection)
 static void take(struct bide__http_buffers *buffers, struct bide__http_connection *connection)
 {
     bide__list_remove(&connection->node);
-    bide__list_push_back(&buffers->server->busy, &connection->node);
     buffers->connection = connection;
     buffers->peer_length = 0;
     buffers->served_before = connection->served;
@@ -395,6 +403,7 @@ static void serve(void *arg)
     }
     if (server->readable.head.next != server->readable.head.previous)
         (void)call_task(server);
+    bide__list_push_back(&server->working, &buffers->working);
     bide__limit_push(&buffers->limit, &site_serve);
     bide_error *error;
     while (bide__unlikely((error = bide__boundary(serve_readable, buffers)) != NULL)) {
@@ -402,6 +411,7 @@ static void serve(void *arg)
         bide__error_release_all(bide__task_current());
     }
     bide__limit_pop(&buffers->limit);
+    bide__list_remove(&buffers->working);
     give_back(server, buffers);
 }
 
@@ -476,7 +486,8 @@ void bide__http_connection_close(struct bide__http_connection *connection)
         server->loop->io->ops->detach(server->loop->io, &connection->fd);
         close(connection->fd.fd);
     }
-    bide__list_remove(&connection->node);
+    if (bide__list_linked(&connection->node))
+        bide__list_remove(&connection->node);
     bide__slab_free(&server->slab, connection);
     server->connections--;
     bide_gauge_add(&bide_http_connections, -1);

@@ -40,7 +40,7 @@ enum {
     BIDE__HTTP_TYPES_KEPT = 8,
 };
 
-/* A content type that was checked, and its line in a head. */
+/* A content type that was checked, and the end of a head with it. */
 struct bide__http_type {
     char text[48];
     char line[80];
@@ -69,7 +69,8 @@ struct bide_exchange {
 struct bide__http_buffers {
     struct bide__http_buffers *next; /* in server->free_buffers */
     struct bide__http_server *server;
-    struct bide__list_node unsent; /* in server->unsent, with output that should not wait */
+    struct bide__list_node working; /* in server->working */
+    struct bide__list_node unsent;  /* in server->unsent, with output that should not wait */
     struct bide__http_connection *connection; /* or NULL */
     bool serving;                             /* the exchange is under way */
     uint8_t peer_length;                      /* 0: not asked for by this connection */
@@ -93,7 +94,7 @@ struct bide__http_server {
     struct bide__http_networks *trusted; /* NULL: nobody */
     struct bide__list idle;              /* oldest first */
     struct bide__list readable;          /* those that wait for a task, first come first */
-    struct bide__list busy;              /* those with a task */
+    struct bide__list working;           /* the buffers of all tasks */
     bool task_coming;                    /* one was made, and has not begun */
     struct bide__list unsent;            /* those whose handler began while there was output */
     struct bide__timer send;             /* at the end of this turn, for those */
@@ -117,7 +118,7 @@ struct bide__http_server {
 struct bide__http_connection {
     struct bide__fd fd;
     struct bide__http_server *server;
-    struct bide__list_node node;        /* in server->idle, ->readable or ->busy */
+    struct bide__list_node node;        /* in server->idle or ->readable, or in none */
     struct bide__http_buffers *buffers; /* while it serves */
     struct bide_task *task;             /* while it serves */
     int64_t idle_since_ns;

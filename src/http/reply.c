@@ -2,8 +2,8 @@
  * Replies: their fields, their heads, into the output buffer. Called by handlers and the web layer
  * and, for errors, by connection.c; calls transfer.c to send.
  *
- * What is the same in nearly all heads is copied in blocks: a status line of 200 with the date of
- * the second, and the lines of the content types that were checked before.
+ * Most replies are put together from two blocks: a status line of 200 with the date of the second,
+ * and the end of a head with a content type that was checked before.
  */
 #include "http/connection.h"
 
@@ -51,16 +51,28 @@ static char *put(char *at, const char *text, size_t length)
 /* A copy of one size is a few moves; what is too much is overwritten by what comes next. */
 #define PUT_BLOCK(at, block, length) (memcpy(at, block, sizeof(block)), (at) + (length))
 
-static char *put_number(char *at, size_t number)
+static char *put_long_number(char *at, size_t number)
 {
-    char *end = at + 1;
-    for (size_t rest = number; rest >= 10; rest /= 10)
-        end++;
-    char *digit = end;
+    char digits[20];
+    size_t count = 0;
     do
-        *--digit = (char)('0' + number % 10);
+        digits[count++] = (char)('0' + number % 10);
     while (number /= 10);
-    return end;
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+static inline char *put_number(char *at, size_t number)
+{
+    if (number >= 1000)
+        return put_long_number(at, number);
+    if (number >= 100)
+        *at++ = (char)('0' + number / 100);
+    if (number >= 10)
+        *at++ = (char)('0' + number / 10 % 10);
+    *at++ = (char)('0' + number % 10);
+    return at;
 }
 
 static const char ok_line[] = "HTTP/1.1 200 OK\r\n", length_name[] = "Content-Length: ";
@@ -86,17 +98,15 @@ static __attribute__((noinline)) void refresh_start(struct bide__http_server *se
     server->start_until_ns = server->loop->now_ns + (1000000 - now_us % 1000000) * 1000;
 }
 
-/* The start of a head up to the length, if there is one. */
+/* The status line and the date. */
 static char *put_start(char *at, const struct bide__http_server *server, int status)
 {
     const char *reason = bide__http_reason(status);
-    at = PUT(at, "HTTP/1.1 ");
-    at = put_number(at, (size_t)status);
+    at = put_number(PUT(at, "HTTP/1.1 "), (size_t)status);
     *at++ = ' ';
     at = put(at, reason, strlen(reason));
     at = PUT(at, "\r\n");
-    return put(at, server->start + OK_BYTES,
-               bide__http_bodiless(status) ? DATE_BYTES : START_BYTES - OK_BYTES);
+    return put(at, server->start + OK_BYTES, DATE_BYTES);
 }
 
 static __attribute__((noinline)) const struct bide__http_type *
@@ -105,22 +115,21 @@ learn_type(struct bide__http_type *type, const char *content_type)
     size_t length = strlen(content_type);
     if (length >= sizeof type->text || bide__http_scan_value(content_type, 0, length) < length)
         return NULL;
-    char *at = PUT(type->line, "\r\nContent-Type: ");
-    at = put(at, content_type, length);
-    at = PUT(at, "\r\n");
+    char *at = put(PUT(type->line, "\r\nContent-Type: "), content_type, length);
+    at = PUT(at, "\r\n\r\n");
     type->length = (uint8_t)(at - type->line);
     put(type->text, content_type, length + 1);
     return type;
 }
 
-/* The line of a content type that was checked: its text is compared, since only the text tells
+/* The block of a content type that was checked: its text is compared, since only the text tells
    whether it is still what was at its address. NULL: it is long, or malformed. */
 static const struct bide__http_type *type_of(struct bide__http_server *server,
                                              const char *content_type)
 {
     struct bide__http_type *type =
         &server->types[(uintptr_t)content_type / 8 % BIDE__HTTP_TYPES_KEPT];
-    if (bide__likely(strcmp(type->text, content_type) == 0) && bide__likely(type->length > 0))
+    if (bide__likely(type->length > 0 && strcmp(type->text, content_type) == 0))
         return type;
     return learn_type(type, content_type);
 }
@@ -143,76 +152,89 @@ static bool body_is_left(const struct bide_exchange *exchange)
     return left > (exchange->continued ? BIDE_CAP_HTTP_UNREAD_BODY_BYTES : 0);
 }
 
-/* Sends what no buffer takes. */
-static __attribute__((noinline)) int send_apart(struct bide__http_connection *connection,
-                                                const void *body, size_t size)
+/* Every reply that put_usual does not take. */
+static __attribute__((noinline)) int put_unusual(struct bide_exchange *exchange, int status,
+                                                 const char *content_type, const void *body,
+                                                 size_t size)
 {
-    int result = bide__http_flush(connection);
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_buffers *buffers = connection->buffers;
+    size_t type_length = content_type ? strlen(content_type) : 0;
+    bool bodiless = bide__http_bodiless(status);
+    int result = 0;
+    if (status < 200 || status > 599 || type_length > TYPE_BYTES ||
+        (content_type && bide__http_scan_value(content_type, 0, type_length) < type_length))
+        return -EINVAL;
+    exchange->replied = true;
+    if (connection->server->stopping || body_is_left(exchange))
+        connection->closing = connection->unread_input = true;
+    size_t head_size = HEAD_BYTES + type_length + exchange->headers_length;
+    if (head_size + size > sizeof buffers->out - connection->out_length)
+        result = bide__http_flush(connection);
+    char *at = put_start(buffers->out + connection->out_length, connection->server, status);
+    if (!bodiless) {
+        at = put_number(put(at, length_name, sizeof length_name - 1), size);
+        at = PUT(at, "\r\n");
+    }
+    if (content_type) {
+        at = put(PUT(at, "Content-Type: "), content_type, type_length);
+        at = PUT(at, "\r\n");
+    }
+    if (connection->closing)
+        at = PUT(at, "Connection: close\r\n");
+    else if (exchange->head->minor_version == 0)
+        at = PUT(at, "Connection: keep-alive\r\n");
+    at = put(at, buffers->headers, exchange->headers_length);
+    at = PUT(at, "\r\n");
+    connection->out_length = (uint32_t)(at - buffers->out);
+    if (exchange->head->method == BIDE__HTTP_HEAD || bodiless || size == 0)
+        return result;
+    if (size <= sizeof buffers->out - connection->out_length) {
+        memcpy(at, body, size);
+        connection->out_length += (uint32_t)size;
+        return result;
+    }
+    if (result == 0)
+        result = bide__http_flush(connection);
     return result < 0 ? result : bide__http_send(connection, body, size);
+}
+
+/* Most replies: a 200 with a known content type and nothing special, for which there is room. */
+static inline bool put_usual(struct bide_exchange *exchange, int status, const char *content_type,
+                             const void *body, size_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_server *server = connection->server;
+    struct bide__http_buffers *buffers = connection->buffers;
+    const struct bide__http_head *head = exchange->head;
+    size_t room = sizeof buffers->out - connection->out_length;
+    if (status != 200 || !content_type || size == 0 || room < HEAD_BYTES ||
+        size > room - HEAD_BYTES || exchange->headers_length > 0 || connection->closing ||
+        server->stopping || exchange->body_state != BIDE__HTTP_DONE || head->minor_version == 0 ||
+        head->method == BIDE__HTTP_HEAD)
+        return false;
+    const struct bide__http_type *type = type_of(server, content_type);
+    if (!type)
+        return false;
+    char *at = buffers->out + connection->out_length;
+    at = PUT_BLOCK(at, server->start, START_BYTES);
+    at = put_number(at, size);
+    at = PUT_BLOCK(at, type->line, type->length);
+    memcpy(at, body, size);
+    connection->out_length = (uint32_t)(at + size - buffers->out);
+    exchange->replied = true;
+    return true;
 }
 
 int bide__http_reply(struct bide_exchange *exchange, int status, const char *content_type,
                      const void *body, size_t size)
 {
-    struct bide__http_connection *connection = exchange->connection;
-    struct bide__http_server *server = connection->server;
-    struct bide__http_buffers *buffers = connection->buffers;
-    const struct bide__http_type *type = content_type ? type_of(server, content_type) : NULL;
-    size_t long_type = 0;
-    int result = 0;
-    if (bide__unlikely(status < 200 || status > 599))
-        return -EINVAL;
-    if (bide__unlikely(content_type && !type)) {
-        long_type = strlen(content_type);
-        if (long_type > TYPE_BYTES || bide__http_scan_value(content_type, 0, long_type) < long_type)
-            return -EINVAL;
-    }
-    exchange->replied = true;
-    if (bide__unlikely(server->stopping || body_is_left(exchange)))
-        connection->closing = connection->unread_input = true;
-    size_t head_size = HEAD_BYTES + long_type + exchange->headers_length;
-    if (bide__unlikely(head_size + size > sizeof buffers->out - connection->out_length) &&
-        connection->out_length > 0)
-        result = bide__http_flush(connection);
+    struct bide__http_server *server = exchange->connection->server;
     if (bide__unlikely(server->loop->now_ns >= server->start_until_ns))
         refresh_start(server);
-    char *at = buffers->out + connection->out_length;
-    bool bodiless = false;
-    if (bide__likely(status == 200)) {
-        at = PUT_BLOCK(at, server->start, START_BYTES);
-    } else {
-        at = put_start(at, server, status);
-        bodiless = bide__http_bodiless(status);
-    }
-    if (bide__likely(!bodiless))
-        at = put_number(at, size);
-    else
-        at -= 2; /* the line's end comes with what follows */
-    if (bide__likely(type != NULL)) {
-        at = PUT_BLOCK(at, type->line, type->length);
-    } else if (content_type) {
-        at = PUT(at, "\r\nContent-Type: ");
-        at = put(at, content_type, long_type);
-        at = PUT(at, "\r\n");
-    } else {
-        at = PUT(at, "\r\n");
-    }
-    if (bide__unlikely(connection->closing))
-        at = PUT(at, "Connection: close\r\n");
-    else if (bide__unlikely(exchange->head->minor_version == 0))
-        at = PUT(at, "Connection: keep-alive\r\n");
-    if (bide__unlikely(exchange->headers_length > 0))
-        at = put(at, buffers->headers, exchange->headers_length);
-    at = PUT(at, "\r\n");
-    if (bide__unlikely(exchange->head->method == BIDE__HTTP_HEAD || bodiless))
-        size = 0;
-    connection->out_length = (uint32_t)(at - buffers->out);
-    if (bide__unlikely(size > sizeof buffers->out - connection->out_length))
-        return result < 0 ? result : send_apart(connection, body, size);
-    if (size > 0)
-        memcpy(at, body, size);
-    connection->out_length += (uint32_t)size;
-    return result;
+    if (bide__likely(put_usual(exchange, status, content_type, body, size)))
+        return 0;
+    return put_unusual(exchange, status, content_type, body, size);
 }
 
 static __attribute__((noreturn, cold)) void

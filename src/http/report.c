@@ -34,19 +34,20 @@ static void tell_one(struct bide__http_connection *connection, void (*say)(const
 
 void bide__http_report(struct bide__http_server *server, void (*say)(const char *line))
 {
-    int told = 0, more = 0;
-    bide__list_foreach(node, &server->busy)
+    int told = 0;
+    bide__list_foreach(node, &server->working)
     {
-        if (told < REPORT_LINES) {
-            tell_one(bide__container_of(node, struct bide__http_connection, node), say);
-            told++;
-        } else {
-            more++;
-        }
+        const struct bide__http_buffers *buffers =
+            bide__container_of(node, struct bide__http_buffers, working);
+        if (!buffers->connection)
+            continue;
+        if (told < REPORT_LINES)
+            tell_one(buffers->connection, say);
+        told++;
     }
-    if (more > 0) {
+    if (told > REPORT_LINES) {
         char line[32];
-        snprintf(line, sizeof line, "and %d more", more);
+        snprintf(line, sizeof line, "and %d more", told - REPORT_LINES);
         say(line);
     }
 }

@@ -227,7 +227,7 @@ bide_async(void) bide_http_serve(bide_listener_ptr listener, bide_http_handler *
     server.short_is_drained = bide_listener_port(listener) != 0; /* TCP */
     bide__list_init(&server.idle);
     bide__list_init(&server.readable);
-    bide__list_init(&server.busy);
+    bide__list_init(&server.working);
     bide__object_init(&server.object, &kind_server, bide_listener_address(listener), me->head.at);
     bide__slab_init(&server.slab, sizeof(struct bide__http_connection), 64);
     bide__list_init(&server.unsent);

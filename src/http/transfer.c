@@ -28,8 +28,6 @@ static int wait_until(struct bide__op *op, int64_t deadline_ns)
     int result = bide__checkpoint(bide__task_current());
     if (result < 0)
         return result;
-    op->at_once = false;
-    op->wait = (struct bide__wait){.payload = NULL};
     bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, &site_wait, deadline_ns);
     result = op->fd->io->ops->perform(op->fd->io, op);
     bide__scope_pop(&scope);
@@ -84,39 +82,40 @@ static int wait_for_peer(struct bide__http_connection *connection, struct bide__
     return result;
 }
 
-/* An operation that does not wait needs no more: clearing it would cost more than it does. */
-static inline void prepare(struct bide__op *op, enum bide__op_kind kind,
-                           struct bide__http_connection *connection, const void *buffer,
-                           size_t size)
-{
-    op->kind = (uint8_t)kind;
-    op->waited = false;
-    op->at_once = true;
-    op->fd = &connection->fd;
-    op->buffer = (void *)(uintptr_t)buffer;
-    op->size = size;
-}
-
-int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size)
+/* The rest of what did not fit into the socket. */
+static __attribute__((noinline)) int send_rest(struct bide__http_connection *connection,
+                                               const char *data, size_t size)
 {
     const struct bide__http_server *server = connection->server;
-    struct bide__op op;
-    prepare(&op, BIDE__OP_SEND, connection, data, size);
-    for (;;) {
-        int sent = connection->gone ? -EPIPE : op.fd->io->ops->perform(op.fd->io, &op);
-        if (bide__unlikely(sent == -EAGAIN))
-            sent = wait_for_peer(connection, &op,
-                                 bide__http_after(server, server->options.write_stall));
-        if (bide__likely(sent == (int64_t)op.size))
-            return 0;
+    while (size > 0) {
+        struct bide__op op = {.kind = BIDE__OP_SEND,
+                              .fd = &connection->fd,
+                              .buffer = (void *)(uintptr_t)data,
+                              .size = size};
+        int sent =
+            wait_for_peer(connection, &op, bide__http_after(server, server->options.write_stall));
         if (sent < 0) {
             connection->gone = connection->closing = true;
             return sent;
         }
-        op.buffer = (char *)op.buffer + sent;
-        op.size -= (size_t)sent;
-        op.at_once = true;
+        data += sent;
+        size -= (size_t)sent;
     }
+    return 0;
+}
+
+int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size)
+{
+    struct bide__fd *fd = &connection->fd;
+    int sent = connection->gone ? -EPIPE : fd->io->ops->send_now(fd, data, size);
+    if (bide__likely(sent == (int64_t)size))
+        return 0;
+    if (sent < 0 && sent != -EAGAIN) {
+        connection->gone = connection->closing = true;
+        return sent;
+    }
+    size_t done = sent < 0 ? 0 : (size_t)sent;
+    return send_rest(connection, (const char *)data + done, size - done);
 }
 
 int bide__http_flush(struct bide__http_connection *connection)
@@ -148,9 +147,8 @@ void bide__http_send_soon(struct bide__http_connection *connection)
 static bool send_some(struct bide__http_connection *connection)
 {
     char *out = connection->buffers->out;
-    struct bide__op op;
-    prepare(&op, BIDE__OP_SEND, connection, out, connection->out_length);
-    int sent = connection->gone ? -EPIPE : connection->fd.io->ops->perform(connection->fd.io, &op);
+    struct bide__fd *fd = &connection->fd;
+    int sent = connection->gone ? -EPIPE : fd->io->ops->send_now(fd, out, connection->out_length);
     if (sent == -EAGAIN)
         return false;
     if (sent < 0)
@@ -175,15 +173,14 @@ void bide__http_send_unsent(struct bide__timer *timer)
 int bide__http_receive(struct bide__http_connection *connection, int64_t deadline_ns)
 {
     struct bide__http_buffers *buffers = connection->buffers;
+    struct bide__fd *fd = &connection->fd;
+    char *end = buffers->in + connection->end;
     size_t room = sizeof buffers->in - connection->end;
     if (room == 0)
         return -ENOBUFS;
-    struct bide__op op;
-    prepare(&op, BIDE__OP_RECEIVE, connection, buffers->in + connection->end, room);
-    int got = -EAGAIN;
-    if (bide__fd_may_read(&connection->fd))
-        got = connection->fd.io->ops->perform(connection->fd.io, &op);
+    int got = fd->io->ops->receive_now(fd, end, room);
     if (got == -EAGAIN && deadline_ns > 0) {
+        struct bide__op op = {.kind = BIDE__OP_RECEIVE, .fd = fd, .buffer = end, .size = room};
         got = bide__http_flush(connection);
         if (got < 0)
             return got;

@@ -139,8 +139,9 @@ static int epoll_attach(struct bide__io *io, struct bide__fd *fd)
     }
     self->by_number[number] = fd;
     fd->generation = generation;
-    /* Whatever is there already; the first operations find out. */
-    fd->readiness = READ | WRITE;
+    /* Whatever is there already: the first operations find out, or the first edge, which tells all,
+       for who is called on it. */
+    fd->readiness = fd->on_readable ? WRITE : READ | WRITE;
     fd->readers = fd->writers = (struct bide__queue){0};
     fd->io = io;
     return 0;
@@ -197,69 +198,106 @@ static ssize_t send_some(int fd, const void *buffer, size_t size)
     return syscall(SYS_sendto, fd, buffer, size, MSG_NOSIGNAL, NULL, 0);
 }
 
-static int try_once(struct bide__op *op)
+static int capped(size_t size)
 {
-    int fd = op->fd->fd;
-    size_t size = op->size < INT_MAX ? op->size : INT_MAX;
-    ssize_t n = -1;
+    return size < INT_MAX ? (int)size : INT_MAX;
+}
+
+/* After a try. Somebody else may wait for the same; -EAGAIN means that an edge will come. */
+static inline int tried(struct bide__fd *fd, uint8_t bit, struct bide__queue *queue, int result)
+{
+    if (bide__unlikely(result == -EAGAIN))
+        fd->readiness &= (uint8_t)~bit;
+    else if (bide__unlikely(queue->first) && (fd->readiness & bit))
+        bide__wake(queue->first, 0);
+    return result;
+}
+
+static int epoll_receive_now(struct bide__fd *fd, void *buffer, size_t size)
+{
+    int most = capped(size), n;
+    if (!(fd->readiness & READ))
+        return -EAGAIN;
+    do
+        n = (int)receive_some(fd->fd, buffer, (size_t)most);
+    while (bide__unlikely(n < 0) && errno == EINTR);
+    if (n >= 0 && n < most && fd->short_is_drained && !(fd->readiness & UNEVEN))
+        fd->readiness &= (uint8_t)~READ;
+    return tried(fd, READ, &fd->readers, bide__unlikely(n < 0) ? -errno : n);
+}
+
+static int epoll_send_now(struct bide__fd *fd, const void *buffer, size_t size)
+{
+    int most = capped(size), n;
+    if (!(fd->readiness & WRITE))
+        return -EAGAIN;
+    do
+        n = (int)send_some(fd->fd, buffer, (size_t)most);
+    while (bide__unlikely(n < 0) && errno == EINTR);
+    if (n >= 0 && n < most)
+        fd->readiness &= (uint8_t)~WRITE;
+    return tried(fd, WRITE, &fd->writers, bide__unlikely(n < 0) ? -errno : n);
+}
+
+static bool reads(const struct bide__op *op)
+{
+    return op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_ACCEPT ||
+           op->kind == BIDE__OP_READABLE;
+}
+
+/* The operations that transfer nothing through a buffer. */
+static int try_other(struct bide__op *op)
+{
+    int fd = op->fd->fd, n;
     switch ((enum bide__op_kind)op->kind) {
-    case BIDE__OP_RECEIVE:
-        n = receive_some(fd, op->buffer, size);
-        if (n >= 0 && (size_t)n < size && op->fd->short_is_drained && !(op->fd->readiness & UNEVEN))
-            op->fd->readiness &= (uint8_t)~READ;
-        break;
-    case BIDE__OP_SEND:
-        n = send_some(fd, op->buffer, size);
-        if (n >= 0 && (size_t)n < size)
-            op->fd->readiness &= (uint8_t)~WRITE;
-        break;
     case BIDE__OP_ACCEPT:
         n = accept4(fd, op->address, op->address ? &op->address_size : NULL,
                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-        break;
+        return n < 0 ? -errno : n;
     case BIDE__OP_CONNECT:
         return connect_once(op);
     case BIDE__OP_READABLE:
         return look(fd, POLLIN);
-    case BIDE__OP_WRITABLE:
+    default:
         return look(fd, POLLOUT);
     }
-    return n < 0 ? -errno : (int)n;
+}
+
+static int perform_now(struct bide__op *op)
+{
+    struct bide__fd *fd = op->fd;
+    bool reading = reads(op);
+    uint8_t bit = reading ? READ : WRITE;
+    int result;
+    if (op->kind == BIDE__OP_RECEIVE)
+        return epoll_receive_now(fd, op->buffer, op->size);
+    if (op->kind == BIDE__OP_SEND)
+        return epoll_send_now(fd, op->buffer, op->size);
+    if (!(fd->readiness & bit))
+        return -EAGAIN;
+    do
+        result = try_other(op);
+    while (result == -EINTR);
+    return tried(fd, bit, reading ? &fd->readers : &fd->writers, result);
 }
 
 static int epoll_perform(struct bide__io *io, struct bide__op *op)
 {
     struct bide__fd *fd = op->fd;
-    bool reads = op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_ACCEPT ||
-                 op->kind == BIDE__OP_READABLE;
-    uint8_t bit = reads ? READ : WRITE;
-    struct bide__queue *queue = reads ? &fd->readers : &fd->writers;
-    for (;;) {
-        int result = -EAGAIN;
-        if (fd->readiness & bit) {
-            do
-                result = try_once(op);
-            while (result == -EINTR);
-            if (result != -EAGAIN) {
-                if (bide__unlikely(queue->first) && (fd->readiness & bit))
-                    bide__wake(queue->first, 0);
-                return result;
-            }
-            fd->readiness &= (uint8_t)~bit;
-        }
-        if (op->at_once)
-            return -EAGAIN;
+    int result;
+    while ((result = perform_now(op)) == -EAGAIN) {
         struct bide_task *me = bide__task_current();
         if (op->waited && (result = bide__checkpoint(me)) < 0)
             return result;
         op->waited = true;
         io->loop->outside++;
-        result = bide__wait(me, queue, &op->wait, &fd->object);
+        result = bide__wait(me, reads(op) ? &fd->readers : &fd->writers, &op->wait, &fd->object);
         io->loop->outside--;
         /* `fd` may be gone now, if its owner says so. */
         if (result < 0)
             return result;
     }
+    return result;
 }
 
 /* The hooks come last: they may detach. */
@@ -337,6 +375,8 @@ const struct bide__io_ops bide__io_epoll = {
     .attach = epoll_attach,
     .detach = epoll_detach,
     .perform = epoll_perform,
+    .receive_now = epoll_receive_now,
+    .send_now = epoll_send_now,
     .poll = epoll_poll,
     .wake = epoll_wake,
 };
