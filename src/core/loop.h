@@ -204,34 +204,6 @@ static inline __attribute__((always_inline)) int bide__wait(struct bide_task *me
     return wait->result;
 }
 
-/*
- * bide__wait in two halves, for primitives whose fast path is inline in the user's frame: true when
- * the caller must call bide__park(parking) next, and nothing else.
- */
-static inline __attribute__((always_inline)) bool bide__park_begin(struct bide_task *me,
-                                                                   struct bide__queue *queue,
-                                                                   struct bide__parking *parking,
-                                                                   struct bide__object *object)
-{
-    struct bide__wait *wait = &parking->wait;
-    wait->task = me;
-    wait->object = object;
-    wait->since_ns = me->loop->now_ns;
-    bide__queue_push(queue, wait);
-    me->wait = wait;
-    if (BIDE__ASAN || BIDE__TSAN) {
-        bide__suspend(me);
-        return false;
-    }
-    struct bide_task *to = bide__loop_next(me->loop, false);
-    if (bide__unlikely(to == me))
-        return false;
-    bide__current = &to->head;
-    parking->save_sp = &me->sp;
-    parking->to_sp = to->sp;
-    return true;
-}
-
 /* Takes the other waits of a ring out of their queues. */
 void bide__forget_peers(struct bide__wait *wait);
 

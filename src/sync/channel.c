@@ -254,8 +254,8 @@ static __attribute__((noinline)) int send_in_full(struct bide__channel *channel,
     if (bide__unlikely(result == -EPIPE))
         bide__send_failed(channel, result);
     bide__check_loop(me, bide__first_waiting(&channel->senders), "channel");
-    return bide__wait_begin(me, &channel->senders, parking, (void *)(uintptr_t)value,
-                            &channel->to_send, channel->receiver_ends != NULL);
+    return bide__wait_here(me, &channel->senders, parking, (void *)(uintptr_t)value,
+                           &channel->to_send, channel->receiver_ends != NULL);
 }
 
 /*
@@ -295,8 +295,8 @@ static __attribute__((noinline)) int receive_in_full(struct bide__channel *chann
     result = receive_now(channel, ret_value);
     if (result == -EAGAIN) {
         bide__check_loop(me, bide__first_waiting(&channel->receivers), "channel");
-        return bide__wait_begin(me, &channel->receivers, parking, ret_value, &channel->to_receive,
-                                channel->sender_ends != NULL);
+        return bide__wait_here(me, &channel->receivers, parking, ret_value, &channel->to_receive,
+                               channel->sender_ends != NULL);
     }
     bide__done_at_once(me);
     parking->wait.result = result;

@@ -71,7 +71,7 @@ static __attribute__((noinline)) int lock_in_full(bide_mutex *mutex, struct bide
         return 0;
     }
     check_before_wait(me, mutex);
-    return bide__wait_begin(me, &mutex->waiting, parking, NULL, &mutex->object, true);
+    return bide__wait_here(me, &mutex->waiting, parking, NULL, &mutex->object, true);
 }
 
 /* The short way calls nothing: an owner that does not wait is not stuck. */

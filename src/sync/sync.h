@@ -66,23 +66,24 @@ static inline void bide__wait_prepare(struct bide__wait *wait, void *payload)
     wait->payload = payload;
 }
 
-/* The first half of a wait that the caller's caller parks for: BIDE__PARK, or BIDE__WAITED when the
-   result stands already. `has_holders`: the wait graph is asked first. */
-static inline int bide__wait_begin(struct bide_task *me, struct bide__queue *queue,
-                                   struct bide__parking *parking, void *payload,
-                                   struct bide__object *object, bool has_holders)
+/* A whole wait, for primitives whose callers can park: BIDE__WAITED, with the result in `parking`.
+   `has_holders`: the wait graph is asked first. */
+static inline int bide__wait_here(struct bide_task *me, struct bide__queue *queue,
+                                  struct bide__parking *parking, void *payload,
+                                  struct bide__object *object, bool has_holders)
 {
     bide__wait_prepare(&parking->wait, payload);
-    if (has_holders && bide__unlikely(bide__graph_deadlock(me, object))) {
+    if (has_holders && bide__unlikely(bide__graph_deadlock(me, object)))
         parking->wait.result = -EDEADLK;
-        return BIDE__WAITED;
-    }
-    return bide__park_begin(me, queue, parking, object) ? BIDE__PARK : BIDE__WAITED;
+    else
+        (void)bide__wait(me, queue, &parking->wait, object);
+    return BIDE__WAITED;
 }
 
 /*
- * The same when there is nothing to check and the next task is there with a stack: calls nothing,
- * so a function that ends with it saves no registers. False: nothing was done.
+ * The first half of a wait that the caller's caller parks for, when there is nothing to check and
+ * the next task is there with a stack: calls nothing, so a function that ends with it saves no
+ * registers. False: nothing was done.
  */
 static inline __attribute__((always_inline)) bool
 bide__park_quickly(struct bide_task *me, struct bide__queue *queue, struct bide__parking *parking,
