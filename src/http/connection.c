@@ -1,6 +1,6 @@
 /*
  * A connection's life: idle without a task, serving in one. Called by server.c (open, close) and by
- * the poll (hooks); calls the parsers, the handler, exchange.c and transfer.c.
+ * the poll (hooks); calls the parsers, the handler, exchange.c, reply.c and transfer.c.
  */
 #include "http/connection.h"
 
@@ -244,19 +244,18 @@ static void serve_all(struct bide__http_connection *connection)
 {
     while (!connection->closing) {
         enum bide__http_result result = read_head(connection);
-        if (result == BIDE__HTTP_MORE) {
-            (void)bide__http_flush(connection);
-            if (!bide__fd_may_read(&connection->fd))
-                break;
-        } else if (bide__likely(result == BIDE__HTTP_DONE)) {
+        if (bide__likely(result == BIDE__HTTP_DONE))
             serve_one(connection);
-            if (bide__likely(connection->start == connection->end && connection->out_length == 0 &&
-                             !bide__fd_may_read(&connection->fd)))
-                break;
-        } else {
+        else if (result == BIDE__HTTP_MORE)
+            (void)bide__http_flush(connection);
+        else
             refuse(connection);
-        }
         bide__done_at_once(connection->task);
+        /* Not before all is sent: what comes meanwhile would be seen by nobody. */
+        bool waits = result == BIDE__HTTP_MORE || connection->start == connection->end;
+        if (bide__likely(waits && connection->out_length == 0 &&
+                         !bide__fd_may_read(&connection->fd)))
+            break;
     }
     (void)bide__http_flush(connection);
     if (bide__unlikely(connection->closing) &&

@@ -1,6 +1,7 @@
 /*
  * One connection of the server, and the exchange under way on it. connection.c has its life,
- * transfer.c its bytes, exchange.c what handlers call, server.c accepts and stops.
+ * transfer.c its bytes, exchange.c, reply.c and upgrade.c what handlers call, server.c accepts and
+ * stops, report.c says what is under way.
  *
  * States of a connection
  *     IDLE ---edge---> READABLE ---a task takes it---> SERVING ---nothing left to read---> IDLE
