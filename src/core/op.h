@@ -76,7 +76,8 @@ struct bide__io_ops {
     /* Says in the log what is still attached. */
     void (*close)(struct bide__io *io);
     /* Registers a non-blocking descriptor; forgets it (before it is closed). Nobody may wait for it
-       then: its owner has decided the waits. */
+       then: its owner has decided the waits. What is there already is found by the first operation;
+       with a hook on_readable, told to that. */
     int (*attach)(struct bide__io *io, struct bide__fd *fd);
     void (*detach)(struct bide__io *io, struct bide__fd *fd);
     /* Does the operation for the running task and gives its result: >= 0, a negative errno,

@@ -133,7 +133,7 @@ struct bide__http_connection {
     bool keep_running;   /* ... which does not cancel the handler under way */
     bool ended;          /* the peer sends nothing more */
     bool unread_input;   /* the peer may still be sending what nobody wants */
-    bool excused;        /* it was woken for nothing once: that is what attaching does */
+    bool excused;        /* it was woken for nothing once */
 };
 
 /* connection.c. Takes a connected, non-blocking descriptor; closes it when there is no memory. */

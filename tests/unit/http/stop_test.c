@@ -185,7 +185,7 @@ TEST_PLAIN(no_request_is_lost_in_a_stop, .timeout_ms = 60000)
     for (int round = 0; round < STOP_ROUNDS; round++) {
         int answered = 0, told = 0, lost = 0;
         stop_over = false;
-        stop_site = (struct site){.options = {.lame_duck = bide_ms(150), .requests = 1000000}};
+        stop_site = (struct site){.options = {.lame_duck = bide_ms(250), .requests = 1000000}};
         check_int(bide_run(stop_under_load), 0);
         for (int i = 0; i < STOP_CLIENTS; i++) {
             pthread_join(stop_clients[i].thread, NULL);
