@@ -6,7 +6,6 @@
 
 #include "base/rng.h"
 #include "core/graph.h"
-#include "core/scope.h"
 
 #include <bide/log.h>
 #include <bide/metrics.h>

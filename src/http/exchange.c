@@ -4,12 +4,7 @@
  */
 #include "http/connection.h"
 
-#include "core/scope.h"
-#include "http/scan.h"
-#include "http/status.h"
-
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct bide_site site_rest = {__FILE__, "serve", "the rest of a body", __LINE__};

@@ -9,7 +9,6 @@
 #include "io/endpoint.h"
 
 #include "core/graph.h"
-#include "core/scope.h"
 
 #include <bide/log.h>
 #include <errno.h>

@@ -4,8 +4,6 @@
  */
 #include "http/connection.h"
 
-#include "core/scope.h"
-
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
