@@ -83,12 +83,6 @@ static struct bide__slice header(const bide_request *req, const char *name)
     return bide__slice(text.at, text.length);
 }
 
-static void reply_not_found(bide_request *req)
-{
-    bide__web_clear(req);
-    bide__web_refuse(req, 404, "Not Found");
-}
-
 /* A folder without its slash: relative to what the peer asked for, so that neither a proxy's prefix
    nor a path like "//elsewhere" leads astray. */
 static void redirect_to_folder(bide_request *req)
@@ -264,7 +258,7 @@ static void serve_below(bide_request *req)
     if (result == -ENOENT && files->options.fallback && wants_page(req))
         result = serve_file(req, files, at = files->options.fallback, true);
     if (result == -ENOENT)
-        reply_not_found(req);
+        bide__web_refuse(req, 404, "Not Found");
     else if (result == -EFBIG)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_LIMIT, "the file '%s/%s' has more than %d bytes",
