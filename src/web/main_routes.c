@@ -15,15 +15,21 @@ enum { CELL_BYTES = 256 };
 static const char *const titles[COLUMNS] = {"METHOD",   "PATTERN",   "HANDLER", "STATUS",
                                             "RESPONSE", "PROVIDERS", "SOURCE"};
 
+/* What the program adds: not the library's own documentation. */
+static bool is_shown(const struct bide__plan *plan)
+{
+    return plan->route || plan->builtin->line > 0;
+}
+
 /* The folder that the files of all routes share: how many bytes of their names it takes. */
 static size_t common_folder(const bide_app *app)
 {
     const char *first = NULL;
     size_t length = 0;
     for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
-        if (!plan->route)
+        if (!is_shown(plan))
             continue;
-        const char *file = plan->route->callable.at.file;
+        const char *file = plan->route ? plan->route->callable.at.file : plan->builtin->file;
         if (!first) {
             first = file;
             length = strlen(file);
@@ -71,9 +77,12 @@ static void put_row(const struct bide__plan *plan, size_t folder, char row[COLUM
         row[column][0] = '\0';
     snprintf(row[METHOD], CELL_BYTES, "%s", route ? route->method : "GET");
     snprintf(row[PATTERN], CELL_BYTES, "%s", plan->pattern);
-    snprintf(row[SOURCE], CELL_BYTES, "built in");
-    if (!route)
+    if (!route) {
+        snprintf(row[HANDLER], CELL_BYTES, "(built in)");
+        snprintf(row[SOURCE], CELL_BYTES, "%s:%d", plan->builtin->file + folder,
+                 plan->builtin->line);
         return;
+    }
     snprintf(row[HANDLER], CELL_BYTES, "%s", route->callable.name);
     if (plan->shape != bide__kind_raw && plan->shape != bide__kind_redirect) /* those say it */
         snprintf(row[STATUS], CELL_BYTES, "%d", plan->status);
@@ -99,6 +108,8 @@ void bide__main_routes(const bide_app *app, FILE *out)
     int widths[COLUMNS] = {0};
     size_t folder = common_folder(app);
     for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
+        if (!is_shown(plan))
+            continue;
         put_row(plan, folder, row);
         for (int column = 0; column < COLUMNS; column++) {
             int length = (int)strlen(row[column]);
@@ -111,6 +122,8 @@ void bide__main_routes(const bide_app *app, FILE *out)
         cells[column] = widths[column] ? titles[column] : "";
     print_row(cells, widths, out);
     for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
+        if (!is_shown(plan))
+            continue;
         put_row(plan, folder, row);
         for (int column = 0; column < COLUMNS; column++)
             cells[column] = row[column];

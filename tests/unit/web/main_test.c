@@ -169,7 +169,7 @@ TEST_PLAIN(the_table_of_routes)
               "DELETE  /things/{name:path}  remove_it   204     nothing         first, second  ");
     check_str(line_of(table, "GET     /users"),
               "GET     /users               list_users  200     list(user_out)                 ");
-    check_contains(table, "/openapi.json");
+    check(strstr(table, "/openapi.json") == NULL);
     check_contains(printed(WORD("openapi")), "\"title\":\"Users\"");
     check_contains(printed(WORD("help")), "--log-level");
     check_contains(printed(WORD("--version")), "bide ");
