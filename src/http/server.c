@@ -196,6 +196,20 @@ static void shorten_idle(struct bide__http_server *server)
     sweep(&server->sweep);
 }
 
+/* Who has connected is still served; who comes later learns at once that he must go elsewhere,
+   instead of waiting in a queue that nobody looks at. */
+static void refuse_more(struct bide__http_server *server, bide_listener_ptr listener)
+{
+    struct bide__address address;
+    int fd;
+    while (server->connections < server->options.connections &&
+           (fd = bide__accept_now(listener, &address)) >= 0) {
+        struct bide__http_address peer = bide__http_address_of(&address.any);
+        bide__http_connection_open(server, fd, &peer);
+    }
+    bide__listener_refuse(listener);
+}
+
 static bide_async(void) serve_until_stop(struct bide__http_server *server,
                                          bide_listener_ptr listener)
 {
@@ -207,6 +221,8 @@ static bide_async(void) serve_until_stop(struct bide__http_server *server,
         server->stopping = true;
         bide_await(bide_sleep(server->options.lame_duck));
         bide_cancel(accepting, "the server is stopping");
+        bide_await(bide_wait(BIDE_ALL, &bide_ref(accepting), 1));
+        refuse_more(server, listener);
         shorten_idle(server);
         wait_until_below(server, 1);
     }

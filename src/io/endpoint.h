@@ -72,6 +72,14 @@ int bide__listening_socket(const struct bide__address *address, unsigned mode,
 int bide__accept(bide_listener *listener, struct bide__address *ret_peer,
                  char name[BIDE_ADDRESS_BYTES]);
 
+/* The next connection that waits already, or -EAGAIN or another negative code. */
+int bide__accept_now(bide_listener *listener, struct bide__address *ret_peer);
+
+/* From now on who connects is refused, where that is this process's to say: over TCP, on a socket
+   that bide_listen_fd took over only after bide__listener_own. What still waits is dropped. */
+void bide__listener_own(bide_listener *listener);
+void bide__listener_refuse(bide_listener *listener);
+
 /* A new stream for a connected, non-blocking socket, which it takes if it succeeds. */
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);
 

@@ -20,6 +20,7 @@
 
 struct bide_listener {
     uint16_t port;     /* 0: not TCP */
+    bool handed_over;  /* somebody else may go on with the socket */
     dev_t path_device; /* of the socket file that closing removes: it and no other */
     ino_t path_inode;  /* 0: none */
     struct bide__endpoint endpoint;
@@ -190,6 +191,7 @@ bide_async(bide_listener_ptr) bide_listen_fd(int fd)
         code = listens ? listener_new(fd, &listener) : -EINVAL;
     if (code < 0)
         bide__net_raise(code, listening, name);
+    listener->handed_over = true;
     bide__done_at_once(me);
     return bide_ready(bide_listener_ptr, listener);
 }
@@ -296,6 +298,25 @@ int bide__accept(bide_listener *listener, struct bide__address *ret_peer,
     if (fd < 0)
         bide__net_raise(fd, accepting, of_listener);
     return fd;
+}
+
+int bide__accept_now(bide_listener *listener, struct bide__address *ret_peer)
+{
+    socklen_t size = sizeof ret_peer->un;
+    int fd = accept4(listener->endpoint.fd.fd, &ret_peer->any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    ret_peer->size = size;
+    return fd < 0 ? -errno : fd;
+}
+
+void bide__listener_own(bide_listener *listener)
+{
+    listener->handed_over = false;
+}
+
+void bide__listener_refuse(bide_listener *listener)
+{
+    if (listener->port != 0 && !listener->handed_over)
+        shutdown(listener->endpoint.fd.fd, SHUT_RD);
 }
 
 bide_async(bide_stream_ptr) bide_accept(bide_listener *listener)

@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "core/op.h"
 #include "http/proxy.h"
+#include "io/endpoint.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -168,6 +169,8 @@ static bide_async(void) serve(void)
     int index = bide_loop_index();
     bide_listener_ptr listener = bide_await(bide_listen_fd(server.sockets.fds[index]));
     server.sockets.fds[index] = -1;
+    if (!server.sockets.handed_over)
+        bide__listener_own(listener);
     bide_defer(bide_close_listener, listener);
     bide_await(bide__app_serve(server.apps[index], listener, &server.http, on_started, NULL));
     return bide_void;

@@ -54,6 +54,7 @@ void bide__main_help(FILE *out);
 struct bide__main_sockets {
     int fds[BIDE_CAP_WORKERS]; /* -1: none, or handed over */
     int count;
+    bool handed_over;                 /* by who started the program, who may go on with them */
     char address[BIDE_ADDRESS_BYTES]; /* what is listened on */
     const char *path;                 /* of a socket file that was made, or NULL */
     struct stat file;                 /* it */

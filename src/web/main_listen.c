@@ -126,6 +126,7 @@ static int listen_unix(const bide__run *run, int count, struct bide__main_socket
 /* A descriptor from outside: bound, and perhaps listening already. */
 static int listen_fd(int fd, const bide__run *run, int count, struct bide__main_sockets *sockets)
 {
+    sockets->handed_over = true;
     struct bide__address address = {.size = sizeof address.un};
     int type = 0, listens = 0;
     socklen_t size = sizeof type;
@@ -166,6 +167,7 @@ int bide__main_listen(const bide__run *run, int count, struct bide__main_sockets
 {
     bool has_fd = bide_has(run, fd), has_tcp = bide_has(run, host) || bide_has(run, port);
     sockets->count = 0;
+    sockets->handed_over = false;
     sockets->path = NULL;
     if (has_fd && run->uds) {
         bide__main_say("--uds and --fd are given; one of them decides where to listen");

@@ -156,7 +156,7 @@ enum { STOP_ROUNDS = 20 };
 
 static struct site stop_site;
 static struct stop_client stop_clients[STOP_CLIENTS];
-static bool stop_over;
+static bool stop_over, stop_stays_open;
 
 static async(void) stop_under_load(void)
 {
@@ -174,7 +174,7 @@ static async(void) stop_under_load(void)
             bide_stop("the test says so");
             await(bide_sleep(bide_ms(50)));
             /* No new connections from here on, well before the end of the lame duck. */
-            __atomic_store_n(&stop_over, true, __ATOMIC_RELEASE);
+            __atomic_store_n(&stop_over, !stop_stays_open, __ATOMIC_RELEASE);
         }
     }
     return bide_void;
@@ -197,6 +197,26 @@ TEST_PLAIN(no_request_is_lost_in_a_stop, .timeout_ms = 60000)
         check(told > 0); /* the others were quiet for too long */
         check_int(stop_site.calls, answered);
     }
+}
+
+/* They connect again and again, until they are refused. One that connects between the last look
+   into the queue and the refusal is lost. */
+TEST_PLAIN(who_comes_too_late_is_refused, .timeout_ms = 60000)
+{
+    enum { ROUNDS = 10 };
+    int lost = 0;
+    stop_stays_open = true;
+    for (int round = 0; round < ROUNDS; round++) {
+        stop_over = false;
+        stop_site = (struct site){.options = {.lame_duck = bide_ms(120), .requests = 1000000}};
+        check_int(bide_run(stop_under_load), 0);
+        for (int i = 0; i < STOP_CLIENTS; i++) {
+            pthread_join(stop_clients[i].thread, NULL);
+            check(stop_clients[i].told > 0);
+            lost += stop_clients[i].lost;
+        }
+    }
+    check(lost <= 2);
 }
 
 /* ---- what holds a stop ---- */
