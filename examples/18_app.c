@@ -48,27 +48,24 @@ GET(get_status, "/status", status_out, depends(notebook *, all, book))
     return (status_out){.notes = all->count, .worker = bide_loop_index()};
 }
 
-GET(list_notes, "/notes", list(note_out), query(i32, page, range(1, 1000), dflt(1)),
-    depends(notebook *, all, book))
+GET(list_notes, "/notes", list(note_out), depends(notebook *, all, book))
 {
-    int size = all->config->page_size, from = (page - 1) * size, count = all->count - from;
-    count = count < 0 ? 0 : count > size ? size : count;
+    int most = all->config->page_size, count = all->count < most ? all->count : most;
     note_out *rows = bide_arena_alloc_zero(bide_arena_of(req), (size_t)count, sizeof *rows);
     if (!rows)
         fail(http_error(503, "no memory"));
-    for (int i = 0; i < count; i++)
-        rows[i] = (note_out){.id = from + i + 1, .text = all->texts[from + i]};
+    for (int i = 0; i < count; i++) /* the newest first */
+        rows[i] = (note_out){.id = all->count - i, .text = all->texts[all->count - i - 1]};
     return (note_out_list){rows, (size_t)count};
 }
 
-POST(add_note, "/notes", note_out, status(201), body(note_in, form),
-     depends(notebook *, all, writer))
+POST(add_note, "/notes", note_out, status(201), body(note_in, in), depends(notebook *, to, writer))
 {
-    const char *text = all->count < NOTES ? bide_arena_strdup(all->arena, form->text) : NULL;
+    const char *text = to->count < NOTES ? bide_arena_strdup(to->arena, in->text) : NULL;
     if (!text)
         fail(http_error(507, "the notebook is full"));
-    all->texts[all->count++] = text;
-    return (note_out){.id = all->count, .text = text};
+    to->texts[to->count++] = text;
+    return (note_out){.id = to->count, .text = text};
 }
 
 /* Before the first request, on each worker, in a task: here connections are opened. */
