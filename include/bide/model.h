@@ -169,6 +169,7 @@ typedef struct bide_field {
     int64_t min_int, max_int;      /* the same for i32 and i64, also without BIDE_RANGE */
     const char *pattern;           /* with BIDE_MATCH */
     void *compiled;                /* of `pattern` */
+    bool machine_code;             /* `compiled` holds some */
     const char *dflt_text;         /* with BIDE_DFLT: the string, or NULL and the number */
     int64_t dflt_int;
     double dflt_real;
