@@ -11,33 +11,70 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_alnum(char c)
+/* What a byte may be part of. */
+enum { LABEL = 1, LOCAL = 2, HYPHEN = 4 };
+
+/* LABEL: letters, digits, and bytes above 127, which stand for an international name. LOCAL: what
+   stands between the dots before the `@` (atext of RFC 5322 section 3.2.3). */
+/* clang-format off */
+static const uint8_t class_of[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 2, 0, 2, 2, 2, 2, 2, 0, 0, 2, 2, 0, 6, 0, 2,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 2, 0, 2,
+    0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 2, 2,
+    2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 0,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+};
+/* clang-format on */
+
+static bool is_of(char c, unsigned class)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return (class_of[(unsigned char)c] & class) != 0;
 }
 
-/* A host name: labels of letters, digits and inner hyphens (RFC 1123 section 2.1); bytes above 127
-   stand for an international name. */
-static bool is_host(const char *text, size_t length, size_t least_labels)
+/* A host name: labels of letters, digits and inner hyphens (RFC 1123 section 2.1). `ret_last` is
+   where the last label begins. */
+static bool is_host(const char *text, size_t length, size_t *ret_last)
 {
-    size_t labels = 1, label = 0;
     if (length == 0 || length > 253)
         return false;
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c == '.') {
-            if (label == 0 || text[i - 1] == '-')
-                return false;
-            labels++;
-            label = 0;
-            continue;
-        }
-        if (!is_alnum(c) && (unsigned char)c < 0x80 && (c != '-' || label == 0))
+    size_t label = 0, i = 0; /* where this label begins */
+    for (;; label = ++i) {
+        while (i < length && is_of(text[i], LABEL | HYPHEN))
+            i++;
+        if (i == label || i - label > 63 || text[label] == '-' || text[i - 1] == '-')
             return false;
-        if (++label > 63)
+        if (i == length)
+            break;
+        if (text[i] != '.')
             return false;
     }
-    return label > 0 && text[length - 1] != '-' && labels >= least_labels;
+    *ret_last = label;
+    return true;
+}
+
+/* What stands before the `@`: atoms with dots between them. */
+static bool is_local(const char *text, size_t length)
+{
+    size_t atom = 0; /* where this one begins */
+    for (size_t i = 0; i < length; i++) {
+        if (is_of(text[i], LOCAL))
+            continue;
+        if (text[i] != '.' || i == atom)
+            return false;
+        atom = i + 1;
+    }
+    return atom < length;
 }
 
 const char *bide__check_email(const char *text, size_t length)
@@ -45,19 +82,16 @@ const char *bide__check_email(const char *text, size_t length)
     const char *at = memrchr(text, '@', length);
     if (!at)
         return "An email address must have an @-sign.";
-    size_t local = (size_t)(at - text), host = length - local - 1;
+    size_t local = (size_t)(at - text), last;
     if (local == 0)
         return "There must be something before the @-sign.";
     if (local > 64 || length > 254)
         return "The email address is too long.";
-    for (size_t i = 0; i < local; i++) {
-        if (text[i] == '.' ? i == 0 || i + 1 == local || text[i + 1] == '.'
-                           : !is_alnum(text[i]) && !strchr("!#$%&'*+-/=?^_`{|}~", text[i]))
-            return "The email address contains characters that are not allowed before the @-sign.";
-    }
-    const char *last_dot = memrchr(at + 1, '.', host);
-    bool is_name = last_dot && is_host(at + 1, host, 2);
-    if (!is_name || (last_dot[1] >= '0' && last_dot[1] <= '9'))
+    if (!is_local(text, local))
+        return "The email address contains characters that are not allowed before the @-sign.";
+    const char *host = at + 1;
+    if (!is_host(host, length - local - 1, &last) || last == 0 ||
+        (host[last] >= '0' && host[last] <= '9'))
         return "The part after the @-sign is not valid.";
     return NULL;
 }
@@ -88,7 +122,8 @@ static bool is_host_and_port(const char *text, size_t length)
     } else {
         host = length;
     }
-    return is_address_literal(text, host) || is_host(text, host, 1);
+    size_t last;
+    return is_address_literal(text, host) || is_host(text, host, &last);
 }
 
 const char *bide__check_url(const char *text, size_t length)

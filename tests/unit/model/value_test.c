@@ -257,8 +257,13 @@ TEST_PLAIN(integers)
 
 TEST_PLAIN(email_addresses)
 {
-    static const char *const good[] = {"a@b.example", "first.last+tag@sub.example.org",
-                                       "x_y-z!#$@example.co", "user@xn--bcher-kva.example",
+    static const char *const good[] = {"a@b.example",
+                                       "first.last+tag@sub.example.org",
+                                       "x_y-z!#$@example.co",
+                                       "user@xn--bcher-kva.example",
+                                       "-a-@b.example",
+                                       "a@1b.c-3.d3",
+                                       "%&'*+/=?^`{|}~@b.example",
                                        ("a@b\xc3\xbc"
                                         "cher.example")};
     static const char *const bad[] = {"",
@@ -275,6 +280,14 @@ TEST_PLAIN(email_addresses)
                                       "a@-b.example",
                                       "a@b-.example",
                                       "a@b.123",
+                                      "a@b.3d",
+                                      "a@b.-c",
+                                      "a@b.c-",
+                                      "a@-",
+                                      "a@.example",
+                                      "a@b.example.",
+                                      "a@b_c.example",
+                                      "a\xc3\xbc@b.example",
                                       "a@[127.0.0.1]",
                                       "\"a\"@b.example",
                                       "a@b.example\n",
@@ -289,6 +302,13 @@ TEST_PLAIN(email_addresses)
     memset(text, 'a', sizeof text);
     memcpy(text + 65, "@b.example", 10);
     check(bide__check_email(text, 75) != NULL);
+    check_str(bide__check_email(text + 1, 74), NULL);
+    memset(text, 'a', sizeof text);
+    memcpy(text, "a@", 2);
+    memcpy(text + 65, ".example", 8); /* labels have at most 63 bytes */
+    check_str(bide__check_email(text, 73), NULL);
+    memcpy(text + 65, "a.example", 9);
+    check(bide__check_email(text, 74) != NULL);
 }
 
 TEST_PLAIN(urls)
