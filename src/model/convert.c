@@ -9,6 +9,7 @@
 #include "base/caps.h"
 #include "model/model.h"
 #include "model/number.h"
+#include "model/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,10 +77,11 @@ static bool check_pattern(const bide_input *input, const struct bide__path *path
 
 /* The limits of a str, secret or plain_pw: the first that does not hold is the problem. */
 static bool check_text(const bide_input *input, const struct bide__path *path,
-                       const bide_field *field, const char *text, size_t length)
+                       const bide_field *field, const char *text, size_t length, unsigned facts)
 {
     if (field->flags & BIDE_LEN &&
-        !check_length(input, path, field, characters(text, length), false))
+        !check_length(input, path, field,
+                      facts & BIDE__TEXT_ASCII ? length : characters(text, length), false))
         return false;
     if (field->flags & BIDE_MATCH && !check_pattern(input, path, field, text, length))
         return false;
@@ -92,19 +94,25 @@ static bool check_text(const bide_input *input, const struct bide__path *path,
 }
 
 static int convert_text(const bide_input *input, const struct bide__path *path,
-                        struct bide__target target, const char *text, size_t length, bool copied,
+                        const bide_field *field, const char *text, size_t length, unsigned facts,
                         void *ret_value)
 {
-    if (target.field && !check_text(input, path, target.field, text, length))
+    if (field && !check_text(input, path, field, text, length, facts))
         return 0;
-    if (!copied && !(text = bide_arena_strndup(input->arena, text, length)))
-        return -ENOMEM;
+    if (!(facts & BIDE__TEXT_KEPT)) {
+        char *copy = bide_arena_alloc(input->arena, length + 1);
+        if (!copy)
+            return -ENOMEM;
+        bide__text_copy(copy, text, length);
+        copy[length] = '\0';
+        text = copy;
+    }
     memcpy(ret_value, &text, sizeof text); /* the secret types hold just that pointer */
     return 0;
 }
 
 static int convert_bytes(const bide_input *input, const struct bide__path *path,
-                         struct bide__target target, const char *text, size_t length,
+                         const struct bide__target *target, const char *text, size_t length,
                          bide_bytes *ret_value)
 {
     unsigned char *data = bide_arena_alloc(input->arena, BIDE__BASE64_BYTES(length));
@@ -114,8 +122,8 @@ static int convert_bytes(const bide_input *input, const struct bide__path *path,
     if (size < 0)
         bide__problem(input, path, "bytes_invalid_encoding",
                       "Data should be valid base64: the length is a multiple of four");
-    else if (!target.field || !(target.field->flags & BIDE_LEN) ||
-             check_length(input, path, target.field, (size_t)size, true))
+    else if (!target->field || !(target->field->flags & BIDE_LEN) ||
+             check_length(input, path, target->field, (size_t)size, true))
         *ret_value = (bide_bytes){data, (size_t)size};
     return 0;
 }
@@ -220,26 +228,26 @@ static int convert_parsed(const bide_input *input, const struct bide__path *path
 }
 
 int bide__convert_string(const bide_input *input, const struct bide__path *path,
-                         struct bide__target target, const char *text, size_t length, bool copied,
-                         void *ret_value)
+                         const struct bide__target *target, const char *text, size_t length,
+                         unsigned facts, void *ret_value)
 {
-    switch (target.kind) {
+    switch (target->kind) {
     case BIDE_KIND_STR:
     case BIDE_KIND_SECRET:
     case BIDE_KIND_PLAIN_PW:
     case BIDE_KIND_HASH:
-        return convert_text(input, path, target, text, length, copied, ret_value);
+        return convert_text(input, path, target->field, text, length, facts, ret_value);
     case BIDE_KIND_BYTES:
         return convert_bytes(input, path, target, text, length, ret_value);
     case BIDE_KIND_ENUM:
-        convert_enum(input, path, target.type, text, length, ret_value);
+        convert_enum(input, path, target->type, text, length, ret_value);
         return 0;
     case BIDE_KIND_DECIMAL:
-        return convert_decimal(input, path, target.field, text, length, ret_value);
+        return convert_decimal(input, path, target->field, text, length, ret_value);
     case BIDE_KIND_UUID:
     case BIDE_KIND_TIME:
     case BIDE_KIND_DATE:
-        return convert_parsed(input, path, target.kind, text, length, ret_value);
+        return convert_parsed(input, path, target->kind, text, length, ret_value);
     default:
         bide__problem_of_type(input, path, target);
         return 0;
@@ -247,14 +255,14 @@ int bide__convert_string(const bide_input *input, const struct bide__path *path,
 }
 
 static void convert_integer(const bide_input *input, const struct bide__path *path,
-                            struct bide__target target, const char *text, size_t length,
+                            const struct bide__target *target, const char *text, size_t length,
                             void *ret_value)
 {
-    int64_t least = target.kind == BIDE_KIND_I32 ? INT32_MIN : INT64_MIN;
-    int64_t most = target.kind == BIDE_KIND_I32 ? INT32_MAX : INT64_MAX;
-    if (target.field) {
-        least = target.field->min_int;
-        most = target.field->max_int;
+    int64_t least = target->kind == BIDE_KIND_I32 ? INT32_MIN : INT64_MIN;
+    int64_t most = target->kind == BIDE_KIND_I32 ? INT32_MAX : INT64_MAX;
+    if (target->field) {
+        least = target->field->min_int;
+        most = target->field->max_int;
     }
     int64_t value;
     bool over = bide__parse_i64(text, length, &value) != 0;
@@ -265,7 +273,7 @@ static void convert_integer(const bide_input *input, const struct bide__path *pa
         bool below = over ? *text == '-' : value < least;
         limit[bide__format_i64(limit, below ? least : most)] = '\0';
         out_of_range(input, path, below, limit);
-    } else if (target.kind == BIDE_KIND_I32) {
+    } else if (target->kind == BIDE_KIND_I32) {
         int32_t narrow = (int32_t)value;
         memcpy(ret_value, &narrow, sizeof narrow);
     } else {
@@ -274,10 +282,10 @@ static void convert_integer(const bide_input *input, const struct bide__path *pa
 }
 
 int bide__convert_number(const bide_input *input, const struct bide__path *path,
-                         struct bide__target target, const char *text, size_t length,
+                         const struct bide__target *target, const char *text, size_t length,
                          bool is_integer, void *ret_value)
 {
-    if (target.kind == BIDE_KIND_I32 || target.kind == BIDE_KIND_I64) {
+    if (target->kind == BIDE_KIND_I32 || target->kind == BIDE_KIND_I64) {
         if (is_integer)
             convert_integer(input, path, target, text, length, ret_value);
         else
@@ -285,22 +293,22 @@ int bide__convert_number(const bide_input *input, const struct bide__path *path,
                           "Input should be a valid integer, got a number with a fractional part");
         return 0;
     }
-    if (target.kind == BIDE_KIND_F64) {
+    if (target->kind == BIDE_KIND_F64) {
         double value;
         if (bide__parse_f64(text, length, &value))
             bide__problem(input, path, "finite_number", "Input should be a finite number");
-        else if (in_range(input, path, target.field, value))
+        else if (in_range(input, path, target->field, value))
             memcpy(ret_value, &value, sizeof value);
         return 0;
     }
-    if (target.kind == BIDE_KIND_DECIMAL)
-        return convert_decimal(input, path, target.field, text, length, ret_value);
+    if (target->kind == BIDE_KIND_DECIMAL)
+        return convert_decimal(input, path, target->field, text, length, ret_value);
     bide__problem_of_type(input, path, target);
     return 0;
 }
 
 void bide__problem_of_type(const bide_input *input, const struct bide__path *path,
-                           struct bide__target target)
+                           const struct bide__target *target)
 {
     static const struct {
         const char *type, *msg;
@@ -323,7 +331,7 @@ void bide__problem_of_type(const bide_input *input, const struct bide__path *pat
         [BIDE_KIND_OBJ] = {"model_type", "Input should be an object"},
         [BIDE_KIND_LIST] = {"list_type", "Input should be a valid list"},
     };
-    bide__problem(input, path, words[target.kind].type, "%s", words[target.kind].msg);
+    bide__problem(input, path, words[target->kind].type, "%s", words[target->kind].msg);
 }
 
 int bide__set_default(const bide_input *input, const struct bide__path *path,
@@ -335,14 +343,14 @@ int bide__set_default(const bide_input *input, const struct bide__path *path,
         size_t offset;
         const char *reason;
         if (bide_json_check(json.text, json.length, &offset, &reason))
-            bide__problem_of_type(input, path, target);
+            bide__problem_of_type(input, path, &target);
         else
             memcpy(ret_value, &json, sizeof json);
         return 0;
     }
     if (field->dflt_text)
-        return bide__convert_string(input, path, target, field->dflt_text, strlen(field->dflt_text),
-                                    true, ret_value);
+        return bide__convert_string(input, path, &target, field->dflt_text,
+                                    strlen(field->dflt_text), BIDE__TEXT_KEPT, ret_value);
     char text[BIDE__NUMBER_BYTES + 1];
     bool is_integer = (double)field->dflt_int == field->dflt_real;
     size_t length = is_integer ? bide__format_i64(text, field->dflt_int)
@@ -358,7 +366,7 @@ int bide__set_default(const bide_input *input, const struct bide__path *path,
         memcpy(ret_value, &value, sizeof value);
         return 0;
     }
-    return bide__convert_number(input, path, target, text, length, is_integer, ret_value);
+    return bide__convert_number(input, path, &target, text, length, is_integer, ret_value);
 }
 
 void bide__finish_row(const bide_input *input, const struct bide__path *path,

@@ -36,12 +36,13 @@ static void read_bool(const bide_input *input, const struct bide__path *path, co
 }
 
 static int read_number(const bide_input *input, const struct bide__path *path,
-                       struct bide__target target, const char *text, size_t length, void *ret_value)
+                       const struct bide__target *target, const char *text, size_t length,
+                       void *ret_value)
 {
     bool is_integer;
     if (length > 0 && bide__number_span(text, length, &is_integer) == length)
         return bide__convert_number(input, path, target, text, length, is_integer, ret_value);
-    if (target.kind == BIDE_KIND_F64)
+    if (target->kind == BIDE_KIND_F64)
         bide__problem(input, path, "float_parsing",
                       "Input should be a valid number, unable to parse string as a number");
     else
@@ -67,7 +68,8 @@ static int read_json(const bide_input *input, const struct bide__path *path, con
 }
 
 int bide__text_read(const bide_input *input, const struct bide__path *path,
-                    struct bide__target target, const char *text, size_t length, void *ret_value)
+                    const struct bide__target *target, const char *text, size_t length,
+                    void *ret_value)
 {
     if (!bide__utf8_valid(text, length)) {
         bide__problem(input, path, "string_unicode", "Input should be valid UTF-8");
@@ -77,7 +79,7 @@ int bide__text_read(const bide_input *input, const struct bide__path *path,
         bide__problem(input, path, "string_nul", "String should not contain NUL characters");
         return 0;
     }
-    switch (target.kind) {
+    switch (target->kind) {
     case BIDE_KIND_BOOL:
         read_bool(input, path, text, length, ret_value);
         return 0;
@@ -88,7 +90,7 @@ int bide__text_read(const bide_input *input, const struct bide__path *path,
     case BIDE_KIND_JSON:
         return read_json(input, path, text, length, ret_value);
     default:
-        return bide__convert_string(input, path, target, text, length, false, ret_value);
+        return bide__convert_string(input, path, target, text, length, 0, ret_value);
     }
 }
 
@@ -113,7 +115,7 @@ static int read_list(const bide_input *input, const struct bide__path *path,
     for (size_t i = 0; i < count && here.index < kept; i++) {
         if (!is_named(&pairs[i], field))
             continue;
-        int error = bide__text_read(input, &here, item, pairs[i].value, pairs[i].value_length,
+        int error = bide__text_read(input, &here, &item, pairs[i].value, pairs[i].value_length,
                                     items + here.index * field->type->size);
         if (error)
             return error;
@@ -156,7 +158,7 @@ static int read_field(const bide_input *input, const bide_model *model, const bi
         return 0;
     } else {
         struct bide__target target = {field->kind, field->type, field};
-        error = bide__text_read(input, &here, target, first->value, first->value_length, member);
+        error = bide__text_read(input, &here, &target, first->value, first->value_length, member);
     }
     if (!error && bide_problems_count(input->problems) == before)
         *bide__set_of(model, row) |= bit;
@@ -203,7 +205,7 @@ int bide_text_read(const bide_input *input, const bide_field *field, const char 
     size_t before = bide_problems_count(input->problems);
     struct bide__path here = {NULL, field->json_name, field->json_key_length - 3, 0};
     struct bide__target target = {field->kind, field->type, field};
-    int error = bide__text_read(input, &here, target, text, length, ret_value);
+    int error = bide__text_read(input, &here, &target, text, length, ret_value);
     if (error)
         return error;
     return bide_problems_count(input->problems) > before ? -EBADMSG : 0;

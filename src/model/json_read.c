@@ -31,7 +31,7 @@ struct items {
 static bool read_object(struct reader *reader, const struct bide__path *path,
                         const bide_model *model, void *ret_row);
 static bool read_list(struct reader *reader, const struct bide__path *path,
-                      struct bide__target target, void *ret_list);
+                      const struct bide__target *target, void *ret_list);
 
 static bool stop(struct reader *reader, int error)
 {
@@ -40,7 +40,7 @@ static bool stop(struct reader *reader, int error)
 }
 
 static bool read_string(struct reader *reader, const struct bide__path *path,
-                        struct bide__target target, void *ret_value)
+                        const struct bide__target *target, void *ret_value)
 {
     struct bide__json_string string;
     if (!bide__scan_string(&reader->scan, &string))
@@ -60,8 +60,8 @@ static bool read_string(struct reader *reader, const struct bide__path *path,
         copy[length] = '\0';
         text = copy;
     }
-    int error =
-        bide__convert_string(reader->input, path, target, text, length, string.escaped, ret_value);
+    unsigned facts = string.ascii ? BIDE__TEXT_ASCII : string.escaped ? BIDE__TEXT_KEPT : 0;
+    int error = bide__convert_string(reader->input, path, target, text, length, facts, ret_value);
     return error ? stop(reader, error) : true;
 }
 
@@ -88,7 +88,7 @@ static bool read_bool(struct reader *reader, char first, bool *ret_value)
 
 /* Passes a value of another type than the target's and says so. */
 static bool refuse_value(struct reader *reader, const struct bide__path *path,
-                         struct bide__target target)
+                         const struct bide__target *target)
 {
     bide__problem_of_type(reader->input, path, target);
     return bide__scan_value(&reader->scan);
@@ -96,9 +96,9 @@ static bool refuse_value(struct reader *reader, const struct bide__path *path,
 
 /* One value, of which `first` is the first byte. */
 static bool read_value(struct reader *reader, const struct bide__path *path,
-                       struct bide__target target, char first, void *ret_value)
+                       const struct bide__target *target, char first, void *ret_value)
 {
-    if (target.kind == BIDE_KIND_JSON)
+    if (target->kind == BIDE_KIND_JSON)
         return read_json(reader, ret_value);
     if (first == '"')
         return read_string(reader, path, target, ret_value);
@@ -112,11 +112,11 @@ static bool read_value(struct reader *reader, const struct bide__path *path,
             bide__convert_number(reader->input, path, target, text, length, is_integer, ret_value);
         return error ? stop(reader, error) : true;
     }
-    if (first == '{' && target.kind == BIDE_KIND_OBJ)
-        return read_object(reader, path, target.type->model(), ret_value);
-    if (first == '[' && target.kind == BIDE_KIND_LIST)
+    if (first == '{' && target->kind == BIDE_KIND_OBJ)
+        return read_object(reader, path, target->type->model(), ret_value);
+    if (first == '[' && target->kind == BIDE_KIND_LIST)
         return read_list(reader, path, target, ret_value);
-    if ((first == 't' || first == 'f') && target.kind == BIDE_KIND_BOOL)
+    if ((first == 't' || first == 'f') && target->kind == BIDE_KIND_BOOL)
         return read_bool(reader, first, ret_value);
     return refuse_value(reader, path, target);
 }
@@ -140,12 +140,12 @@ static void *add_item(struct reader *reader, struct items *items)
 
 /* At a `[`. Items beyond the limit are counted and not kept. */
 static bool read_list(struct reader *reader, const struct bide__path *path,
-                      struct bide__target target, void *ret_list)
+                      const struct bide__target *target, void *ret_list)
 {
-    const bide_field *field = target.field;
+    const bide_field *field = target->field;
     size_t most = field && field->flags & BIDE_LEN ? field->max_length : BIDE_CAP_JSON_ITEMS;
-    struct bide__target item = {target.type->kind, target.type, NULL};
-    struct items items = {.size = target.type->size};
+    struct bide__target item = {target->type->kind, target->type, NULL};
+    struct items items = {.size = target->type->size};
     struct bide__path here = {.up = path};
     if (!bide__scan_open(&reader->scan))
         return false;
@@ -163,7 +163,7 @@ static bool read_list(struct reader *reader, const struct bide__path *path,
             void *value = add_item(reader, &items);
             if (!value)
                 return stop(reader, -ENOMEM);
-            if (!read_value(reader, &here, item, first, value))
+            if (!read_value(reader, &here, &item, first, value))
                 return false;
         }
         if (!bide__scan_more(&reader->scan, ']', &more))
@@ -180,27 +180,45 @@ static bool read_null(struct reader *reader, const struct bide__path *path, cons
 {
     if (!(field->flags & BIDE_OPTIONAL))
         bide__problem_of_type(reader->input, path,
-                              (struct bide__target){field->kind, field->type, field});
+                              &(struct bide__target){field->kind, field->type, field});
     else if (model->partial)
         *(uint64_t *)((char *)row + model->null_offset) |= UINT64_C(1) << (field - model->fields);
     return bide__scan_word(&reader->scan, "null");
 }
 
-/* The value of a known key. */
-static bool read_member(struct reader *reader, const struct bide__path *path,
-                        const bide_model *model, const bide_field *field, void *row)
+/* A whole number of at most 18 digits within the limits of its field, which most are. False:
+   nothing was passed. */
+static bool read_small_integer(struct reader *reader, const bide_field *field, void *ret_value)
 {
-    char first = bide__scan_next(&reader->scan);
-    if (first == 'n' && (field->kind != BIDE_KIND_JSON || field->flags & BIDE_OPTIONAL))
-        return read_null(reader, path, model, field, row);
-    size_t before = bide_problems_count(reader->input->problems);
-    struct bide__target target = {field->kind, field->type, field};
-    if (!read_value(reader, path, target, first, (char *)row + field->offset))
+    const char *text = reader->scan.at, *at = text, *end = reader->scan.end;
+    int64_t value = 0;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        if (at - text == 18)
+            return false;
+        value = value * 10 + (*at - '0');
+    }
+    bool whole = at > text && (*text != '0' || at - text == 1) &&
+                 (at == end || (*at != '.' && (*at | 0x20) != 'e'));
+    if (!whole || value < field->min_int || value > field->max_int)
         return false;
-    if (bide_problems_count(reader->input->problems) == before)
-        *bide__set_of(model, row) |= UINT64_C(1) << (field - model->fields);
+    if (field->kind == BIDE_KIND_I32) {
+        int32_t narrow = (int32_t)value;
+        memcpy(ret_value, &narrow, sizeof narrow);
+    } else {
+        memcpy(ret_value, &value, sizeof value);
+    }
+    reader->scan.at = at;
     return true;
 }
+
+/* One object, while it is read. */
+struct object {
+    const struct bide__path *path;
+    const bide_model *model;
+    void *row;
+    uint64_t seen;  /* fields that were there, with whatever value */
+    uint64_t ahead; /* readable ones behind the last that was there: where the next key is likely */
+};
 
 static bool may_be_read(const bide_input *input, const bide_model *model, const bide_field *field)
 {
@@ -209,21 +227,10 @@ static bool may_be_read(const bide_input *input, const bide_model *model, const 
     return model->readable >> (field - model->fields) & 1;
 }
 
-/* The field of a key, or NULL; `guess` is the one that follows in the declaration. */
-static const bide_field *find_field(const bide_model *model, size_t guess, const char *name,
-                                    size_t length)
-{
-    if (guess < model->field_count) {
-        const bide_field *field = &model->fields[guess];
-        if (field->json_key_length == length + 3 && memcmp(field->json_name, name, length) == 0)
-            return field;
-    }
-    return bide_model_field(model, name, length);
-}
-
-/* At a key; passes the member. `seen` are the fields that were there. */
-static bool read_key(struct reader *reader, const struct bide__path *path, const bide_model *model,
-                     size_t *guess, uint64_t *seen, void *row)
+/* At any key; passes it and its colon. `ret_field` is NULL if the member is not to be read: it was
+   passed too. */
+__attribute__((__noinline__)) static bool
+read_any_key(struct reader *reader, const struct object *object, const bide_field **ret_field)
 {
     struct bide__json_string key;
     char unescaped[256];
@@ -242,30 +249,75 @@ static bool read_key(struct reader *reader, const struct bide__path *path, const
         key.escaped = false;
     }
     if (!key.escaped)
-        field = find_field(model, *guess, key.text, key.length);
-    struct bide__path here = {path, key.text, key.length, 0};
-    if (!field || !may_be_read(reader->input, model, field)) {
-        if (reader->input->refuse_unknown)
-            bide__problem(reader->input, &here, field ? "read_only" : "extra_forbidden",
-                          field ? "Field is read-only" : "Extra inputs are not permitted");
-        return bide__scan_value(&reader->scan);
+        field = bide_model_field(object->model, key.text, key.length);
+    if (field && may_be_read(reader->input, object->model, field)) {
+        *ret_field = field;
+        return true;
     }
-    *guess = (size_t)(field - model->fields) + 1;
+    struct bide__path here = {object->path, key.text, key.length, 0};
+    if (reader->input->refuse_unknown)
+        bide__problem(reader->input, &here, field ? "read_only" : "extra_forbidden",
+                      field ? "Field is read-only" : "Extra inputs are not permitted");
+    *ret_field = NULL;
+    return bide__scan_value(&reader->scan);
+}
+
+/* The same, where the key is most often that of the first field ahead, written as it is. */
+static inline bool read_key(struct reader *reader, const struct object *object,
+                            const bide_field **ret_field)
+{
+    struct bide__scan *scan = &reader->scan;
+    bide__scan_next(scan);
+    if (object->ahead) {
+        const bide_field *field = &object->model->fields[bide__first_bit(object->ahead)];
+        size_t length = field->json_key_length;
+        if ((size_t)(scan->end - scan->at) >= length &&
+            bide__text_same(scan->at, field->json_key, length)) {
+            scan->at += length;
+            *ret_field = field;
+            return true;
+        }
+    }
+    return read_any_key(reader, object, ret_field);
+}
+
+/* The value of a key. */
+static inline bool read_member(struct reader *reader, struct object *object,
+                               const bide_field *field)
+{
+    const bide_model *model = object->model;
+    struct bide__path here = {object->path, field->json_name, field->json_key_length - 3, 0};
     uint64_t bit = UINT64_C(1) << (field - model->fields);
-    if (*seen & bit) {
+    char first = bide__scan_next(&reader->scan);
+    if (object->seen & bit) {
         bide__problem(reader->input, &here, "duplicate_key", "Field is there twice");
         return bide__scan_value(&reader->scan);
     }
-    *seen |= bit;
-    return read_member(reader, &here, model, field, row);
+    object->seen |= bit;
+    object->ahead = model->readable & ~(bit | (bit - 1));
+    if (first == 'n' && (field->kind != BIDE_KIND_JSON || field->flags & BIDE_OPTIONAL))
+        return read_null(reader, &here, model, field, object->row);
+    size_t before = bide_problems_count(reader->input->problems);
+    void *member = (char *)object->row + field->offset;
+    bool is_integer = field->kind == BIDE_KIND_I32 || field->kind == BIDE_KIND_I64;
+    if (!(is_integer && read_small_integer(reader, field, member))) {
+        struct bide__target target = {field->kind, field->type, field};
+        bool is_string = first == '"' && field->kind != BIDE_KIND_JSON;
+        if (!(is_string ? read_string(reader, &here, &target, member)
+                        : read_value(reader, &here, &target, first, member)))
+            return false;
+    }
+    if (bide_problems_count(reader->input->problems) == before)
+        *bide__set_of(model, object->row) |= bit;
+    return true;
 }
 
 /* At a `{`. The row is zero. */
 static bool read_object(struct reader *reader, const struct bide__path *path,
                         const bide_model *model, void *ret_row)
 {
-    uint64_t seen = 0;
-    size_t guess = 0, keys = 0;
+    struct object object = {path, model, ret_row, 0, model->readable};
+    size_t keys = 0;
     if (!bide__scan_open(&reader->scan))
         return false;
     bool more = bide__scan_next(&reader->scan) != '}';
@@ -276,16 +328,17 @@ static bool read_object(struct reader *reader, const struct bide__path *path,
     while (more) {
         if (keys++ == BIDE_CAP_JSON_KEYS)
             return bide__scan_fail(&reader->scan, "more than 1000 keys in one object");
-        if (!read_key(reader, path, model, &guess, &seen, ret_row) ||
+        const bide_field *field;
+        if (!read_key(reader, &object, &field) || (field && !read_member(reader, &object, field)) ||
             !bide__scan_more(&reader->scan, '}', &more))
             return false;
     }
-    bide__finish_row(reader->input, path, model, seen, ret_row);
+    bide__finish_row(reader->input, path, model, object.seen, ret_row);
     return true;
 }
 
-int bide__json_read_value(const bide_input *input, struct bide__target target, const char *text,
-                          size_t length, void *ret_value)
+int bide__json_read_value(const bide_input *input, const struct bide__target *target,
+                          const char *text, size_t length, void *ret_value)
 {
     struct reader reader = {.scan = {.at = text, .end = text + length}, .input = input};
     bide_problems *problems = input->problems, before = *problems;
@@ -312,7 +365,7 @@ int bide_json_read(const bide_input *input, const bide_model *model, const char 
     if (model->error)
         return -EINVAL;
     struct bide__target target = {BIDE_KIND_OBJ, model->type_of(), NULL};
-    return bide__json_read_value(input, target, text, length, ret_row);
+    return bide__json_read_value(input, &target, text, length, ret_row);
 }
 
 int bide_json_read_list(const bide_input *input, const bide_model *model, const char *text,
@@ -322,5 +375,5 @@ int bide_json_read_list(const bide_input *input, const bide_model *model, const 
     if (model->error)
         return -EINVAL;
     struct bide__target target = {BIDE_KIND_LIST, model->type_of(), NULL};
-    return bide__json_read_value(input, target, text, length, ret_list);
+    return bide__json_read_value(input, &target, text, length, ret_list);
 }

@@ -1,5 +1,5 @@
 /*
- * JSON tokens: see json_scan.h. The readers look at eight bytes of a string at a time.
+ * JSON tokens: see json_scan.h.
  *
  * Source: RFC 8259; RFC 3629 for UTF-8.
  */
@@ -22,42 +22,12 @@ bool bide__scan_fail(struct bide__scan *scan, const char *reason)
     return false;
 }
 
-char bide__scan_next(struct bide__scan *scan)
+char bide__scan_space(struct bide__scan *scan)
 {
     while (scan->at < scan->end &&
            (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
         scan->at++;
     return scan->at < scan->end ? *scan->at : '\0';
-}
-
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
-
-/* The high bit of each byte of `word` that is `"`, `\`, below 0x20 or above 0x7f; the bits above
-   the first one set may be wrong. */
-static uint64_t special_bytes(uint64_t word)
-{
-    uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\';
-    return (((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | (word - ONES * 0x20) | word) &
-           HIGHS;
-}
-
-/* The first byte at or after `at` that ends a run of plain characters. */
-static const char *plain_end(const char *at, const char *end)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    for (; end - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        uint64_t special = special_bytes(word);
-        if (special)
-            return at + __builtin_ctzll(special) / 8;
-    }
-#endif
-    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20 &&
-           (unsigned char)*at < 0x80)
-        at++;
-    return at;
 }
 
 static int hex_value(char c)
@@ -121,12 +91,11 @@ static bool scan_escape(struct bide__scan *scan, bool *has_zero)
     return true;
 }
 
-bool bide__scan_string(struct bide__scan *scan, struct bide__json_string *ret_string)
+bool bide__scan_marked(struct bide__scan *scan, const char *text,
+                       struct bide__json_string *ret_string)
 {
-    const char *text = ++scan->at;
     bool escaped = false, has_zero = false;
-    for (;;) {
-        scan->at = plain_end(scan->at, scan->end);
+    for (;; scan->at = bide__plain_end(scan->at, scan->end)) {
         if (scan->at == scan->end)
             return bide__scan_fail(scan, "a string without its closing quote");
         unsigned char c = (unsigned char)*scan->at;
@@ -149,7 +118,8 @@ bool bide__scan_string(struct bide__scan *scan, struct bide__json_string *ret_st
             return bide__scan_fail(scan, "bytes that are not UTF-8");
         }
     }
-    *ret_string = (struct bide__json_string){text, (size_t)(scan->at - text), escaped, has_zero};
+    *ret_string =
+        (struct bide__json_string){text, (size_t)(scan->at - text), false, escaped, has_zero};
     scan->at++;
     return true;
 }
@@ -223,27 +193,6 @@ bool bide__scan_word(struct bide__scan *scan, const char *word)
     if ((size_t)(scan->end - scan->at) < length || memcmp(scan->at, word, length) != 0)
         return bide__scan_fail(scan, "a value was expected");
     scan->at += length;
-    return true;
-}
-
-bool bide__scan_open(struct bide__scan *scan)
-{
-    if (scan->depth == BIDE_CAP_JSON_DEPTH)
-        return bide__scan_fail(scan, "more than 64 levels");
-    scan->depth++;
-    scan->at++;
-    return true;
-}
-
-bool bide__scan_more(struct bide__scan *scan, char close, bool *ret_more)
-{
-    char c = bide__scan_next(scan);
-    if (c != ',' && c != close)
-        return bide__scan_fail(scan, close == '}' ? "`,` or `}` was expected"
-                                                  : "`,` or `]` was expected");
-    scan->at++;
-    *ret_more = c == ',';
-    scan->depth -= c == close;
     return true;
 }
 

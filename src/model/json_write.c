@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "model/model.h"
 #include "model/number.h"
+#include "model/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -76,30 +77,6 @@ static inline void put_char(struct writer *writer, char c)
         *writer->at++ = c;
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
-
-/* The first byte that cannot stand in a JSON string as it is, or may not be UTF-8. */
-static const char *plain_end(const char *at, const char *end)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    for (; end - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\';
-        uint64_t special =
-            (((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | (word - ONES * 0x20) | word) &
-            HIGHS;
-        if (special)
-            return at + __builtin_ctzll(special) / 8;
-    }
-#endif
-    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20 &&
-           (unsigned char)*at < 0x80)
-        at++;
-    return at;
-}
-
 static void put_escape(struct writer *writer, char c)
 {
     static const char hex[] = "0123456789abcdef", letters[] = "\"\\\b\f\n\r\t";
@@ -114,12 +91,28 @@ static void put_escape(struct writer *writer, char c)
     }
 }
 
-static void put_string(struct writer *writer, const char *text, size_t length)
+/* A text without anything to escape, in quotes. */
+static inline void put_quoted(struct writer *writer, const char *text, size_t length)
+{
+    if (length > PTRDIFF_MAX)
+        __builtin_unreachable(); /* no object is that long: `length + 2` is above `length` */
+    if (has_room(writer, length + 2)) {
+        char *at = writer->at;
+        writer->at = at + length + 2;
+        *at = '"';
+        bide__text_copy(at + 1, text, length);
+        at[length + 1] = '"';
+    }
+}
+
+/* A text with something to escape or to check. */
+__attribute__((__noinline__)) static void put_marked(struct writer *writer, const char *text,
+                                                     size_t length)
 {
     const char *at = text, *end = text + length;
     put_char(writer, '"');
     while (at < end) {
-        const char *stop = plain_end(at, end);
+        const char *stop = bide__plain_end(at, end);
         put(writer, at, (size_t)(stop - at));
         at = stop;
         if (at == end)
@@ -144,6 +137,22 @@ static void put_string(struct writer *writer, const char *text, size_t length)
     put_char(writer, '"');
 }
 
+BIDE__IN_LINE void put_string(struct writer *writer, const char *text, size_t length)
+{
+    if (length > PTRDIFF_MAX)
+        __builtin_unreachable(); /* no object is that long: `length + 2` is above `length` */
+    if (!has_room(writer, length + 2))
+        return;
+    char *at = writer->at;
+    if (!bide__copy_plain(at + 1, text, length)) {
+        put_marked(writer, text, length);
+        return;
+    }
+    *at = '"';
+    at[length + 1] = '"';
+    writer->at = at + length + 2;
+}
+
 int bide__json_write_text(bide_buf *out, const char *text, size_t length)
 {
     struct writer writer = {.out = out};
@@ -152,7 +161,7 @@ int bide__json_write_text(bide_buf *out, const char *text, size_t length)
     return bide_buf_error(out);
 }
 
-static void put_base64(struct writer *writer, const bide_bytes *bytes)
+__attribute__((__noinline__)) static void put_base64(struct writer *writer, const bide_bytes *bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     put_char(writer, '"');
@@ -171,18 +180,8 @@ static void put_base64(struct writer *writer, const bide_bytes *bytes)
     put_char(writer, '"');
 }
 
-/* A text without anything to escape, in quotes. */
-static void put_quoted(struct writer *writer, const char *text, size_t length)
-{
-    if (has_room(writer, length + 2)) {
-        *writer->at = '"';
-        memcpy(writer->at + 1, text, length);
-        writer->at[length + 1] = '"';
-        writer->at += length + 2;
-    }
-}
-
-static void put_formatted(struct writer *writer, enum bide_kind kind, const void *value)
+__attribute__((__noinline__)) static void put_formatted(struct writer *writer, enum bide_kind kind,
+                                                        const void *value)
 {
     char text[BIDE_VALUE_TEXT];
     size_t length;
@@ -206,12 +205,18 @@ static void put_formatted(struct writer *writer, enum bide_kind kind, const void
         writer->error = -ERANGE;
 }
 
-static void put_text(struct writer *writer, const char *text)
+BIDE__IN_LINE void put_text(struct writer *writer, const char *text)
 {
     if (text)
         put_string(writer, text, strlen(text));
     else
         put(writer, "null", 4);
+}
+
+/* For lists: the texts of rows are written in line. */
+__attribute__((__noinline__)) static void put_item_text(struct writer *writer, const char *text)
+{
+    put_text(writer, text);
 }
 
 static void put_row(struct writer *writer, const bide_model *model, const void *row);
@@ -258,7 +263,7 @@ static void put_value(struct writer *writer, enum bide_kind kind, const bide_typ
             writer->at += bide__format_f64(writer->at, *(const double *)value);
         break;
     case BIDE_KIND_STR:
-        put_text(writer, *(const char *const *)value);
+        put_item_text(writer, *(const char *const *)value);
         break;
     case BIDE_KIND_BYTES:
         put_base64(writer, value);
@@ -330,18 +335,23 @@ static void put_row(struct writer *writer, const bide_model *model, const void *
         const bide_field *field = &model->fields[index];
         if (model->partial && is_absent(model, index, row))
             continue;
-        if (!has_room(writer, field->json_key_length + 1))
+        size_t length = field->json_key_length;
+        if (!has_room(writer, length + 1))
             return;
-        *writer->at = before;
-        memcpy(writer->at + 1, field->json_key, field->json_key_length);
-        writer->at += field->json_key_length + 1;
+        char *at = writer->at;
+        writer->at = at + length + 1;
+        const void *member = (const char *)row + field->offset;
+        *at = before;
+        bide__text_copy(at + 1, field->json_key, length);
         before = ',';
         if (field->flags & BIDE_COMPUTED)
             put_computed(writer, model, field, row);
         else if (field->flags & BIDE_OPTIONAL && !bide_field_has_value(model, field, row))
             put(writer, "null", 4);
+        else if (field->kind == BIDE_KIND_STR)
+            put_text(writer, *(const char *const *)member);
         else
-            put_value(writer, field->kind, field->type, (const char *)row + field->offset);
+            put_value(writer, field->kind, field->type, member);
     }
     writer->depth--;
     if (before == '{')

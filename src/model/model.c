@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -57,6 +58,8 @@ static void add_name(bide_model *model, bide_field *field)
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)field->json_name[i] < 0x20 || strchr("\"\\\x7f", field->json_name[i]))
             refuse(model, field, "an alias with characters that JSON would escape");
+    if (!bide__utf8_valid(field->json_name, length)) /* the reader compares keys as they stand */
+        refuse(model, field, "an alias that is not UTF-8");
     if (bide_model_field(model, field->json_name, length))
         refuse(model, field, "another field has the same name in JSON");
     unsigned slot = hash_of(field->json_name, length);

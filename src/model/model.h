@@ -21,7 +21,7 @@ struct bide__path {
 
 /* Adds a problem at `path` (NULL: the input as a whole). */
 void bide__problem(const bide_input *input, const struct bide__path *path, const char *type,
-                   const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
+                   const char *format, ...) __attribute__((__cold__, __format__(__printf__, 4, 5)));
 
 /* What is to be read: a field's member, or an item of a list, which has no limits of its own. */
 struct bide__target {
@@ -30,30 +30,37 @@ struct bide__target {
     const bide_field *field; /* whose limits hold; NULL: none */
 };
 
+/* What is known of a text. */
+enum {
+    BIDE__TEXT_KEPT = 1 << 0,  /* it ends with a NUL and may be kept */
+    BIDE__TEXT_ASCII = 1 << 1, /* it has no byte above 0x7f */
+};
+
 /*
  * One text into a value: of a JSON string, of a JSON number for `decimal`, or of a form. The text
- * is UTF-8 without a NUL; `copied` says that it ends with a NUL and may be kept. Adds problems.
- * Returns 0 (also with problems) or -ENOMEM.
+ * is UTF-8 without a NUL; `facts` are of BIDE__TEXT_. Adds problems. Returns 0 (also with problems)
+ * or -ENOMEM.
  */
 int bide__convert_string(const bide_input *input, const struct bide__path *path,
-                         struct bide__target target, const char *text, size_t length, bool copied,
-                         void *ret_value);
+                         const struct bide__target *target, const char *text, size_t length,
+                         unsigned facts, void *ret_value);
 int bide__convert_number(const bide_input *input, const struct bide__path *path,
-                         struct bide__target target, const char *text, size_t length,
+                         const struct bide__target *target, const char *text, size_t length,
                          bool is_integer, void *ret_value);
 
 /* The same for a text that may be meant for any type but lists and objects, as in a form: checked
    to be UTF-8 without a NUL, and numbers and `bool` in words too. */
 int bide__text_read(const bide_input *input, const struct bide__path *path,
-                    struct bide__target target, const char *text, size_t length, void *ret_value);
+                    const struct bide__target *target, const char *text, size_t length,
+                    void *ret_value);
 
 /* A whole JSON text into one value of any type. Returns 0, -EBADMSG with problems, or -ENOMEM. */
-int bide__json_read_value(const bide_input *input, struct bide__target target, const char *text,
-                          size_t length, void *ret_value);
+int bide__json_read_value(const bide_input *input, const struct bide__target *target,
+                          const char *text, size_t length, void *ret_value);
 
 /* The problem of a value whose JSON type is another one. */
 void bide__problem_of_type(const bide_input *input, const struct bide__path *path,
-                           struct bide__target target);
+                           const struct bide__target *target);
 
 /* Whether the number of items fits; adds the problem. */
 void bide__check_count(const bide_input *input, const struct bide__path *path,

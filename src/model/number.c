@@ -167,21 +167,19 @@ static const char pairs[201] = "000102030405060708091011121314151617181920212223
 
 static size_t format_u64(char *text, uint64_t value)
 {
-    char digits[20];
-    char *at = digits + sizeof digits;
+    size_t length = 1;
+    for (uint64_t left = value; left >= 10; left /= 100)
+        length += left >= 100 ? 2 : 1;
+    char *at = text + length;
     while (value >= 100) {
         at -= 2;
         memcpy(at, pairs + value % 100 * 2, 2);
         value /= 100;
     }
-    if (value >= 10) {
-        at -= 2;
-        memcpy(at, pairs + value * 2, 2);
-    } else {
-        *--at = (char)('0' + value);
-    }
-    size_t length = (size_t)(digits + sizeof digits - at);
-    memcpy(text, at, length);
+    if (value >= 10)
+        memcpy(at - 2, pairs + value * 2, 2);
+    else
+        at[-1] = (char)('0' + value);
     return length;
 }
 

@@ -179,7 +179,7 @@ static int read_items(const bide_input *input, const bide_field *field, const ch
             at++;
         while (end > at && strchr(" \t", end[-1]))
             end--;
-        int error = bide__text_read(input, &here, item, at, (size_t)(end - at),
+        int error = bide__text_read(input, &here, &item, at, (size_t)(end - at),
                                     items + here.index * field->type->size);
         if (error)
             return error;
@@ -195,9 +195,9 @@ static int read_text(const bide_input *input, const bide_field *field, const cha
     struct bide__target target = {field->kind, field->type, field};
     const char *start = text + strspn(text, " \t\r\n");
     if (field->kind == BIDE_KIND_OBJ || (field->kind == BIDE_KIND_LIST && *start == '['))
-        return bide__json_read_value(input, target, text, strlen(text), member);
+        return bide__json_read_value(input, &target, text, strlen(text), member);
     if (field->kind != BIDE_KIND_LIST)
-        return bide__text_read(input, NULL, target, text, strlen(text), member);
+        return bide__text_read(input, NULL, &target, text, strlen(text), member);
     struct bide__any_list list = {NULL, 0};
     int error = read_items(input, field, start, &list);
     memcpy(member, &list, sizeof list);

@@ -219,6 +219,163 @@ TEST_PLAIN(duplicates_are_refused)
     reading_done(&r);
 }
 
+MODEL(alike, "",
+      (i32, a, optional), (i32, ab, optional), (i64, made, generated), (i32, abc, optional),
+      (i32, long_name_0, optional), (i32, long_name_01, optional),
+      (i32, a_name_of_more_than_sixteen, optional), (i32, e, alias("h\xc3\xa9"), optional));
+
+/* The likely key is the next one that may be read, written as it is: all others must do as well. */
+TEST_PLAIN(keys_come_in_any_order_and_form)
+{
+    static const struct {
+        const char *text, *written, *type;
+    } cases[] = {
+        {"{\"a\":1,\"ab\":2,\"abc\":3}", "1,2,3", NULL},
+        {"{\"abc\":3,\"ab\":2,\"a\":1}", "1,2,3", NULL},
+        {"{\"ab\":2,\"a\":1,\"abc\":3}", "1,2,3", NULL},
+        {"{ \"a\" :1 , \"ab\"\n:\t2,\"abc\": 3}", "1,2,3", NULL},
+        {"{\"\\u0061\":1,\"a\\u0062\":2,\"\\u0061bc\":3}", "1,2,3", NULL},
+        {"{\"a\":1,\"x\":{\"a\":5},\"ab\":2,\"ab \":6,\"abc\":3,\"\":4}", "1,2,3", NULL},
+        {"{\"a\":1,\"made\":7,\"ab\":2,\"made\":7,\"abc\":3}", "1,2,3", NULL},
+        {"{\"A\":9,\"aa\":9,\"abcd\":9,\"a\":1,\"ab\":2,\"abc\":3}", "1,2,3", NULL},
+        {"{\"ab\":2,\"abc\":3,\"ab\":5,\"a\":1}", "1,2,3", "duplicate_key"},
+        {"{\"abc\":3,\"ab\":2,\"abc\":4,\"a\":1}", "1,2,3", "duplicate_key"},
+        {"{\"ab\":2,\"a\":1,\"\\u0061b\":4,\"abc\":3}", "1,2,3", "duplicate_key"},
+        {"{\"ab\":2,\"a\":1,\"ab\":\"x\",\"abc\":3}", "1,2,3", "duplicate_key"},
+        {"{\"ab\":2,\"a\":1,\"ab\":5,\"abc\":3}", "1,2,3", "duplicate_key"},
+        {"{\"a\"1}", "0,0,0", "json_invalid"},
+        {"{\"a\":}", "0,0,0", "json_invalid"},
+        {"{\"a\":", "0,0,0", "json_invalid"},
+        {"{\"a\"", "0,0,0", "json_invalid"},
+        {"{\"a", "0,0,0", "json_invalid"},
+        {"{a:1}", "0,0,0", "json_invalid"},
+    };
+    struct reading r;
+    alike row;
+    reading_init(&r);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        problems_of(&r, alike_model(), cases[i].text, &row);
+        check_str(r.problems.first ? r.problems.first->type : NULL, cases[i].type);
+        char values[64];
+        snprintf(values, sizeof values, "%d,%d,%d", row.a, row.ab, row.abc);
+        if (!check_str(values, cases[i].written))
+            printf("%s\n", cases[i].text);
+        check_int(row.made, 0);
+    }
+    check_str(problems_of(&r, alike_model(),
+                          "{\"long_name_0\":1,\"long_name_01\":2,"
+                          "\"a_name_of_more_than_sixteen\":3,\"h\xc3\xa9\":4}",
+                          &row),
+              "[]");
+    check_int(row.long_name_0 * 1000 + row.long_name_01 * 100, 1200);
+    check_int(row.a_name_of_more_than_sixteen * 10 + row.e, 34);
+    problems_of(&r, alike_model(), "{\"long_name_1\":1,\"a_name_of_more_than_sixteem\":3}", &row);
+    check_int(row.long_name_0 + row.a_name_of_more_than_sixteen, 0);
+    reading_done(&r);
+}
+
+MODEL(limits, "", (i32, small, range(-5, 150)), (i64, large));
+
+TEST_PLAIN(whole_numbers_of_fields)
+{
+    static const struct {
+        const char *small, *large, *type;
+    } cases[] = {
+        {"0", "0", NULL},
+        {"150", "999999999999999999", NULL},
+        {"-5", "1000000000000000000", NULL},
+        {"-0", "9223372036854775807", NULL},
+        {"7 ", " 7\n", NULL},
+        {"151", "1", "less_than_equal"},
+        {"-6", "1", "greater_than_equal"},
+        {"4294967297", "1", "less_than_equal"},
+        {"1", "9223372036854775808", "less_than_equal"},
+        {"1.0", "1", "int_from_float"},
+        {"1", "1e0", "int_from_float"},
+        {"1E0", "1", "int_from_float"},
+        {"\"1\"", "1", "int_type"},
+        {"1.", "1", "json_invalid"},
+        {"1e", "1", "json_invalid"},
+        {"01", "1", "json_invalid"},
+        {"1", "00", "json_invalid"},
+        {"1x", "1", "json_invalid"},
+        {"-", "1", "json_invalid"},
+        {"", "1", "json_invalid"},
+    };
+    struct reading r;
+    limits row;
+    char text[128];
+    reading_init(&r);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "{\"small\":%s,\"large\":%s}", cases[i].small, cases[i].large);
+        problems_of(&r, limits_model(), text, &row);
+        if (!check_str(r.problems.first ? r.problems.first->type : NULL, cases[i].type))
+            printf("%s\n", text);
+        if (cases[i].type)
+            continue;
+        check_int(row.small, atoi(cases[i].small));
+        check_int(row.large, strtoll(cases[i].large, NULL, 10));
+    }
+    reading_done(&r);
+}
+
+/* Bytes that are refused, or mean others, at every place of strings of every length around the
+   words and vectors in which they are read; in memory that ends where the text does. */
+TEST_PLAIN(strings_end_anywhere)
+{
+    static const struct {
+        const char *bytes, *meaning; /* NULL: no JSON */
+    } marks[] = {{"", ""},       {"\\n", "\n"},    {"\xc3\xa9", "\xc3\xa9"},
+                 {"\x1f", NULL}, {"\x80", NULL},   {"\xff", NULL},
+                 {" ", " "},     {"\x7f", "\x7f"}, {"\\\"", "\""},
+                 {"\"", NULL},   {"\\", NULL}};
+    struct reading r;
+    comment c;
+    reading_init(&r);
+    for (size_t length = 0; length <= 50; length++) {
+        for (size_t i = 0; i < (sizeof marks / sizeof *marks) * (length + 1); i++) {
+            size_t mark = i / (length + 1), at = i % (length + 1);
+            char filler[51], text[128], meaning[128];
+            memset(filler, 'x', length);
+            int size = snprintf(text, sizeof text, "{\"text\":\"%.*s%s%.*s\"}", (int)at, filler,
+                                marks[mark].bytes, (int)(length - at), filler);
+            char *exact = malloc((size_t)size);
+            require(exact);
+            memcpy(exact, text, (size_t)size);
+            bide_problems_init(&r.problems, &r.arena);
+            int result = bide_json_read(&r.input, comment_model(), exact, (size_t)size, &c);
+            check_int(result, marks[mark].meaning ? 0 : -EBADMSG);
+            free(exact);
+            if (!marks[mark].meaning)
+                continue;
+            snprintf(meaning, sizeof meaning, "%.*s%s%.*s", (int)at, filler, marks[mark].meaning,
+                     (int)(length - at), filler);
+            check_str(c.text, meaning);
+        }
+        bide_arena_reset(&r.arena);
+    }
+    reading_done(&r);
+}
+
+/* Every text is refused when its end is missing, and nothing behind it is looked at. */
+TEST_PLAIN(cut_texts_are_refused)
+{
+    const char *text = USER(",\"age\":50,\"bio\":\"h\\u00e9 \xc3\xa9\",\"shade\":\"blue\"");
+    struct reading r;
+    user u;
+    reading_init(&r);
+    for (size_t length = 0; length < strlen(text); length++) {
+        char *exact = malloc(length + !length);
+        require(exact);
+        memcpy(exact, text, length);
+        bide_problems_init(&r.problems, &r.arena);
+        check_int(bide_json_read(&r.input, user_model(), exact, length, &u), -EBADMSG);
+        check_str(r.problems.first ? r.problems.first->type : NULL, "json_invalid");
+        free(exact);
+    }
+    reading_done(&r);
+}
+
 TEST_PLAIN(unknown_and_generated_keys)
 {
     struct reading r;

@@ -3,10 +3,12 @@
  * memory; random rows there and back.
  */
 #include "base/mem.h"
+#include "model/model.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "models.h"
 
@@ -96,6 +98,66 @@ TEST_PLAIN(strings_are_escaped)
     a.city = "long enough for a word, then \xff\xc3( and \xf0\x9f\x98\x80";
     check_contains(written(&r, address_model(), &a),
                    "word, then \xef\xbf\xbd\xef\xbf\xbd( and \xf0\x9f\x98\x80\"");
+    reading_done(&r);
+}
+
+/* What must be escaped, or is none, at every place of strings of every length around the words and
+   vectors in which they are copied; in memory that ends where the text does. */
+TEST_PLAIN(strings_are_escaped_anywhere)
+{
+    static const struct {
+        const char *bytes, *written;
+    } marks[] = {{"", ""},
+                 {"\n", "\\n"},
+                 {"\"", "\\\""},
+                 {"\\", "\\\\"},
+                 {"\x1f", "\\u001f"},
+                 {"\x7f", "\x7f"},
+                 {"\xc3\xa9", "\xc3\xa9"},
+                 {"\x80", "\xef\xbf\xbd"},
+                 {"\xff", "\xef\xbf\xbd"}};
+    struct reading r;
+    reading_init(&r);
+    for (size_t length = 0; length <= 50; length++) {
+        for (size_t i = 0; i < (sizeof marks / sizeof *marks) * (length + 1); i++) {
+            size_t mark = i / (length + 1), at = i % (length + 1);
+            char filler[51], text[64], expected[128];
+            memset(filler, 'x', length);
+            snprintf(text, sizeof text, "%.*s%s%.*s", (int)at, filler, marks[mark].bytes,
+                     (int)(length - at), filler);
+            snprintf(expected, sizeof expected, "{\"text\":\"%.*s%s%.*s\",\"replies\":[]}", (int)at,
+                     filler, marks[mark].written, (int)(length - at), filler);
+            comment c = {.text = strdup(text)};
+            require(c.text);
+            bide_set_field(&c, replies, c.replies);
+            check_str(written(&r, comment_model(), &c), expected);
+            bide_buf_reset(&r.text);
+            bide__json_write_text(&r.text, c.text, strlen(text));
+            check_int(memcmp(bide_buf_str(&r.text), expected + 8, bide_buf_length(&r.text)), 0);
+            free((char *)c.text);
+        }
+    }
+    reading_done(&r);
+}
+
+TEST_PLAIN(whole_numbers_are_written)
+{
+    struct reading r;
+    everything e = {.large = 0};
+    reading_init(&r);
+    for (int digits = 0; digits < 19; digits++) {
+        int64_t power = 1;
+        for (int i = 0; i < digits; i++)
+            power *= 10;
+        for (int64_t step = -1; step <= 1; step++) {
+            for (int sign = -1; sign <= 1; sign += 2) {
+                e.large = sign * (power + step);
+                char expected[64];
+                snprintf(expected, sizeof expected, "\"large\":%lld,", (long long)e.large);
+                check_contains(written(&r, everything_model(), &e), expected);
+            }
+        }
+    }
     reading_done(&r);
 }
 

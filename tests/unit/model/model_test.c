@@ -134,6 +134,7 @@ MODEL(bad_default, "", (i32, age, range(0, 10), dflt(11)));
 MODEL(bad_default_type, "", (i32, age, dflt("x")));
 MODEL(bad_names, "", (str, a, alias("b")), (str, b));
 MODEL(bad_alias, "", (str, a, alias("x\ny")));
+MODEL(bad_bytes, "", (str, a, alias("\xc3(")));
 MODEL(bad_range, "", (i32, a, range(2, 1)));
 MODEL(bad_inside, "", (list(bad_pattern), all));
 
@@ -147,6 +148,7 @@ TEST_PLAIN(what_cannot_be_used_says_why)
     check_contains(bide_model_check(bad_default_type_model()), "its default is not valid");
     check_contains(bide_model_check(bad_names_model()), "another field has the same name in JSON");
     check_contains(bide_model_check(bad_alias_model()), "an alias with characters");
+    check_contains(bide_model_check(bad_bytes_model()), "an alias that is not UTF-8");
     check_contains(bide_model_check(bad_range_model()), "range(min, max) with min above max");
     check_contains(bide_model_check(bad_inside_model()), "model `bad_pattern`");
     struct reading r;
