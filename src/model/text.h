@@ -57,8 +57,8 @@ static inline unsigned bide__special_of(__m128i bytes)
 {
     __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
                                  _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-    /* Signed: what is above 0x7f is below a space too. */
-    marks = _mm_or_si128(marks, _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
+    /* Signed and saturated: negative for what is below a space or above 0x7f. */
+    marks = _mm_or_si128(marks, _mm_subs_epi8(bytes, _mm_set1_epi8(' ')));
     return (unsigned)_mm_movemask_epi8(marks);
 }
 
