@@ -60,6 +60,12 @@ static int read_json(const bide_input *input, const struct bide__path *path, con
         bide__problem(input, path, "json_invalid", "Invalid JSON: %s at byte %zu", reason, offset);
         return 0;
     }
+    while (length > 0 && strchr(" \t\r\n", text[0])) { /* as the JSON reader does */
+        text++;
+        length--;
+    }
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]))
+        length--;
     char *copy = bide_arena_strndup(input->arena, text, length);
     if (!copy)
         return -ENOMEM;

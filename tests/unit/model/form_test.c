@@ -51,7 +51,7 @@ TEST_PLAIN(a_form_is_read)
     check_int(s.shade, color_blue);
     check_int(s.price.units, 1250);
     check_int(s.since, INT64_C(1714979289000000));
-    check_str(s.extra.text, " {\"a\":1}");
+    check_str(s.extra.text, "{\"a\":1}");
     check_str(s.password.text, "12345678");
     check(bide_has(&s, near) && !bide_has(&s, note));
     reading_done(&r);
