@@ -42,9 +42,12 @@ static inline bool bide__slice_equal_nocase(struct bide__slice a, struct bide__s
         return false;
     if (bide__slice_equal(a, b))
         return true; /* the usual case, in words instead of bytes */
-    for (size_t i = 0; i < a.length; i++)
-        if (bide__ascii_lower(a.bytes[i]) != bide__ascii_lower(b.bytes[i]))
+    for (size_t i = 0; i < a.length; i++) {
+        unsigned differ = (unsigned char)a.bytes[i] ^ (unsigned char)b.bytes[i];
+        unsigned letter = ((unsigned char)a.bytes[i] | 0x20U) - 'a';
+        if (differ != 0 && (differ != 0x20 || letter > 'z' - 'a'))
             return false;
+    }
     return true;
 }
 

@@ -139,7 +139,7 @@ static void begin_exchange(struct bide__http_connection *connection)
     exchange->headers_length = 0;
     exchange->client_length = 0;
     exchange->replied = false;
-    exchange->has_arena = false;
+    exchange->used_arena = false;
     exchange->https = false;
     exchange->continued = !head->expect_continue;
     connection->keep_running = false;
@@ -167,8 +167,8 @@ static __attribute__((noinline)) void tidy_exchange(struct bide__http_connection
         connection->closing = connection->unread_input = true;
     if (exchange->upgraded)
         bide_close_stream(exchange->upgraded);
-    if (exchange->has_arena)
-        bide_arena_done(&exchange->arena);
+    if (exchange->used_arena)
+        bide_arena_reset(&exchange->arena);
 }
 
 /* After the handler, on every way out of it. */
@@ -179,7 +179,7 @@ static inline void end_exchange(struct bide__http_connection *connection)
     buffers->serving = false;
     buffers->limit.scope.deadline_ns = buffers->limit.outer_ns;
     if (bide__unlikely(buffers->limit.scope.cancelled || exchange->body_state != BIDE__HTTP_DONE ||
-                       exchange->upgraded || exchange->has_arena))
+                       exchange->upgraded || exchange->used_arena))
         tidy_exchange(connection);
 }
 
@@ -263,6 +263,15 @@ static void serve_all(struct bide__http_connection *connection)
         bide__http_linger(connection);
 }
 
+/* Kept from exchange to exchange, with the chunk that most of them get along with. A body of
+   unknown size grows in steps that together take three times its size. */
+static void init_arena(struct bide__http_buffers *buffers)
+{
+    uint64_t body_bytes = buffers->server->options.body_bytes;
+    size_t cap = body_bytes < SIZE_MAX / 4 ? 3 * (size_t)body_bytes : SIZE_MAX / 2;
+    bide_arena_init(&buffers->exchange.arena, NULL, cap + BIDE_CAP_HTTP_ARENA_BYTES);
+}
+
 static struct bide__http_buffers *borrow(struct bide__http_server *server)
 {
     struct bide__http_buffers *buffers = server->free_buffers;
@@ -276,15 +285,22 @@ static struct bide__http_buffers *borrow(struct bide__http_server *server)
         buffers->serving = false;
         buffers->exchange.head = &buffers->head;
         bide__limit_init(&buffers->limit);
+        init_arena(buffers);
     }
     return buffers;
+}
+
+void bide__http_buffers_free(struct bide__http_buffers *buffers)
+{
+    bide__limit_done(&buffers->limit, &buffers->server->loop->timers);
+    bide_arena_done(&buffers->exchange.arena);
+    bide__free(buffers);
 }
 
 static void give_back(struct bide__http_server *server, struct bide__http_buffers *buffers)
 {
     if (bide__unlikely(server->free_count >= FREE_BUFFERS_KEPT)) {
-        bide__limit_done(&buffers->limit, &server->loop->timers);
-        bide__free(buffers);
+        bide__http_buffers_free(buffers);
         return;
     }
     buffers->next = server->free_buffers;
@@ -365,8 +381,9 @@ static void answer_for(struct bide__http_buffers *buffers, const bide_error *err
     late = late && bide__error_is_cancel(error) && !bide_cancel_requested();
     if (bide__likely(buffers->serving)) {
         answer_failure(&buffers->exchange, error, late);
-    } else { /* a callback of an arena, which must not fail */
+    } else { /* a callback of the arena, which must not fail; the next reset runs the others */
         connection->closing = true;
+        buffers->exchange.arena.resetting = false;
         bide_log(BIDE_LOG_ERROR, "a connection failed: %s", error->message);
     }
 }

@@ -58,7 +58,7 @@ struct bide_exchange {
     uint16_t headers_length;
     uint8_t client_length; /* 0: not asked for */
     bool replied;
-    bool has_arena;
+    bool used_arena;
     bool https;         /* the client's scheme, after bide__http_resolve */
     bool continued;     /* 100 Continue is owed no more */
     uint8_t body_state; /* enum bide__http_result: how far the body is */
@@ -140,6 +140,7 @@ struct bide__http_connection {
 void bide__http_connection_open(struct bide__http_server *server, int fd,
                                 const struct bide__http_address *peer);
 void bide__http_connection_close(struct bide__http_connection *connection);
+void bide__http_buffers_free(struct bide__http_buffers *buffers);
 
 /* Whether nothing has arrived on an idle connection that its next wake would read. */
 bool bide__http_connection_quiet(const struct bide__http_connection *connection);

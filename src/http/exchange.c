@@ -89,13 +89,7 @@ bide_text bide_request_scheme(bide_exchange *exchange)
 
 bide_arena *bide_exchange_arena(bide_exchange *exchange)
 {
-    if (!exchange->has_arena) {
-        /* A body of unknown size grows in steps that together take three times its size. */
-        uint64_t body_bytes = exchange->connection->server->options.body_bytes;
-        size_t cap = body_bytes < SIZE_MAX / 4 ? 3 * (size_t)body_bytes : SIZE_MAX / 2;
-        bide_arena_init(&exchange->arena, NULL, cap + BIDE_CAP_HTTP_ARENA_BYTES);
-        exchange->has_arena = true;
-    }
+    exchange->used_arena = true;
     return &exchange->arena;
 }
 

@@ -158,8 +158,7 @@ static bide_async(void) end_server(void *arg)
     while (server->free_buffers) {
         struct bide__http_buffers *buffers = server->free_buffers;
         server->free_buffers = buffers->next;
-        bide__limit_done(&buffers->limit, &server->loop->timers);
-        bide__free(buffers);
+        bide__http_buffers_free(buffers);
     }
     bide__free(server->trusted);
     int64_t left = bide__slab_done(&server->slab);
