@@ -147,6 +147,9 @@ class Runner:
         and no reply is a write. The watchdog's thread is left out: it has a clock of its own."""
         report = self.programs.path("strace.txt")
         with self.programs.serving(system, case) as server:
+            command = self.load_command(case, server)
+            # What happens once has then happened.
+            finish(start(command, {LOAD_CORE}, TRACED_MS), command)
             threads = threads_of(server[0], but="bide-watchdog")
             tracer = subprocess.Popen(
                 ["strace", "-qq", "-c", "-U", "calls,name", "-e", "trace=futex,write,sendto", "-o",
@@ -156,7 +159,6 @@ class Runner:
                 if tracer.poll() is not None:
                     print(f"left out: {case.name} (strace may not look at the server)")
                     return {}
-                command = self.load_command(case, server)
                 numbers = finish(start(command, {LOAD_CORE}, TRACED_MS), command)
                 tracer.send_signal(signal.SIGINT)
                 tracer.wait()
