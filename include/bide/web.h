@@ -35,13 +35,15 @@
  *   header(T, v, attributes...)   x_token is the field `x-token`
  *   cookie(T, v, attributes...)
  *   form(T, v, attributes...)     a field of a form, urlencoded or multipart
- *   file(v), files(v)             uploaded in a multipart form: `const bide_upload *v`,
- * `bide_uploads v` body(NAME, v)                 a JSON object: `const NAME *v`; at most one
- * form_body(NAME, v) the same from a form bearer(v)                     the token of
- * `Authorization: Bearer`: `const char *v` oauth2(v, "/auth")            the same; documented as
- * given by that route for a password basic(v)                      user and password: `const
- * bide_basic *v` api_key(v, header, "X-Key")   or `query`, `cookie`: `const char *v` depends(T, v,
- * provider)       what a PROVIDER provides; T is its type
+ *   file(v), files(v)             uploads of a multipart form: `const bide_upload *v`, or all of
+ *                                 that name as `bide_uploads v`
+ *   body(NAME, v)                 a JSON object: `const NAME *v`; at most one
+ *   form_body(NAME, v)            the same from a form
+ *   bearer(v)                     the token of `Authorization: Bearer`: `const char *v`
+ *   oauth2(v, "/auth")            the same; that route gives it for a password, says the document
+ *   basic(v)                      user and password: `const bide_basic *v`
+ *   api_key(v, header, "X-Key")   or `query`, `cookie`: `const char *v`
+ *   depends(T, v, provider)       what a PROVIDER provides; T is its type
  *
  * or says something of the route:
  *

@@ -18,7 +18,8 @@
  *
  * Invariants
  *  1. with_client takes the application: it starts it, and stops and frees it on every way out.
- *  2. Cookies that replies set are sent with all later requests, until a reply deletes them.
+ *  2. Cookies that replies set are sent with later requests to their paths, until a reply deletes
+ *     them.
  *  3. A reply and what was read from it live until the block is left.
  *  4. What a request left to be done after its reply has ended when the reply is given.
  *

@@ -142,6 +142,19 @@
 /* async computed fields that run at a time for one response */
 #define BIDE_CAP_RESOLVE_TASKS 16
 
+/* The web layer */
+
+/* bytes of one response, which is in memory as a whole */
+#define BIDE_CAP_WEB_RESPONSE_BYTES ((size_t)64 << 20)
+/* bytes of a buffer for responses that is kept for the next one */
+#define BIDE_CAP_WEB_KEPT_BYTES 65536
+/* bytes of an application's plans and documents */
+#define BIDE_CAP_WEB_PLANS_BYTES ((size_t)64 << 20)
+/* functions that one request runs: its providers and its handler */
+#define BIDE_CAP_WEB_STEPS 32
+/* bytes of a Set-Cookie: what browsers take */
+#define BIDE_CAP_WEB_COOKIE_BYTES 4096
+
 /* HTTP connections */
 
 /* bytes of a connection's input while it serves: a whole head, and room for a body behind it */

@@ -35,7 +35,7 @@ bide_app *bide__app_new(const struct bide_app_options *options)
         app->options.title = "bide";
     if (!app->options.version)
         app->options.version = "0.1.0";
-    bide_arena_init(&app->arena, NULL, BIDE__WEB_PLANS_BYTES);
+    bide_arena_init(&app->arena, NULL, BIDE_CAP_WEB_PLANS_BYTES);
     bide__router_init(&app->router, "");
     app->added_end = &app->added;
     app->middleware_end = &app->middleware;

@@ -18,12 +18,19 @@
 /* bytes of one request, as of one on a connection */
 #define REQUEST_BYTES ((size_t)BIDE_CAP_HTTP_ARENA_BYTES)
 
+/* One that a reply has set: for paths that begin so (RFC 6265 section 5.1.4). */
+struct cookie {
+    struct cookie *next;
+    const char *name, *path;
+    const char *value; /* NULL: it was deleted */
+};
+
 struct bide_client {
     struct bide__web_server server;
-    bide_arena arena;                /* replies, fields, cookies */
-    struct bide__web_field *fields;  /* of every request */
-    struct bide__web_field *cookies; /* the jar */
-    const char *address, *scheme;    /* where requests come from */
+    bide_arena arena;               /* replies, fields, cookies */
+    struct bide__web_field *fields; /* of every request */
+    struct cookie *cookies;         /* the jar */
+    const char *address, *scheme;   /* where requests come from */
 };
 
 struct client_request {
@@ -119,47 +126,76 @@ static const struct bide__transport client_transport = {header,         arena,  
 
 /* ---- the cookie jar ---- */
 
-static void set_field(bide_client *client, struct bide__web_field **list, const char *name,
-                      const char *value)
+static char *copy_of(bide_client *client, struct bide__slice text)
 {
-    struct bide__web_field *field = *list;
-    while (field && !is_named(field->name, name))
-        field = field->next;
-    if (!field) {
-        field = must(bide_arena_alloc(&client->arena, sizeof *field));
-        *field =
-            (struct bide__web_field){*list, must(bide_arena_strdup(&client->arena, name)), NULL};
-        *list = field;
-    }
-    field->value = value ? must(bide_arena_strdup(&client->arena, value)) : NULL;
+    return must(bide_arena_strndup(&client->arena, text.bytes ? text.bytes : "", text.length));
+}
+
+/* The value of `name=...` if the attribute is that one. */
+static bool is_attribute(struct bide__slice attribute, const char *name,
+                         struct bide__slice *ret_value)
+{
+    size_t length = strlen(name);
+    attribute = bide__slice_trim(attribute);
+    if (attribute.length <= length || attribute.bytes[length] != '=' ||
+        !bide__slice_equal_nocase(bide__slice(attribute.bytes, length), bide__slice_of(name)))
+        return false;
+    *ret_value = bide__slice_from(attribute, length + 1);
+    return true;
+}
+
+/* What a cookie without Path is for: the folder of the request's path. */
+static struct bide__slice folder_of(struct bide__slice path)
+{
+    const char *slash = path.length ? memrchr(path.bytes, '/', path.length) : NULL;
+    if (!slash || slash == path.bytes)
+        return bide__slice("/", 1);
+    return bide__slice(path.bytes, (size_t)(slash - path.bytes));
 }
 
 /* `name=value; attribute...`; Max-Age=0 or less deletes it. */
-static void keep_cookie(bide_client *client, const char *text)
+static void keep_cookie(bide_client *client, struct bide__slice request_path, const char *text)
 {
-    struct bide__slice rest = bide__slice_of(text), pair, name, attribute;
+    size_t pair_length = strcspn(text, ";");
+    const char *equals = memchr(text, '=', pair_length);
+    struct bide__slice rest = bide__slice_of(text + pair_length), attribute, value;
+    struct bide__slice path = folder_of(request_path);
     bool deleted = false;
-    if (!bide__slice_split(&rest, ';', &pair) || !bide__slice_split(&pair, '=', &name))
+    if (!equals)
         return;
     while (bide__slice_split(&rest, ';', &attribute)) {
-        attribute = bide__slice_trim(attribute);
-        if (attribute.length > 8 &&
-            bide__slice_equal_nocase(bide__slice(attribute.bytes, 8), bide__slice_of("max-age=")))
-            deleted = attribute.bytes[8] == '-' || attribute.bytes[8] == '0';
+        if (is_attribute(attribute, "max-age", &value))
+            deleted = value.length > 0 && (*value.bytes == '-' || *value.bytes == '0');
+        else if (is_attribute(attribute, "path", &value) && value.length > 0 && *value.bytes == '/')
+            path = value;
     }
-    name = bide__slice_trim(name);
-    pair = bide__slice_trim(pair);
-    char *copy = must(bide_arena_strndup(&client->arena, name.bytes, name.length));
-    char *value =
-        must(bide_arena_strndup(&client->arena, pair.bytes ? pair.bytes : "", pair.length));
-    set_field(client, &client->cookies, copy, deleted ? NULL : value);
+    struct bide__slice name = bide__slice_trim(bide__slice(text, (size_t)(equals - text)));
+    struct cookie *cookie = client->cookies;
+    while (cookie && !(bide__slice_equal(bide__slice_of(cookie->name), name) &&
+                       bide__slice_equal(bide__slice_of(cookie->path), path)))
+        cookie = cookie->next;
+    if (!cookie) {
+        cookie = must(bide_arena_alloc(&client->arena, sizeof *cookie));
+        *cookie =
+            (struct cookie){client->cookies, copy_of(client, name), copy_of(client, path), NULL};
+        client->cookies = cookie;
+    }
+    value = bide__slice(equals + 1, (size_t)(text + pair_length - equals) - 1);
+    cookie->value = deleted ? NULL : copy_of(client, bide__slice_trim(value));
 }
 
-static const char *cookie_field(bide_client *client, bide_arena *memory)
+static bool is_for(const struct cookie *cookie, struct bide__slice path)
+{
+    size_t length = strlen(cookie->path);
+    return path.length >= length && memcmp(path.bytes, cookie->path, length) == 0 &&
+           (path.length == length || cookie->path[length - 1] == '/' || path.bytes[length] == '/');
+}
+
+static const char *cookie_field(bide_client *client, struct bide__slice path, bide_arena *memory)
 {
     const char *text = NULL;
-    for (const struct bide__web_field *cookie = client->cookies; cookie; cookie = cookie->next)
-        if (cookie->value)
+    for (const struct cookie *cookie = client->cookies; cookie; cookie = cookie->next)
+        if (cookie->value && is_for(cookie, path))
             text = must(bide_arena_printf(memory, "%s%s%s=%s", text ? text : "", text ? "; " : "",
                                           cookie->name, cookie->value));
     return text;
@@ -220,7 +256,16 @@ static void run_later(bide_request *req)
 
 void bide_client_header(bide_client *client, const char *name, const char *value)
 {
-    set_field(client, &client->fields, name, value);
+    struct bide__web_field *field = client->fields;
+    while (field && !is_named(field->name, name))
+        field = field->next;
+    if (!field) {
+        field = must(bide_arena_alloc(&client->arena, sizeof *field));
+        *field = (struct bide__web_field){client->fields,
+                                          must(bide_arena_strdup(&client->arena, name)), NULL};
+        client->fields = field;
+    }
+    field->value = value ? must(bide_arena_strdup(&client->arena, value)) : NULL;
 }
 
 void bide_client_from(bide_client *client, const char *address, const char *scheme)
@@ -248,7 +293,7 @@ static bide_client_reply take_reply(bide_client *client, const bide_request *req
         *end = copy;
         end = (const struct bide__web_field **)&copy->next;
         if (is_named(copy->name, "set-cookie"))
-            keep_cookie(client, copy->value);
+            keep_cookie(client, req->path, copy->value);
     }
     if (req->content_type) {
         struct bide__web_field *type = must(bide_arena_alloc(&client->arena, sizeof *type));
@@ -283,7 +328,7 @@ bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const cha
     req->method = bide__web_method(req->method_text);
     bide__slice_split(&rest, '?', &req->path);
     req->query = rest;
-    request.cookie = cookie_field(client, &request.arena);
+    request.cookie = cookie_field(client, req->path, &request.arena);
     bide__web_prepare(req, &client->server);
     bide__web_answer(req);
     bide_client_reply taken = take_reply(client, req);

@@ -54,7 +54,7 @@ bide_buf *bide__web_buf(bide_request *req)
             buffer = bide__alloc(sizeof *buffer);
             if (!buffer)
                 return NULL;
-            bide_buf_init(&buffer->buf, BIDE__WEB_RESPONSE_BYTES);
+            bide_buf_init(&buffer->buf, BIDE_CAP_WEB_RESPONSE_BYTES);
         }
         req->buffer = buffer;
     }
@@ -79,7 +79,7 @@ void bide__web_release(void *arg)
     if (!buffer)
         return;
     req->buffer = NULL;
-    if (buffer->buf.storage_bytes > BIDE__WEB_KEPT_BYTES)
+    if (buffer->buf.storage_bytes > BIDE_CAP_WEB_KEPT_BYTES)
         bide_buf_done(&buffer->buf);
     buffer->next = req->server->buffers;
     req->server->buffers = buffer;

@@ -160,7 +160,7 @@ bide_async(void) bide_gzip(bide_request *req, bide_next *next, const void *arg)
     if (!bide__http_takes_gzip(bide__slice(accepted.at, accepted.length)))
         return bide_void;
     struct job job = {.gzip = gzip, .body = req->body, .size = req->body_size};
-    bide_buf_init(&job.out, BIDE__WEB_RESPONSE_BYTES);
+    bide_buf_init(&job.out, BIDE_CAP_WEB_RESPONSE_BYTES);
     bide_defer(end_job, &job);
     bool smaller = job.size <= BIDE_CAP_GZIP_INLINE_BYTES
                        ? compress_body(&job)

@@ -187,7 +187,7 @@ static void end_page(void *out)
 void bide__metrics_page(bide_request *req)
 {
     bide_buf out;
-    bide_buf_init(&out, BIDE__WEB_RESPONSE_BYTES);
+    bide_buf_init(&out, BIDE_CAP_WEB_RESPONSE_BYTES);
     bide_defer(end_page, &out);
     int error = bide_await(bide_offload(BIDE_BLOCKING, write_page, req->server->app, &out));
     if (error == 0 && !bide__web_swap_body(req, &out))

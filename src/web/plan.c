@@ -19,9 +19,10 @@ struct draft {
     bide_app *app;
     const bide_route *route;
     const char *pattern;
-    struct bide__callable *order[BIDE__WEB_STEPS];
+    struct bide__callable *order[BIDE_CAP_WEB_STEPS];
     unsigned count;
-    struct bide__callable *open[BIDE__WEB_STEPS]; /* those whose dependencies are being visited */
+    struct bide__callable
+        *open[BIDE_CAP_WEB_STEPS]; /* those whose dependencies are being visited */
     unsigned depth;
 };
 
@@ -97,13 +98,20 @@ static int prepare(struct bide__callable *callable)
     return 0;
 }
 
+/* One that is declared in a header exists in each file that includes it. */
+static bool is_same(const struct bide__callable *a, const struct bide__callable *b)
+{
+    return a == b || (a->at.line == b->at.line && strcmp(a->name, b->name) == 0 &&
+                      strcmp(a->at.file, b->at.file) == 0);
+}
+
 /* The provider that is called: another one, unless that one asks for what it stands in for. */
 static struct bide__callable *chosen(const bide_app *app, struct bide__callable *provider,
                                      const struct bide__callable *asking)
 {
     for (const struct bide__override *override = app->overrides; override;
          override = override->next)
-        if (override->provider == provider && override->other != asking)
+        if (is_same(override->provider, provider) && !is_same(override->other, asking))
             return override->other;
     return provider;
 }
@@ -112,7 +120,7 @@ static bool is_in(struct bide__callable *const *list, unsigned count,
                   const struct bide__callable *callable)
 {
     for (unsigned i = 0; i < count; i++)
-        if (list[i] == callable)
+        if (is_same(list[i], callable))
             return true;
     return false;
 }
@@ -124,8 +132,8 @@ static int visit(struct draft *draft, struct bide__callable *callable)
         return 0;
     if (is_in(draft->open, draft->depth, callable))
         return refuse(draft, "provider `%s` depends on itself", callable->name);
-    if (draft->depth == BIDE__WEB_STEPS || draft->count == BIDE__WEB_STEPS)
-        return refuse(draft, "more than %d providers", BIDE__WEB_STEPS - 1);
+    if (draft->depth == BIDE_CAP_WEB_STEPS || draft->count == BIDE_CAP_WEB_STEPS)
+        return refuse(draft, "more than %d providers", BIDE_CAP_WEB_STEPS - 1);
     draft->open[draft->depth++] = callable;
     for (uint32_t i = 0; i < callable->dependency_count; i++) {
         struct bide__callable *provider = callable->dependencies[i].provider;
@@ -134,8 +142,8 @@ static int visit(struct draft *draft, struct bide__callable *callable)
             return result;
     }
     draft->depth--;
-    if (draft->count == BIDE__WEB_STEPS)
-        return refuse(draft, "more than %d providers", BIDE__WEB_STEPS - 1);
+    if (draft->count == BIDE_CAP_WEB_STEPS)
+        return refuse(draft, "more than %d providers", BIDE_CAP_WEB_STEPS - 1);
     draft->order[draft->count++] = callable;
     return 0;
 }
@@ -202,7 +210,7 @@ static uint32_t take(uint32_t *at, size_t size)
 static uint32_t value_of(const struct bide__plan *plan, const struct bide__callable *callable)
 {
     for (uint32_t i = 0; i < plan->step_count; i++)
-        if (plan->steps[i].callable == callable)
+        if (is_same(plan->steps[i].callable, callable))
             return plan->steps[i].value_at;
     return 0; /* not reached: visit has added every provider */
 }

@@ -50,7 +50,7 @@ bool bide__web_swap_body(bide_request *req, bide_buf *buf)
     bide_buf before = *own;
     *own = *buf;
     *buf = before;
-    own->cap_bytes = BIDE__WEB_RESPONSE_BYTES;
+    own->cap_bytes = BIDE_CAP_WEB_RESPONSE_BYTES;
     req->body = bide_buf_str(own);
     req->body_size = bide_buf_length(own);
     return true;

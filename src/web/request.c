@@ -108,7 +108,7 @@ static struct bide__slice slice_of(const char *text)
 void bide__set_cookie(bide_request *req, const char *name, const char *value,
                       const bide_cookie *attributes)
 {
-    char text[BIDE__WEB_COOKIE_BYTES];
+    char text[BIDE_CAP_WEB_COOKIE_BYTES];
     struct bide__cookie cookie = {.name = slice_of(name),
                                   .value = slice_of(value),
                                   .path = slice_of(attributes->path),

@@ -17,23 +17,17 @@
 #ifndef BIDE_WEB_WEB_H
 #define BIDE_WEB_WEB_H
 
+#include "base/caps.h"
 #include "core/loop.h"
 #include "web/router.h"
 
 #include <bide/web.h>
 
 enum {
-    BIDE__WEB_STEPS = 32,        /* of one plan */
     BIDE__WEB_BLOCK_BYTES = 512, /* of a plan, in the frame of who runs it; more is in the arena */
     BIDE__WEB_PAIRS = 16,        /* of a query, in a frame; more are in the arena */
     BIDE__WEB_ID_BYTES = 65,
-    BIDE__WEB_COOKIE_BYTES = 4096, /* of a Set-Cookie: what browsers take */
-    BIDE__WEB_KEPT_BYTES = 65536,  /* a buffer that has grown beyond is not kept */
 };
-
-/* bytes of one response, and of an application's plans */
-#define BIDE__WEB_RESPONSE_BYTES ((size_t)64 << 20)
-#define BIDE__WEB_PLANS_BYTES ((size_t)64 << 20)
 
 /* ---- plans ---- */
 

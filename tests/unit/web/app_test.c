@@ -34,6 +34,13 @@ GET(bye, "/bye", text, cookie(str, seen, optional))
     return seen ? seen : "-";
 }
 
+GET(jar, "/jar/{rest:path}", text, hidden, cookie(str, place, optional), query(str, to, optional))
+{
+    if (to)
+        bide_set_cookie(req, "place", "here", .path = to);
+    return place ? place : "-";
+}
+
 GET(boom, "/boom", text, query(i32, code))
 {
     bide_set_header(req, "X-Before", "yes");
@@ -68,7 +75,8 @@ static bide_app *make_app(void)
 {
     bide_app *app = bide_app_new(.title = "the \"app\"", .version = "1.2");
     bide_app_add(app, "/api", &list_users_route, &add_user_route, &find_user_route);
-    bide_app_add(app, "", &hello_route, &bye_route, &boom_route, &get_post_route, &whence_route);
+    bide_app_add(app, "", &hello_route, &bye_route, &jar_route, &boom_route, &get_post_route,
+                 &whence_route);
     return app;
 }
 
@@ -128,6 +136,17 @@ TEST(cookies_are_kept)
         check_str(await(client_get(c, "/hello")).body, "hello\n");
         check_str(await(client_get(c, "/bye")).body, "yes");
         check_str(await(client_get(c, "/bye")).body, "-");
+    }
+}
+
+TEST(cookies_are_for_their_paths)
+{
+    with_client(c, make_app()) {
+        check_str(await(client_get(c, "/jar/set?to=/jar/a")).body, "-");
+        check_str(await(client_get(c, "/jar/a/b")).body, "here");
+        check_str(await(client_get(c, "/jar/ab")).body, "-");
+        check_str(await(client_get(c, "/jar/set?to=/")).body, "-");
+        check_str(await(client_get(c, "/jar/ab")).body, "here");
     }
 }
 

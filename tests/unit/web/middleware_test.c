@@ -15,7 +15,7 @@ GET(page, "/page", html)
 
 GET(login, "/login", text)
 {
-    bide_set_header(req, "Set-Cookie", "a=b; Path=/other");
+    bide_set_header(req, "Set-Cookie", "a=b; Path=/");
     bide_set_header(req, "X-Frame-Options", "SAMEORIGIN");
     return "in";
 }

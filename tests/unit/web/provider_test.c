@@ -242,3 +242,38 @@ TEST_PLAIN(a_circle_is_found_at_start)
     check_contains(bide_app_check(app), "depends on itself");
     bide_app_free(app);
 }
+
+/* ---- declared in a header ---- */
+
+PROVIDER(int, from_header)
+{
+    provide(1);
+}
+
+/* What another file that includes the header has: a copy. */
+PROVIDER(int, from_header_again)
+{
+    provide(1);
+}
+
+PROVIDER(int, stand_in)
+{
+    provide(2);
+}
+
+GET(of_header, "/of-header", text, depends(int, value, from_header))
+{
+    return value == 2 ? "stand-in" : "own";
+}
+
+TEST(copies_of_a_headers_provider_are_one)
+{
+    from_header_again_provider.name = from_header_provider.name;
+    from_header_again_provider.at = from_header_provider.at;
+    bide_app *app = bide_app_new(.title = "header");
+    bide_app_add(app, "", &of_header_route);
+    bide_app_override(app, from_header_again, stand_in);
+    with_client(c, app) {
+        check_str(await(client_get(c, "/of-header")).body, "stand-in");
+    }
+}
