@@ -35,12 +35,12 @@ PROVIDER(notebook *, book)
     provide(bide_app_state(req));
 }
 
-PROVIDER(notebook *, writer, header(str, x_api_key, optional), depends(notebook *, all, book))
+PROVIDER(notebook *, writer, api_key(key, header, "X-Key", optional), depends(notebook *, it, book))
 {
-    const char *key = all->config->api_key.text; /* without one everybody writes */
-    if (key && (!x_api_key || strcmp(x_api_key, key) != 0))
-        fail(http_error(401, "X-API-Key is missing or wrong"));
-    provide(all);
+    const char *wanted = it->config->api_key.text; /* without one everybody writes */
+    if (wanted && (!key || strcmp(key, wanted) != 0))
+        fail(http_error(401, "X-Key is missing or wrong"));
+    provide(it);
 }
 
 GET(get_status, "/status", status_out, depends(notebook *, all, book))
