@@ -15,7 +15,7 @@ __attribute__((noinline)) static uint64_t checksum(int64_t milliseconds)
 static async(int) app(void)
 {
     await(bide_yield());
-    return ready(int, checksum(90) == 1);
+    return ready(int, checksum(400) == 1);
 }
 
 int main(void)
