@@ -22,6 +22,7 @@
 #include <bide/event.h>
 #include <bide/once.h>
 #include <bide/channel.h>
+#include <bide/pool.h>
 #include <bide/net.h>
 #include <bide/offload.h>
 #include <bide/runtime.h>

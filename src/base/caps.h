@@ -93,6 +93,26 @@
  * metrics.h) */
 #define BIDE_CAP_METRIC_CELLS 1024
 
+/* Pools of connections */
+
+/* loops that share a pool: one per worker */
+#define BIDE_CAP_POOL_LOOPS 256
+/* tasks that wait for a connection, unless options say else: at 1 ms each and 4 connections the
+ * last one gets its turn in 4 s */
+#define BIDE_CAP_POOL_WAITING 16384
+/* ms that a connection given back in use gets to become idle, and that closing one may take */
+#define BIDE_CAP_POOL_RESET_MS 2000
+/* ms for the peer to answer a ping */
+#define BIDE_CAP_POOL_PING_MS 2000
+/* ms that a connection above pool_size stays idle: a burst opens it once, not once per use */
+#define BIDE_CAP_POOL_OVERFLOW_IDLE_MS 1000
+/* ms that a loop keeps an idle one of its share that another loop wants: opening one takes tens */
+#define BIDE_CAP_POOL_LEND_MS 100
+/* ms until a task for a connection is tried again, for which there was no memory */
+#define BIDE_CAP_POOL_RETRY_MS 100
+/* ms between two looks at what is idle, at the most */
+#define BIDE_CAP_POOL_SWEEP_MS 3600000
+
 /* HTTP */
 
 /* bytes of a request line without its CRLF, or 414: long queries fit */
