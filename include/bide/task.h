@@ -27,6 +27,7 @@
 #ifndef BIDE_TASK_H
 #define BIDE_TASK_H
 
+#include <bide/arena.h>
 #include <bide/clock.h>
 #include <bide/error.h>
 
@@ -87,6 +88,33 @@ bool bide_task_done(bide_task_ref task);
    is freed. Valid while the task lives. */
 const char *bide_task_name(bide_task_ref task);
 void bide_task_rename(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+/*
+ * Memory for what tasks give to each other: rows of a database. In a request it is the request's,
+ * for its child tasks too; elsewhere that of the outermost task, which ends with it. NULL without
+ * memory. with_arena { ... } has one of its own for what runs inside, and ends it with the block:
+ * for loops that go on for long. Never suspend.
+ */
+bide_arena *bide_task_arena(void);
+#define bide_with_arena BIDE__WITH_ARENA(__COUNTER__)
+#ifndef BIDE_NO_KEYWORDS
+#define with_arena BIDE__WITH_ARENA(__COUNTER__)
+#endif
+struct bide__memory {
+    struct bide__memory *outer; /* what it hides meanwhile */
+    bide_arena *(*arena_of)(void *owner);
+    void *owner;
+    bool entered;
+    bide_arena arena; /* without arena_of */
+};
+void bide__arena_enter(struct bide__memory *memory);
+void bide__arena_leave(struct bide__memory *memory);
+#define BIDE__WITH_ARENA(n) BIDE__WITH_ARENA2(n)
+#define BIDE__WITH_ARENA2(n)                                                                       \
+    BIDE__WITH(n,                                                                                  \
+               (struct bide__memory bide__arena_##n                                                \
+                __attribute__((__cleanup__(bide__arena_leave))) = {.entered = false}),             \
+               bide__arena_enter(&bide__arena_##n), (void)0)
 
 /* Cancels a task as a whole: `bide_cancel(handle, "reason")`. Its awaits raise BIDE_CANCELLED. Not
    an error for its group. A task that has ended is left alone. Never suspends. */

@@ -51,6 +51,8 @@
 
 /* Memory */
 
+/* bytes of what a task that serves no request keeps to its end, such as rows */
+#define BIDE_CAP_TASK_ARENA_BYTES 67108864
 /* bytes of an arena's first chunk, header included: a page, so that a small request takes one */
 #if BIDE_DEBUG
 #define BIDE_CAP_ARENA_FIRST_CHUNK_BYTES 256
@@ -219,6 +221,31 @@
 #define BIDE_CAP_HTTP_FORWARDED_BYTES 256
 /* descriptors that connections leave to files and databases */
 #define BIDE_CAP_HTTP_SPARE_DESCRIPTORS 32
+
+/* Databases */
+
+/* statements that a connection keeps prepared: more than most programs have queries */
+#if BIDE_DEBUG
+#define BIDE_CAP_DB_STATEMENTS 8
+#else
+#define BIDE_CAP_DB_STATEMENTS 128
+#endif
+/* bytes of a statement that the library builds from a model, and of any value or row: SQLite's own
+ * limit of a value is near */
+#define BIDE_CAP_DB_STATEMENT_BYTES 65536
+/* rows of one query, and of a page */
+#define BIDE_CAP_DB_ROWS 1000000
+#define BIDE_CAP_DB_PAGE_ROWS 1000
+/* transactions of one database that read at a time, unless the URL says so, and at most */
+#define BIDE_CAP_DB_READERS 4
+#define BIDE_CAP_DB_READERS_MOST 64
+/* ms that a write waits for other processes, unless the URL says so; and that opening does */
+#define BIDE_CAP_DB_BUSY_MS 5000
+#define BIDE_CAP_DB_OPEN_BUSY_MS 50
+/* ms that a read may take on the loop; then it is made once more on a lane */
+#define BIDE_CAP_DB_INLINE_MS 10
+/* autocommit writes in one commit */
+#define BIDE_CAP_DB_GROUP 256
 
 /* Around routes */
 

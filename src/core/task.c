@@ -98,6 +98,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->renamed = false;
     task->error_count = 0;
     task->no_await_depth = 0;
+    task->memory = NULL;
     task->cancel_reason = NULL;
     task->no_await_at = NULL;
     task->thunk = thunk;
@@ -123,10 +124,52 @@ void bide__task_free(struct bide_task *task)
         bide__free(task->args);
     if (bide__unlikely(task->renamed))
         bide__free((char *)(uintptr_t)task->object.name);
+    if (bide__unlikely(task->memory != NULL)) {
+        bide_arena_done(&task->memory->arena);
+        bide__free(task->memory);
+    }
     task->state = BIDE__TASK_FREED;
     task->head.id = 0;
     task->next = loop->free_tasks;
     loop->free_tasks = task;
+}
+
+/* One thread runs a task and all below it, so they may share an arena. */
+bide_arena *bide_task_arena(void)
+{
+    struct bide_task *task = bide__task_current();
+    if (task->head.attention & BIDE__ATTENTION_OUTSIDE)
+        bide__misuse("bide_task_arena outside of tasks");
+    for (struct bide_task *above = task; above; above = bide__task_parent(task)) {
+        task = above;
+        struct bide__memory *memory = task->memory;
+        if (memory)
+            return memory->arena_of ? memory->arena_of(memory->owner) : &memory->arena;
+    }
+    task->memory = bide__calloc(1, sizeof *task->memory);
+    if (!task->memory)
+        return NULL;
+    bide_arena_init(&task->memory->arena, NULL, BIDE_CAP_TASK_ARENA_BYTES);
+    return &task->memory->arena;
+}
+
+void bide__arena_enter(struct bide__memory *memory)
+{
+    struct bide_task *me = bide__task_current();
+    if (me->head.attention & BIDE__ATTENTION_OUTSIDE)
+        bide__misuse("with_arena outside of tasks");
+    bide_arena_init(&memory->arena, NULL, BIDE_CAP_TASK_ARENA_BYTES);
+    memory->outer = me->memory;
+    memory->entered = true;
+    me->memory = memory;
+}
+
+void bide__arena_leave(struct bide__memory *memory)
+{
+    if (!memory->entered)
+        return;
+    bide__task_current()->memory = memory->outer;
+    bide_arena_done(&memory->arena);
 }
 
 struct bide_task *bide__task_of_ref(bide_task_ref ref)

@@ -72,6 +72,7 @@ struct bide_task {
     uint16_t error_count;
     uint32_t no_await_depth; /* nesting of with_no_await */
 
+    struct bide__memory *memory; /* bide_task_arena's; NULL: that of the task above, or none yet */
     const char *cancel_reason;
     const struct bide_site *no_await_at; /* the innermost with_no_await */
     void (*thunk)(void *);

@@ -325,8 +325,10 @@ static void refuse(bide_request *req, enum bide__route_result result,
 
 static __attribute__((cold)) void failed(bide_request *req, bide_error *error)
 {
-    if (bide__error_is_cancel(error))
+    if (bide__error_is_cancel(error)) {
+        bide__task_current()->memory = req->outer_memory;
         bide__fail(error->at, error);
+    }
     bide__web_failed(req, error);
     bide__error_free(bide__task_current()->loop, error);
 }
@@ -400,13 +402,25 @@ static void run_middleware(void *arg)
                    bide_error_new(BIDE_MISUSE, "middleware neither proceeded nor answered"));
 }
 
+static bide_arena *arena_of(void *req)
+{
+    return bide_arena_of(req);
+}
+
 void bide__web_answer(bide_request *req)
 {
-    if (!req->server->app->middleware) {
+    struct bide_task *me = bide__task_current();
+    struct bide__memory memory;
+    memory.arena_of = arena_of;
+    memory.owner = req;
+    req->outer_memory = me->memory;
+    me->memory = &memory;
+    bide_error *raised = NULL;
+    if (!req->server->app->middleware)
         respond(req);
-        return;
-    }
-    bide_error *raised = bide__boundary(run_middleware, req);
+    else
+        raised = bide__boundary(run_middleware, req);
     if (bide__unlikely(raised != NULL))
         failed(req, raised);
+    me->memory = req->outer_memory;
 }

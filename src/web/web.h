@@ -183,10 +183,11 @@ struct bide_request {
     size_t body_size;
     struct bide__web_field *fields, **fields_end;
     struct bide__web_buffer *buffer;
-    bide_group *later;           /* holds what bide_after_reply has spawned; or NULL */
-    bool observed;               /* somebody watches: it began at started_ns */
-    int64_t started_ns;          /* on the loop's clock */
-    char id[BIDE__WEB_ID_BYTES]; /* "": none yet */
+    bide_group *later;                 /* holds what bide_after_reply has spawned; or NULL */
+    struct bide__memory *outer_memory; /* of the task that serves it, meanwhile hidden */
+    bool observed;                     /* somebody watches: it began at started_ns */
+    int64_t started_ns;                /* on the loop's clock */
+    char id[BIDE__WEB_ID_BYTES];       /* "": none yet */
 };
 
 /* Gets a request ready: all but transport, method, method_text, path, query. */

@@ -723,3 +723,35 @@ TEST(spawn_without_memory_fails_and_nothing_leaks, .fail_allocations = true)
         stop = true;
     }
 }
+
+typedef bide_arena *bide_arena_ptr;
+AWAITABLE(bide_arena_ptr);
+SPAWNABLE(bide_arena_ptr, its_arena)
+static async(bide_arena_ptr) its_arena_inside(void)
+{
+    with_arena {
+        return ready(bide_arena_ptr, bide_task_arena());
+    }
+    return ready(bide_arena_ptr, NULL);
+}
+async(bide_arena_ptr) its_arena(void)
+{
+    return ready(bide_arena_ptr, bide_task_arena());
+}
+
+TEST(an_arena_is_shared_with_children_and_hidden_by_a_block)
+{
+    bide_arena *mine = bide_task_arena();
+    require(mine);
+    check_ptr(bide_task_arena(), mine);
+    with_group(g) {
+        task(bide_arena_ptr) child = spawn(g, its_arena);
+        check_ptr(await_task(child), mine);
+    }
+    with_arena {
+        check(bide_task_arena() != mine);
+        check_ptr(await(its_arena()), bide_task_arena());
+    }
+    check(await(its_arena_inside()) != mine);
+    check_ptr(bide_task_arena(), mine);
+}
