@@ -29,6 +29,7 @@
 #include <bide/model.h>
 #include <bide/json.h>
 #include <bide/settings.h>
+#include <bide/db.h>
 #include <bide/http.h>
 #include <bide/web.h>
 #include <bide/middleware.h>

@@ -52,7 +52,10 @@
     X(SYSTEM, 8, "system call failed")                                                             \
     X(INVALID, 9, "invalid value")                                                                 \
     X(NOT_FOUND, 10, "not found")                                                                  \
-    X(STOPPED, 11, "the program is stopping")
+    X(STOPPED, 11, "the program is stopping")                                                      \
+    X(CONFLICT, 12, "conflict")                                                                    \
+    X(CONSTRAINT, 13, "rule broken")                                                               \
+    X(QUERY, 14, "wrong query")
 
 enum bide_code {
 #define X(name, number, text) BIDE_##name = (number),
@@ -87,6 +90,7 @@ typedef struct bide_error {
     uint16_t spawn_count;            /* tasks above it, innermost first */
     uint8_t state;                   /* enum bide__error_state */
     bool is_cancel;                  /* a cancel on its way out, not an error that tells of one */
+    char field[BIDE__NAME_BYTES];    /* what a BIDE_CONFLICT or BIDE_CONSTRAINT is about, or "" */
     const struct bide_site *awaits[BIDE__AWAITS_KEPT]; /* ... of which the first are kept */
     struct bide_spawned spawns[BIDE__SPAWNS_KEPT];
     struct bide__list_node node; /* in the list of the task that owns it ... */

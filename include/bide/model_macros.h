@@ -234,6 +234,14 @@ struct computed_field_has_no_value {
 
 #define BIDE__MODEL_HELPER __attribute__((__unused__)) static inline
 
+/* Rows of some model, as queries give them (db.h); a model's helpers give them their type. */
+typedef struct bide__rows {
+    void *items;
+    size_t count;
+    int64_t total; /* of a page: of the whole query */
+    int32_t page, size;
+} bide__rows;
+
 /* What a new struct needs before and after its body, to be a type like the plain ones. */
 #define BIDE__STRUCT_HEAD(M) \
     typedef struct M M; \
@@ -248,6 +256,19 @@ struct computed_field_has_no_value {
     AWAITABLE(M##_ptr); \
     AWAITABLE(M##_list); \
     AWAITABLE(M##_page); \
+    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_ptr M##__row_of(bide__rows r) \
+    { \
+        return (struct forgotten_await_##M##_ptr){(M *)r.items}; \
+    } \
+    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_list M##__list_of(bide__rows r) \
+    { \
+        return (struct forgotten_await_##M##_list){{(M *)r.items, r.count}}; \
+    } \
+    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_page M##__page_of(bide__rows r) \
+    { \
+        return (struct forgotten_await_##M##_page){ \
+            {(M *)r.items, r.count, r.total, r.page, r.size}}; \
+    } \
     typedef M bide_type_##M; \
     enum { bide__kind_##M = BIDE_KIND_OBJ }; \
     BIDE__MODEL_HELPER const bide_type *bide__info_##M(void) \

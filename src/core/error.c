@@ -219,6 +219,7 @@ bide_error *bide__error_clone(const bide_error *original)
     error->spawn_count = original->spawn_count;
     memcpy(error->awaits, original->awaits, sizeof error->awaits);
     memcpy(error->spawns, original->spawns, sizeof error->spawns);
+    memcpy(error->field, original->field, sizeof error->field);
     memcpy(error->message, original->message, sizeof error->message);
     error->origin = original->serial;
     if (original->cause) {

@@ -129,14 +129,27 @@ static void answer_by(bide_request *req, const bide_error *error,
         bide__web_reply_buf(req, status, "application/json");
 }
 
+/* The status that a code means by itself; 0: none. */
+static int status_of(const bide_error *error)
+{
+    switch (error->code) {
+    case BIDE_CONFLICT:
+        return 409;
+    case BIDE_CONSTRAINT:
+        return 422;
+    default:
+        return error->code >= 400 && error->code <= 599 ? error->code : 0;
+    }
+}
+
 void bide__web_failed(bide_request *req, const bide_error *error)
 {
     const struct bide__error_rule *rule = rule_for(req->server->app, error->code);
     bide__web_clear(req);
     if (rule)
         answer_by(req, error, rule);
-    else if (error->code >= 400 && error->code <= 599)
-        bide__web_refuse(req, error->code, error->message);
+    else if (status_of(error))
+        bide__web_refuse(req, status_of(error), error->message);
     else
         refuse_unknown(req, error);
 }

@@ -1,0 +1,176 @@
+/*
+ * db.h: SQL: sessions, transactions, rows as structs.
+ *
+ *     MODEL(user, "users", (i64, id, key, generated), (str, email, email, unique), (i32, age));
+ *
+ *     with(bide_database, db, "sqlite:///var/lib/app/app.db") {
+ *         user u = {.email = "frodo@shire.example", .age = 50};
+ *         await(bide_insert(db, user, &u));                    // u.id is set; a taken e-mail fails
+ *         user *found = await(bide_maybe(db, user, "email = $1", "frodo@shire.example"));
+ *         with_tx(tx, db) {                                    // commits at its end
+ *             await(bide_exec(tx, "update users set age = age + $1 where id = $2", 1, u.id));
+ *             found->age++;
+ *             await(bide_update(tx, user, found, age));        // only these fields
+ *         }
+ *     }
+ *
+ * `bide_db *` is the engine: any task of its loop uses it, and each call commits by itself.
+ * `bide_tx *` is one transaction, owned by one task. Query calls take either.
+ *
+ * Texts of queries are literals, values are bound to $1, $2 ...: there is no way to paste a text
+ * into SQL. A bind is a bool, an integer (an instant too), a double, a text, NULL, or a bide_bytes,
+ * bide_uuid, bide_date, bide_decimal, bide_json, bide_secret or bide_hash. A value of an ENUM is
+ * bound by its name: role_name(r).
+ *
+ * A text that begins with `select` or `with` is a whole query, whose columns have the names of the
+ * model's fields; any other is what follows `where` in a select of all fields from the model's
+ * table, and "" selects every row.
+ *
+ * Invariants
+ *  1. Rows belong to the request, elsewhere to the outermost task (bide_task_arena, task.h): they
+ *     outlive the transaction, and nobody frees them.
+ *  2. A write transaction is the only one: of all tasks of all loops of the process they take turns
+ *     in the order of their first statements. Autocommit writes of many tasks that wait for their
+ *     turn share one commit, each behind a savepoint of its own: one that fails leaves the others.
+ *  3. What is committed survives a crash of the machine, unless the URL says otherwise.
+ *  4. No task sees what another transaction has not committed.
+ *
+ * URLs: sqlite:///absolute/path, sqlite://relative/path, sqlite://:memory: (private to this
+ * engine), percent-encoded, with these after `?`: synchronous=full|normal|off   full: a commit is
+ * on the disk before it returns. normal: a power cut may lose the last commits. off: it may destroy
+ * the file busy_timeout_ms=5000          how long to wait for other processes that write readers=4
+ * transactions that read at a time, and slow queries Connections use the write-ahead log, and check
+ * foreign keys. Needs SQLite (sqlite3) at build.
+ *
+ * Errors: BIDE_CONFLICT: a unique field is taken; `field` of the error names it. BIDE_CONSTRAINT: a
+ * foreign key, check or not-null rule says no; `field` names it if it is known. BIDE_QUERY: the
+ * query itself is wrong: a name, a column, a count. BIDE_NOT_FOUND: no such row. BIDE_TIMEOUT:
+ * other processes held the database too long. BIDE_SYSTEM: the disk, with its errno. In web
+ * handlers the first two are 409 and 422, the others 500.
+ *
+ * Source: sqlite.org: lang_transaction, wal, pragma; PostgreSQL's numbering of parameters.
+ *
+ * layer: db
+ */
+#ifndef BIDE_DB_H
+#define BIDE_DB_H
+
+#include <bide/model.h>
+#include <bide/resource.h>
+#include <bide/task.h>
+
+typedef struct bide_db bide_db;
+typedef bide_db *bide_db_ptr;
+AWAITABLE(bide_db_ptr);
+
+enum bide__tx_state {
+    BIDE__TX_NONE, /* not begun: no statement has run */
+    BIDE__TX_OPEN,
+    BIDE__TX_ENDED, /* committed or rolled back */
+    BIDE__TX_LOST,  /* the database rolled it back by itself */
+};
+
+/* The fields are private. Lives in the frame of its block. */
+typedef struct bide_tx {
+    struct bide_db *db;
+    struct bide_tx *outer, *inner; /* a nested one is a savepoint */
+    struct bide__connection *connection;
+    struct bide_task *task; /* whose it is ... */
+    uint64_t task_id;
+    const struct bide_site *site; /* ... and where it was opened */
+    bide_error *was;
+    struct bide__tx_hook *hooks; /* newest first */
+    bool writes;
+    uint8_t state; /* enum bide__tx_state */
+} bide_tx;
+
+/* Opens a database; the driver is said by the URL. BIDE_INVALID for a URL that makes no sense,
+   BIDE_SYSTEM when it cannot be opened. It belongs to the loop that opened it: on several loops
+   each opens its own. */
+bide_async(bide_db_ptr) bide_db_open(const char *url);
+
+/* Waits for what still uses it, and closes. */
+bide_async(void) bide_db_close(bide_db_ptr db, bide_error *error);
+
+/* with(bide_database, db, url) { ... } */
+SPAWNABLE(bide_db_ptr, bide_db_open, const char *)
+
+RESOURCE(bide_database, bide_db_ptr, bide_db_open, bide_db_close)
+
+/* ---- transactions ---- */
+
+/*
+ * with_tx(tx, db) { ... }: a transaction that writes; with_read_tx one that only reads, and sees
+ * one state of the data all along. It begins at its first statement, which may wait for its turn.
+ * Left without an error it commits, also by `return`; a commit that fails is an error of the block.
+ * Left by an error or a cancel it rolls back. with_tx(inner, tx) { ... } nests: a savepoint.
+ */
+#define bide_with_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, true, "with_tx")
+#define bide_with_read_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, false, "with_read_tx")
+#ifndef BIDE_NO_KEYWORDS
+#define with_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, true, "with_tx")
+#define with_read_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, false, "with_read_tx")
+#endif
+
+/* Rolls back now; the rest of the block may not use it any more. */
+bide_async(void) bide_tx_rollback(bide_tx *tx);
+
+/*
+ * Calls `fn(arg)` after the commit of the outermost transaction, or after a rollback of this one or
+ * one around it; in the order of the calls. `fn` must not suspend, nor fail. Raises BIDE_NO_MEMORY.
+ */
+void bide_tx_on_commit(bide_tx *tx, void (*fn)(void *arg), void *arg);
+void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
+
+/* ---- queries: `on` is a bide_db * or a bide_tx * ---- */
+
+/* bide_exec(on, "sql", binds...): async(int64_t), the number of rows it changed. */
+#define bide_exec(on, ...) bide__db_exec(bide__on(on), BIDE__SQL(__VA_ARGS__))
+
+/*
+ * bide_one(on, M, "where or query", binds...): async(M_ptr), the one row: none is BIDE_NOT_FOUND,
+ * more are BIDE_QUERY. bide_maybe: the same, NULL for none. bide_first: the first one or NULL; the
+ * text must say an order. bide_all: async(M_list). M is a MODEL or a VIEW.
+ */
+#define bide_one(on, M, ...) M##__row_of(BIDE__ROWS(on, M, BIDE__ONE, 0, 0, __VA_ARGS__).await)
+#define bide_maybe(on, M, ...) M##__row_of(BIDE__ROWS(on, M, BIDE__MAYBE, 0, 0, __VA_ARGS__).await)
+#define bide_first(on, M, ...) M##__row_of(BIDE__ROWS(on, M, BIDE__FIRST, 0, 0, __VA_ARGS__).await)
+#define bide_all(on, M, ...) M##__list_of(BIDE__ROWS(on, M, BIDE__ALL, 0, 0, __VA_ARGS__).await)
+
+/*
+ * bide_page(on, M, page, size, "where or query", binds...): async(M_page), rows of the page (1 is
+ * the first) of at most 1,000 each, with the total of the same query. The text must say an order.
+ */
+#define bide_page(on, M, page, size, ...)                                                          \
+    M##__page_of(BIDE__ROWS(on, M, BIDE__PAGE, page, size, __VA_ARGS__).await)
+
+/* bide_scalar(on, T, "query", binds...): async of the type that T (i64, str, an ENUM ...) has as a
+   field: the one column of the one row. BIDE_NOT_FOUND for no row, BIDE_QUERY for NULL. */
+#define bide_scalar(on, T, ...)                                                                    \
+    ((bide__async_##T){                                                                            \
+        *(bide_type_##T *)bide__db_scalar(bide__on(on), bide__info_##T(), BIDE__SQL(__VA_ARGS__))  \
+             .await})
+
+/*
+ * bide_insert(on, M, row): inserts the row; what the database makes (generated keys, sql_dflt) is
+ * read back into the struct, what the program makes (a generated instant, a generated uuid) is set
+ * in it. bide_insert_many(on, M, rows, count): all or none, in one transaction.
+ * bide_upsert(on, M, row, fields...): where a row has the same values in these unique fields, all
+ * others but the key are overwritten; the row as it is now is read back.
+ * bide_update(on, M, row, fields...): writes these fields, and no other, of the row with its key.
+ * bide_delete(on, M, key): that row. Both: BIDE_NOT_FOUND if there is none.
+ */
+#define bide_insert(on, M, row) BIDE__WRITE(on, M, BIDE__INSERT, row, 1, 0)
+#define bide_insert_many(on, M, rows, count) BIDE__WRITE(on, M, BIDE__INSERT, rows, count, 0)
+#define bide_upsert(on, M, row, ...)                                                               \
+    BIDE__WRITE(on, M, BIDE__UPSERT, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
+#define bide_update(on, M, row, ...)                                                               \
+    BIDE__WRITE(on, M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
+#define bide_delete(on, M, key) bide__db_delete(bide__on(on), M##_model(), BIDE__BIND(key))
+
+/* Makes the model's table if there is none of that name: for tests and first steps. */
+#define bide_create_table(on, M) bide__db_create(bide__on(on), M##_model())
+
+#include <bide/db_macros.h>
+
+#endif

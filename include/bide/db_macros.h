@@ -1,0 +1,234 @@
+/*
+ * db_macros.h: what the macros of db.h expand to: typed binds, one call per kind of query, the
+ * block of a transaction, and the twins for `attempt`.
+ *
+ * layer: db
+ */
+#ifndef BIDE_DB_MACROS_H
+#define BIDE_DB_MACROS_H
+
+/* Compilers then name the line of the use, and not a line of this file. */
+#pragma GCC system_header
+
+#include <bide/db.h>
+
+enum bide__bind_kind {
+    BIDE__BIND_NULL,
+    BIDE__BIND_BOOL,
+    BIDE__BIND_INT,
+    BIDE__BIND_REAL,
+    BIDE__BIND_TEXT,
+    BIDE__BIND_BYTES,
+    BIDE__BIND_UUID,
+    BIDE__BIND_DATE,
+    BIDE__BIND_DECIMAL,
+    BIDE__BIND_TOO_LARGE, /* an unsigned number beyond INT64_MAX */
+};
+
+/* A value on its way to the database; texts and bytes are the caller's. */
+typedef struct bide_bind {
+    enum bide__bind_kind kind;
+    size_t size; /* of `data` */
+    union {
+        int64_t integer;
+        double real;
+        const void *data;
+        bide_uuid uuid;
+        bide_date date;
+        bide_decimal decimal;
+    };
+} bide_bind;
+
+static inline bide_bind bide__bind_none(const void *none)
+{
+    /* A pointer that is not NULL is no value: the driver refuses it. */
+    return (bide_bind){none ? BIDE__BIND_TOO_LARGE : BIDE__BIND_NULL, 0, {.integer = 0}};
+}
+static inline bide_bind bide__bind_bool(bool value)
+{
+    return (bide_bind){BIDE__BIND_BOOL, 0, {.integer = value}};
+}
+static inline bide_bind bide__bind_int(int64_t value)
+{
+    return (bide_bind){BIDE__BIND_INT, 0, {.integer = value}};
+}
+static inline bide_bind bide__bind_unsigned(uint64_t value)
+{
+    return (bide_bind){value > INT64_MAX ? BIDE__BIND_TOO_LARGE : BIDE__BIND_INT,
+                       0,
+                       {.integer = (int64_t)(value & INT64_MAX)}};
+}
+static inline bide_bind bide__bind_real(double value)
+{
+    return (bide_bind){BIDE__BIND_REAL, 0, {.real = value}};
+}
+static inline bide_bind bide__bind_text(const char *text)
+{
+    return (bide_bind){text ? BIDE__BIND_TEXT : BIDE__BIND_NULL,
+                       text ? __builtin_strlen(text) : 0,
+                       {.data = text}};
+}
+static inline bide_bind bide__bind_bytes(bide_bytes bytes)
+{
+    return (bide_bind){BIDE__BIND_BYTES, bytes.size, {.data = bytes.data}};
+}
+static inline bide_bind bide__bind_uuid(bide_uuid uuid)
+{
+    return (bide_bind){BIDE__BIND_UUID, 0, {.uuid = uuid}};
+}
+static inline bide_bind bide__bind_date(bide_date date)
+{
+    return (bide_bind){BIDE__BIND_DATE, 0, {.date = date}};
+}
+static inline bide_bind bide__bind_decimal(bide_decimal decimal)
+{
+    return (bide_bind){BIDE__BIND_DECIMAL, 0, {.decimal = decimal}};
+}
+static inline bide_bind bide__bind_json(bide_json json)
+{
+    return (bide_bind){
+        json.text ? BIDE__BIND_TEXT : BIDE__BIND_NULL, json.length, {.data = json.text}};
+}
+static inline bide_bind bide__bind_secret(bide_secret secret)
+{
+    return bide__bind_text(secret.text);
+}
+static inline bide_bind bide__bind_hash(bide_hash hash)
+{
+    return bide__bind_text(hash.text);
+}
+
+/* clang-format off */
+#define BIDE__BIND(value) \
+    _Generic((value), bool: bide__bind_bool, char: bide__bind_int, signed char: bide__bind_int, \
+             short: bide__bind_int, int: bide__bind_int, long: bide__bind_int, \
+             long long: bide__bind_int, unsigned char: bide__bind_unsigned, \
+             unsigned short: bide__bind_unsigned, unsigned: bide__bind_unsigned, \
+             unsigned long: bide__bind_unsigned, unsigned long long: bide__bind_unsigned, \
+             float: bide__bind_real, double: bide__bind_real, char *: bide__bind_text, \
+             const char *: bide__bind_text, void *: bide__bind_none, \
+             const void *: bide__bind_none, bide_bytes: bide__bind_bytes, \
+             bide_uuid: bide__bind_uuid, bide_date: bide__bind_date, \
+             bide_decimal: bide__bind_decimal, bide_json: bide__bind_json, \
+             bide_secret: bide__bind_secret, bide_hash: bide__bind_hash)(value)
+#define BIDE__BIND_ITEM(a, b, value) BIDE__BIND(value),
+
+/* BIDE__SQL("text", binds...) is the arguments text, binds, count. The text must be a literal; it
+   is the first bind too, so that no list is empty. */
+#define BIDE__SQL(...) \
+    "" BIDE__SQL_TEXT(__VA_ARGS__, ) "", \
+    ((const bide_bind[]){BIDE__FE(BIDE__BIND_ITEM, , , __VA_ARGS__)}), \
+    sizeof((const bide_bind[]){BIDE__FE(BIDE__BIND_ITEM, , , __VA_ARGS__)}) / sizeof(bide_bind)
+#define BIDE__SQL_TEXT(text, ...) text
+
+/* What a query runs on. */
+typedef struct bide__on {
+    struct bide_db *db;
+    struct bide_tx *tx; /* NULL: autocommit */
+} bide__on_handle;
+static inline struct bide__on bide__on_db(struct bide_db *db)
+{
+    return (struct bide__on){db, NULL};
+}
+static inline struct bide__on bide__on_tx(struct bide_tx *tx)
+{
+    return (struct bide__on){tx->db, tx};
+}
+#define bide__on(on) _Generic((on), bide_db *: bide__on_db, bide_tx *: bide__on_tx)(on)
+
+enum bide__how { BIDE__ONE, BIDE__MAYBE, BIDE__FIRST, BIDE__ALL, BIDE__PAGE };
+struct bide__want {
+    const bide_model *model;
+    enum bide__how how;
+    int64_t page, size;
+};
+typedef const void *bide__cell_ptr;
+AWAITABLE(bide__rows);
+AWAITABLE(bide__cell_ptr);
+SPAWNABLE(int64_t, bide__db_exec, struct bide__on, const char *, const bide_bind *, size_t)
+SPAWNABLE(bide__rows, bide__db_rows, struct bide__on, struct bide__want, const char *,
+          const bide_bind *, size_t)
+SPAWNABLE(bide__cell_ptr, bide__db_scalar, struct bide__on, const bide_type *, const char *,
+          const bide_bind *, size_t)
+
+#define BIDE__WANT(M, how, page, size) ((struct bide__want){M##_model(), how, page, size})
+#define BIDE__ROWS(on, M, how, page, size, ...) \
+    bide__db_rows(bide__on(on), BIDE__WANT(M, how, page, size), BIDE__SQL(__VA_ARGS__))
+
+enum bide__write_kind { BIDE__INSERT, BIDE__UPSERT, BIDE__UPDATE };
+struct bide__write {
+    const bide_model *model;
+    enum bide__write_kind kind;
+    void *rows;
+    size_t count;
+    uint64_t fields; /* of an update: those written; of an upsert: those that may clash */
+};
+SPAWNABLE(void, bide__db_write, struct bide__on, struct bide__write)
+SPAWNABLE(void, bide__db_delete, struct bide__on, const bide_model *, bide_bind)
+SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
+
+#define BIDE__FIELDS(M, ...) (UINT64_C(0) BIDE__FE(BIDE__FIELD_BIT, M, , __VA_ARGS__))
+#define BIDE__FIELD_BIT(M, b, field) | BIDE__BIT(M, field)
+#define BIDE__WRITE_OF(M, kind, rows, count, fields) \
+    ((struct bide__write){M##_model(), kind, (0 ? (M *)0 : (rows)), count, fields})
+#define BIDE__WRITE(on, M, kind, rows, count, fields) \
+    bide__db_write(bide__on(on), BIDE__WRITE_OF(M, kind, rows, count, fields))
+
+/* ---- attempt(&err, bide_insert, tx, user, &u) ---- */
+#define bide_exec__attempt(e, at, on, ...) \
+    bide__db_exec__attempt(e, at, bide__on(on), BIDE__SQL(__VA_ARGS__))
+#define BIDE__TRY_ROWS(e, at, on, M, how, page, size, ...) \
+    bide__db_rows__attempt(e, at, bide__on(on), BIDE__WANT(M, how, page, size), \
+                           BIDE__SQL(__VA_ARGS__))
+#define bide_one__attempt(e, at, on, M, ...) \
+    M##__row_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__ONE, 0, 0, __VA_ARGS__)).await
+#define bide_maybe__attempt(e, at, on, M, ...) \
+    M##__row_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__MAYBE, 0, 0, __VA_ARGS__)).await
+#define bide_first__attempt(e, at, on, M, ...) \
+    M##__row_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__FIRST, 0, 0, __VA_ARGS__)).await
+#define bide_all__attempt(e, at, on, M, ...) \
+    M##__list_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__ALL, 0, 0, __VA_ARGS__)).await
+#define bide_page__attempt(e, at, on, M, page, size, ...) \
+    M##__page_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__PAGE, page, size, __VA_ARGS__)).await
+#define bide_scalar__attempt(e, at, on, T, ...) \
+    BIDE__SCALAR_OR_ZERO(T, bide__db_scalar__attempt(e, at, bide__on(on), bide__info_##T(), \
+                                                     BIDE__SQL(__VA_ARGS__)))
+#define BIDE__SCALAR_OR_ZERO(T, call) \
+    __extension__({ \
+        const bide_type_##T *bide__value = (call); \
+        bide__value ? *bide__value : (bide_type_##T){0}; \
+    })
+#define bide_insert__attempt(e, at, on, M, row) \
+    bide__db_write__attempt(e, at, bide__on(on), BIDE__WRITE_OF(M, BIDE__INSERT, row, 1, 0))
+#define bide_insert_many__attempt(e, at, on, M, rows, count) \
+    bide__db_write__attempt(e, at, bide__on(on), BIDE__WRITE_OF(M, BIDE__INSERT, rows, count, 0))
+#define bide_upsert__attempt(e, at, on, M, row, ...) \
+    bide__db_write__attempt(e, at, bide__on(on), \
+        BIDE__WRITE_OF(M, BIDE__UPSERT, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))
+#define bide_update__attempt(e, at, on, M, row, ...) \
+    bide__db_write__attempt(e, at, bide__on(on), \
+        BIDE__WRITE_OF(M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))
+#define bide_delete__attempt(e, at, on, M, key) \
+    bide__db_delete__attempt(e, at, bide__on(on), M##_model(), BIDE__BIND(key))
+
+/* ---- the block of a transaction ---- */
+bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const struct bide_site *at);
+void bide__tx_leave(bide_tx *tx);
+
+#define BIDE__WITH_TX(n, tx, on, writes, text) BIDE__WITH_TX2(n, tx, on, writes, text)
+#define BIDE__WITH_TX2(n, tx, on, writes, text) \
+    if (0) { \
+        bide__left_##n:; \
+    } else \
+        for (bide_tx bide__tx_##n __attribute__((__cleanup__(bide__tx_leave))) = {.db = NULL}; ; \
+             bide_break_in_with()) \
+            for (bide_tx *tx __attribute__((__unused__)) = bide__tx_enter( \
+                     &bide__tx_##n, bide__on(on), writes, BIDE__SITE(text));; \
+                 bide_break_in_with()) \
+                for (int bide__once_##n = 0;; bide__once_##n = 1) \
+                    if (bide__once_##n) { \
+                        goto bide__left_##n; \
+                    } else
+/* clang-format on */
+
+#endif

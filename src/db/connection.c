@@ -1,0 +1,101 @@
+/*
+ * Connections and the statements that they keep prepared, the last used first. Called by engine.c,
+ * perform.c, query.c, write.c, turn.c; calls the driver.
+ */
+#include "db/db.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* FNV-1a: texts are the program's own, so nobody chooses them to collide. */
+static uint64_t hash_of(const char *text, size_t length)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static void forget(struct bide__connection *connection, struct bide__statement *statement)
+{
+    bide__list_remove(&statement->node);
+    connection->statement_count--;
+    bide__free(statement->text);
+    connection->driver->discard(statement);
+}
+
+static struct bide__statement *statement_in(struct bide__list_node *node)
+{
+    return bide__container_of(node, struct bide__statement, node);
+}
+
+int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
+                       struct bide__statement **ret_statement, struct bide__trouble *trouble)
+{
+    uint64_t hash = hash_of(text, length);
+    bide__list_foreach(node, &connection->statements)
+    {
+        struct bide__statement *kept = statement_in(node);
+        if (kept->hash == hash && kept->length == length && memcmp(kept->text, text, length) == 0) {
+            bide__list_remove(node);
+            bide__list_push_front(&connection->statements, node);
+            *ret_statement = kept;
+            return 0;
+        }
+    }
+    struct bide__statement *statement;
+    int code = connection->driver->prepare(connection, text, length, &statement, trouble);
+    if (code < 0)
+        return code;
+    statement->text = bide__alloc(length);
+    if (!statement->text) {
+        connection->driver->discard(statement);
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+    }
+    memcpy(statement->text, text, length);
+    statement->length = length;
+    statement->hash = hash;
+    if (connection->statement_count == BIDE_CAP_DB_STATEMENTS)
+        forget(connection, statement_in(bide__list_last(&connection->statements)));
+    bide__list_push_front(&connection->statements, &statement->node);
+    connection->statement_count++;
+    *ret_statement = statement;
+    return 0;
+}
+
+int bide__command(struct bide__connection *connection, const char *text,
+                  struct bide__trouble *trouble)
+{
+    struct bide__statement *statement;
+    int code = bide__statement_of(connection, text, strlen(text), &statement, trouble);
+    if (code < 0)
+        return code;
+    code = connection->driver->step(statement, trouble);
+    connection->driver->reset(statement);
+    return code < 0 ? code : 0;
+}
+
+int bide__connect(struct bide_db *db, enum bide__connection_role role,
+                  struct bide__connection **ret_connection, struct bide__trouble *trouble)
+{
+    struct bide__connection *connection;
+    int code = db->driver->connect(&db->options, role, &connection, trouble);
+    if (code < 0)
+        return code;
+    connection->driver = db->driver;
+    bide__list_init(&connection->statements);
+    connection->statement_count = 0;
+    *ret_connection = connection;
+    return 0;
+}
+
+void bide__disconnect(struct bide__connection *connection)
+{
+    if (!connection)
+        return;
+    struct bide__list_node *node;
+    while ((node = bide__list_first(&connection->statements)))
+        forget(connection, statement_in(node));
+    connection->driver->disconnect(connection);
+}

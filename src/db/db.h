@@ -1,0 +1,195 @@
+/*
+ * What the files of this folder share.
+ *
+ *     bide_exec ... -> query.c --> perform.c --> turn.c (whose turn it is to write) -> lease.c
+ *     bide_insert ...  write.c -->     |    +--> engine.c (readers)
+ *     with_tx -----> tx.c ------------>+    +--> connection.c (kept statements) -> driver.h
+ *
+ * Plain functions give 0 or a negative code and say in `trouble` what is wrong; -ECANCELED and
+ * -EDEADLK come from waits. Only perform.c, tx.c and the public functions raise.
+ */
+#ifndef BIDE_DB_DB_H
+#define BIDE_DB_DB_H
+
+#include "base/caps.h"
+#include "core/error.h"
+#include "core/graph.h"
+#include "core/loop.h"
+#include "db/driver.h"
+
+struct bide__store;
+
+/* Autocommit writes that share a commit. */
+struct bide__batch {
+    size_t to_run;              /* members whose statements have not run yet */
+    struct bide__queue waiting; /* members whose statements have run */
+    struct bide__object object;
+    bool alone;                  /* one member only: it needs no savepoint */
+    struct bide__trouble broken; /* code set: the database ended the transaction */
+};
+
+struct bide_db {
+    const struct bide__driver *driver;
+    struct bide__loop *loop;
+    struct bide__db_options options;
+    bool single; /* in memory: one connection for all, and reads take turns too */
+    struct bide__store *store;
+    struct bide__connection *writer; /* used by who has the store's lease */
+    struct bide__connection
+        *reader;                /* autocommit reads, which do not suspend; NULL with `single` */
+    struct bide__list idle;     /* connections for transactions that read, slow queries */
+    int readers;                /* of those, open ones */
+    struct bide__queue waiting; /* for one of those */
+    struct bide__object object;
+    size_t users;               /* of the leases and the readers */
+    struct bide__queue closing; /* waits until there is none */
+    struct bide__batch batch;
+};
+
+/* ---- lease.c: who may write, among all loops ---- */
+
+enum { BIDE__LEASE_MEMBER = 1 };
+
+/* A place in the line. In the frame of the task. */
+struct bide__claim {
+    struct bide__list_node node;
+    struct bide__store *store;
+    struct bide_db *db;
+    struct bide_task *task;
+    const struct bide_site *at;
+    bool shares;  /* an autocommit write: it may join the batch of another one */
+    bool granted; /* under the store's lock */
+    bool posted;  /* atomic: who granted it no longer needs the loop */
+    int result;
+    struct bide__mail mail;
+    struct bide__wait wait;
+    struct bide__object object;
+};
+
+/* The store of a path, shared by all engines of the process; "" is private. NULL: no memory. */
+struct bide__store *bide__store_of(const char *path);
+void bide__store_free(struct bide__store *store);
+
+/* Waits for the lease. 0: the task holds it; BIDE__LEASE_MEMBER: it is in the batch of who holds
+   it. Else -ECANCELED or -EDEADLK. */
+int bide__lease_take(struct bide__claim *claim, struct bide_db *db, bool shares);
+
+/* Passes it on. */
+void bide__lease_give(struct bide_db *db);
+
+/* Takes the first in the line, if it shares and is of this engine, into the batch. */
+bool bide__lease_adopt(struct bide_db *db);
+
+/* ---- connection.c ---- */
+
+/* The statement of this text, kept or new. */
+int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
+                       struct bide__statement **ret_statement, struct bide__trouble *trouble);
+
+/* Runs a statement without parameters and rows: "begin", "commit". */
+int bide__command(struct bide__connection *connection, const char *text,
+                  struct bide__trouble *trouble);
+
+int bide__connect(struct bide_db *db, enum bide__connection_role role,
+                  struct bide__connection **ret_connection, struct bide__trouble *trouble);
+void bide__disconnect(struct bide__connection *connection);
+
+/* ---- engine.c ---- */
+
+/* A connection to read with, for one task alone. 0, -ECANCELED or a negative code. */
+int bide__reader_take(struct bide_db *db, struct bide__connection **ret_connection,
+                      struct bide__trouble *trouble);
+void bide__reader_give(struct bide_db *db, struct bide__connection *connection);
+
+/* Counts a user out: the engine may close without any. */
+void bide__user_left(struct bide_db *db);
+
+/* ---- turn.c: transactions on the writing connection ---- */
+
+/* Begins, waiting for other processes. */
+int bide__begin(struct bide_db *db, struct bide__connection *connection, bool writes,
+                struct bide__trouble *trouble);
+
+/* Commits, on a lane; rolls back if that fails. Does not see cancels. */
+int bide__commit(struct bide_db *db, struct bide__connection *connection,
+                 struct bide__trouble *trouble);
+void bide__roll_back(struct bide__connection *connection);
+
+/* Sleeps a little before another try, or -ETIMEDOUT, with trouble, after `since_ns` and the time
+   that the engine waits for other processes; -ECANCELED. */
+int bide__busy_wait(struct bide_db *db, int64_t since_ns, int *tries,
+                    struct bide__trouble *trouble);
+
+/* ---- perform.c ---- */
+
+/* Something to do on a connection, which does not suspend and can be done twice. */
+struct bide__work {
+    int (*run)(struct bide__work *work, struct bide__connection *connection);
+    /* Sets `reads` first; NULL: it stands. */
+    int (*look)(struct bide__work *work, struct bide__connection *connection);
+    bool reads;        /* it changes nothing */
+    bool many;         /* of several statements: in a savepoint within a transaction */
+    bide_arena *arena; /* for what it reads */
+    struct bide__trouble trouble;
+};
+
+/* Does it, in the transaction or by itself, and raises what is wrong. */
+void bide__perform(struct bide__on on, struct bide__work *work);
+
+/* The same in a batch of autocommit writes: the code. */
+int bide__turn(struct bide_db *db, struct bide__work *work);
+
+/* Raises trouble, or the code of a wait. */
+__attribute__((noreturn, cold)) void bide__db_raise(int code, const struct bide__trouble *trouble,
+                                                    const struct bide__object *object);
+
+/* Checks who calls: a task of the engine's loop. */
+void bide__db_check(const struct bide_db *db);
+
+/* ---- tx.c ---- */
+
+/* The transaction's connection, begun; checks who calls. Raises. */
+struct bide__connection *bide__tx_connection(struct bide_tx *tx);
+
+/* After work in it: notes if the database has ended it by itself. */
+void bide__tx_after(struct bide_tx *tx);
+
+/* ---- row.c ---- */
+
+/* One cell into a value. 0 or -EBADMSG. */
+int bide__cell_read(const struct bide__cell *cell, enum bide_kind kind, const bide_type *type,
+                    bide_arena *arena, const char *name, void *ret_value,
+                    struct bide__trouble *trouble);
+
+/* Which field each column of a statement is: every column must be one, and every field that is not
+   optional must be there. */
+struct bide__columns {
+    size_t count;
+    unsigned char field[64];
+};
+int bide__columns_of(struct bide__connection *connection, struct bide__statement *statement,
+                     const bide_model *model, struct bide__columns *ret_columns,
+                     struct bide__trouble *trouble);
+
+/* A statement's row into a struct of the model, which is zeroed. */
+int bide__row_read(struct bide__connection *connection, struct bide__statement *statement,
+                   const bide_model *model, const struct bide__columns *columns, bide_arena *arena,
+                   void *row, struct bide__trouble *trouble);
+
+/* A member as a bind. */
+bide_bind bide__bind_field(const bide_model *model, const bide_field *field, const void *row);
+
+/* Whether the field has a column: no computed one, list, object, or password in plain text. */
+static inline bool bide__is_column(const bide_field *field)
+{
+    return !(field->flags & BIDE_COMPUTED) && field->kind != BIDE_KIND_OBJ &&
+           field->kind != BIDE_KIND_LIST && field->kind != BIDE_KIND_PLAIN_PW;
+}
+
+/* The model's table: a VIEW has that of its model. "" without one. */
+const char *bide__table_of(const bide_model *model);
+
+/* "a","b" of the model's columns. */
+void bide__put_columns(bide_buf *buf, const bide_model *model);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * What a database must offer; sqlite.c implements it. Called by connection.c, call.c, tx.c; it
+ * knows nothing of transactions, models and tasks, but a driver's functions run in a task and may
+ * suspend it.
+ *
+ * Functions that can fail return 0 or a negative code and say in `trouble` what is wrong:
+ * -EAGAIN (others hold the database: try again), -EINTR (the budget of a read is spent), -EBADMSG
+ * (all else).
+ */
+#ifndef BIDE_DB_DRIVER_H
+#define BIDE_DB_DRIVER_H
+
+#include "base/list.h"
+
+#include <bide/buf.h>
+#include <bide/db.h>
+
+/* What is wrong, as it will be raised. */
+struct bide__trouble {
+    int code;         /* enum bide_code; 0: nothing */
+    int system_errno; /* with BIDE_SYSTEM */
+    char field[BIDE__NAME_BYTES];
+    char message[200];
+};
+
+enum bide__cell_kind {
+    BIDE__CELL_NULL,
+    BIDE__CELL_INT,
+    BIDE__CELL_REAL,
+    BIDE__CELL_TEXT,
+    BIDE__CELL_BYTES
+};
+
+/* A value from the database; `data` is valid until the next step. A text ends with a NUL. */
+struct bide__cell {
+    enum bide__cell_kind kind;
+    int64_t integer;
+    double real;
+    const char *data;
+    size_t size;
+};
+
+enum bide__connection_role { BIDE__READER, BIDE__WRITER };
+
+/* The parts that every driver's records begin with. */
+struct bide__connection {
+    const struct bide__driver *driver;
+    struct bide__list_node node;  /* in the engine's idle readers */
+    struct bide__list statements; /* kept ones, the last used first */
+    size_t statement_count;
+};
+
+struct bide__statement {
+    struct bide__list_node node; /* in connection->statements */
+    uint64_t hash;
+    char *text;
+    size_t length;
+    bool reads;     /* it changes nothing */
+    int parameters; /* how many $n it has */
+    int columns;    /* of its rows */
+};
+
+struct bide__db_options {
+    char *path; /* "" for one in memory */
+    const char *synchronous;
+    int busy_timeout_ms, readers;
+};
+
+struct bide__driver {
+    const char *name;
+    int (*connect)(const struct bide__db_options *options, enum bide__connection_role role,
+                   struct bide__connection **ret_connection, struct bide__trouble *trouble);
+    void (*disconnect)(struct bide__connection *connection);
+    /* Sets the part of the statement from `reads` to `columns`. */
+    int (*prepare)(struct bide__connection *connection, const char *text, size_t length,
+                   struct bide__statement **ret_statement, struct bide__trouble *trouble);
+    void (*discard)(struct bide__statement *statement);
+    /* `index` counts from 1. What is bound is read before `reset`. */
+    int (*bind)(struct bide__statement *statement, int index, const bide_bind *bind,
+                struct bide__trouble *trouble);
+    /* 1: there is a row; 0: no more. */
+    int (*step)(struct bide__statement *statement, struct bide__trouble *trouble);
+    void (*reset)(struct bide__statement *statement);
+    const char *(*column_name)(struct bide__statement *statement, int column);
+    void (*cell)(struct bide__statement *statement, int column, struct bide__cell *ret_cell);
+    /* Rows that the last statement changed. */
+    int64_t (*affected)(struct bide__connection *connection);
+    /* Whether a transaction is open: the database may have ended it by itself. */
+    bool (*in_transaction)(struct bide__connection *connection);
+    /* How long a step may take, in ns from now, until -EINTR; 0: as long as it takes, but when
+       bide_offload_cancelled() says so. */
+    void (*set_budget)(struct bide__connection *connection, int64_t ns);
+};
+
+extern const struct bide__driver bide__driver_sqlite;
+
+/* Fills in what is wrong; gives -EBADMSG. */
+int bide__trouble(struct bide__trouble *trouble, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

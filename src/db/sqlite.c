@@ -1,0 +1,397 @@
+/*
+ * SQLite behind driver.h. Nothing here suspends; each connection is used by one thread at a time,
+ * by the loop or by the lane that a task of it waits for, so SQLite's own locks are off.
+ *
+ * How values are stored: bool and integers, enums by name, instants as integers (microseconds),
+ * uuid, date, decimal and json as text, bytes as a blob. A model's table is made so (create.c).
+ *
+ * Source: sqlite.org: c3ref, rescode.
+ */
+#include "base/caps.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "db/driver.h"
+
+#include <bide/offload.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int bide__trouble(struct bide__trouble *trouble, int code, const char *format, ...)
+{
+    va_list args;
+    memset(trouble, 0, sizeof *trouble);
+    trouble->code = code;
+    va_start(args, format);
+    vsnprintf(trouble->message, sizeof trouble->message, format, args);
+    va_end(args);
+    return -EBADMSG;
+}
+
+#if BIDE_SQLITE
+#include <sqlite3.h>
+
+/* instructions of its machine between two looks at the clock: about 20 us */
+enum { STEPS = 1000 };
+
+struct connection {
+    struct bide__connection base;
+    sqlite3 *handle;
+    int64_t until_ns; /* 0: no budget */
+};
+
+struct statement {
+    struct bide__statement base;
+    struct connection *connection;
+    sqlite3_stmt *handle;
+};
+
+static struct connection *connection_of(struct bide__connection *base)
+{
+    return bide__container_of(base, struct connection, base);
+}
+
+static struct statement *statement_of(struct bide__statement *base)
+{
+    return bide__container_of(base, struct statement, base);
+}
+
+/* "users.email, users.name" -> "email": the first column that the message names. */
+static void name_field(struct bide__trouble *trouble, const char *what)
+{
+    const char *colon = strstr(what, "failed: ");
+    if (!colon)
+        return;
+    const char *name = colon + strlen("failed: ");
+    size_t length = strcspn(name, ", ");
+    const char *dot = memchr(name, '.', length);
+    if (dot) {
+        length -= (size_t)(dot + 1 - name);
+        name = dot + 1;
+    }
+    snprintf(trouble->field, sizeof trouble->field, "%.*s", (int)length, name);
+}
+
+static int constraint_failed(struct bide__trouble *trouble, int extended, const char *what)
+{
+    switch (extended) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        bide__trouble(trouble, BIDE_CONFLICT, "this value is taken");
+        name_field(trouble, what);
+        if (trouble->field[0])
+            snprintf(trouble->message, sizeof trouble->message, "this %s is taken", trouble->field);
+        break;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+        bide__trouble(trouble, BIDE_CONSTRAINT,
+                      "it refers to a row that does not exist, or a row "
+                      "refers to it");
+        break;
+    case SQLITE_CONSTRAINT_NOTNULL:
+        bide__trouble(trouble, BIDE_CONSTRAINT, "a value is missing");
+        name_field(trouble, what);
+        if (trouble->field[0])
+            snprintf(trouble->message, sizeof trouble->message, "%s is missing", trouble->field);
+        break;
+    default:
+        bide__trouble(trouble, BIDE_CONSTRAINT, "a rule of the table says no");
+        name_field(trouble, what);
+        if (trouble->field[0])
+            snprintf(trouble->message, sizeof trouble->message, "the rule %s says no",
+                     trouble->field);
+    }
+    return -EBADMSG;
+}
+
+static int failed(struct connection *connection, int result, struct bide__trouble *trouble)
+{
+    sqlite3 *handle = connection->handle;
+    int extended = handle ? sqlite3_extended_errcode(handle) : result;
+    const char *what = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(result);
+    int system_errno = handle ? sqlite3_system_errno(handle) : 0;
+    switch (result & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        bide__trouble(trouble, BIDE_TIMEOUT, "another process holds the database");
+        return -EAGAIN;
+    case SQLITE_INTERRUPT:
+        bide__trouble(trouble, BIDE_TIMEOUT, "the query was interrupted");
+        return -EINTR;
+    case SQLITE_CONSTRAINT:
+        return constraint_failed(trouble, extended, what);
+    case SQLITE_NOMEM:
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory in a query");
+    case SQLITE_TOOBIG:
+        return bide__trouble(trouble, BIDE_LIMIT, "a value is too large for the database");
+    case SQLITE_FULL:
+        bide__trouble(trouble, BIDE_SYSTEM, "the disk of the database is full");
+        trouble->system_errno = ENOSPC;
+        return -EBADMSG;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        bide__trouble(trouble, BIDE_SYSTEM, "the file of the database: %s", what);
+        trouble->system_errno = system_errno ? system_errno : EIO;
+        return -EBADMSG;
+    default:
+        return bide__trouble(trouble, BIDE_QUERY, "%s", what);
+    }
+}
+
+/* Called by SQLite within a step: 1 ends it. */
+static int progress(void *arg)
+{
+    const struct connection *connection = arg;
+    if (connection->until_ns)
+        return bide__clock_monotonic_ns() > connection->until_ns;
+    return bide_offload_cancelled();
+}
+
+static int pragma(struct connection *connection, struct bide__trouble *trouble, const char *name,
+                  const char *value)
+{
+    char text[80];
+    snprintf(text, sizeof text, "pragma %s = %s", name, value);
+    int result = sqlite3_exec(connection->handle, text, NULL, NULL, NULL);
+    return result == SQLITE_OK ? 0 : failed(connection, result, trouble);
+}
+
+static void disconnect(struct bide__connection *base)
+{
+    struct connection *connection = connection_of(base);
+    sqlite3_close(connection->handle);
+    bide__free(connection);
+}
+
+static int set_up(struct connection *connection, const struct bide__db_options *options,
+                  enum bide__connection_role role, struct bide__trouble *trouble)
+{
+    int code = 0;
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_progress_handler(connection->handle, STEPS, progress, connection);
+    /* Others may be changing the mode of the file, or recovering it. */
+    sqlite3_busy_timeout(connection->handle, BIDE_CAP_DB_OPEN_BUSY_MS);
+    if (role == BIDE__WRITER && options->path[0])
+        code = pragma(connection, trouble, "journal_mode", "wal");
+    if (code == 0)
+        code = pragma(connection, trouble, "synchronous", options->synchronous);
+    if (code == 0)
+        code = pragma(connection, trouble, "foreign_keys", "on");
+    if (code == 0)
+        code = pragma(connection, trouble, "trusted_schema", "off");
+    if (code == 0 && role == BIDE__READER)
+        code = pragma(connection, trouble, "query_only", "on");
+    sqlite3_busy_timeout(connection->handle, 0);
+    return code;
+}
+
+static int connect_to(const struct bide__db_options *options, enum bide__connection_role role,
+                      struct bide__connection **ret_connection, struct bide__trouble *trouble)
+{
+    struct connection *connection = bide__calloc(1, sizeof *connection);
+    if (!connection)
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a connection");
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    if (role == BIDE__WRITER)
+        flags |= SQLITE_OPEN_CREATE;
+    int result = sqlite3_open_v2(options->path[0] ? options->path : ":memory:", &connection->handle,
+                                 flags, NULL);
+    int code = result == SQLITE_OK ? set_up(connection, options, role, trouble)
+                                   : failed(connection, result, trouble);
+    if (code < 0) {
+        disconnect(&connection->base);
+        return code;
+    }
+    *ret_connection = &connection->base;
+    return 0;
+}
+
+static bool only_space(const char *text)
+{
+    return text[strspn(text, " \t\r\n;")] == 0;
+}
+
+static int prepare(struct bide__connection *base, const char *text, size_t length,
+                   struct bide__statement **ret_statement, struct bide__trouble *trouble)
+{
+    struct connection *connection = connection_of(base);
+    struct statement *statement = bide__calloc(1, sizeof *statement);
+    const char *rest = "";
+    if (!statement)
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+    statement->connection = connection;
+    connection->until_ns = 0;
+    int result = sqlite3_prepare_v3(connection->handle, text, (int)length + 1,
+                                    SQLITE_PREPARE_PERSISTENT, &statement->handle, &rest);
+    int code = 0;
+    if (result != SQLITE_OK)
+        code = failed(connection, result, trouble);
+    else if (!statement->handle)
+        code = bide__trouble(trouble, BIDE_QUERY, "the query is empty");
+    else if (!only_space(rest))
+        code = bide__trouble(trouble, BIDE_QUERY, "more than one statement in a query");
+    if (code < 0) {
+        sqlite3_finalize(statement->handle);
+        bide__free(statement);
+        return code;
+    }
+    statement->base.reads = sqlite3_stmt_readonly(statement->handle);
+    statement->base.parameters = sqlite3_bind_parameter_count(statement->handle);
+    statement->base.columns = sqlite3_column_count(statement->handle);
+    *ret_statement = &statement->base;
+    return 0;
+}
+
+static void discard(struct bide__statement *base)
+{
+    struct statement *statement = statement_of(base);
+    sqlite3_finalize(statement->handle);
+    bide__free(statement);
+}
+
+static int bind_short_text(struct statement *statement, int index, const char *text, size_t length)
+{
+    return sqlite3_bind_text64(statement->handle, index, text, length, SQLITE_TRANSIENT,
+                               SQLITE_UTF8);
+}
+
+/* `?1` and `$1` differ: the latter is a name, numbered as it comes. */
+static int number_of(const struct statement *statement, int index)
+{
+    char name[16];
+    snprintf(name, sizeof name, "$%d", index);
+    return sqlite3_bind_parameter_index(statement->handle, name);
+}
+
+static int bind_to(struct bide__statement *base, int index, const bide_bind *bind,
+                   struct bide__trouble *trouble)
+{
+    struct statement *statement = statement_of(base);
+    sqlite3_stmt *handle = statement->handle;
+    char text[BIDE_VALUE_TEXT];
+    int at = number_of(statement, index);
+    int result = SQLITE_OK;
+    if (at == 0)
+        return bide__trouble(trouble, BIDE_QUERY, "the query has no $%d", index);
+    switch (bind->kind) {
+    case BIDE__BIND_NULL:
+        result = sqlite3_bind_null(handle, at);
+        break;
+    case BIDE__BIND_BOOL:
+    case BIDE__BIND_INT:
+        result = sqlite3_bind_int64(handle, at, bind->integer);
+        break;
+    case BIDE__BIND_REAL:
+        if (bind->real != bind->real)
+            return bide__trouble(trouble, BIDE_QUERY, "$%d is no number (NaN)", index);
+        result = sqlite3_bind_double(handle, at, bind->real);
+        break;
+    case BIDE__BIND_TEXT:
+        result =
+            sqlite3_bind_text64(handle, at, bind->data, bind->size, SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    case BIDE__BIND_BYTES:
+        result = sqlite3_bind_blob64(handle, at, bind->size ? bind->data : "", bind->size,
+                                     SQLITE_STATIC);
+        break;
+    case BIDE__BIND_UUID:
+        result = bind_short_text(statement, at, text, bide_uuid_format(bind->uuid, text));
+        break;
+    case BIDE__BIND_DATE:
+        result = bind_short_text(statement, at, text, bide_date_format(bind->date, text));
+        break;
+    case BIDE__BIND_DECIMAL:
+        result = bind_short_text(statement, at, text, bide_decimal_format(bind->decimal, text));
+        break;
+    case BIDE__BIND_TOO_LARGE:
+        return bide__trouble(trouble, BIDE_QUERY, "$%d is larger than any integer of SQL", index);
+    }
+    return result == SQLITE_OK ? 0 : failed(statement->connection, result, trouble);
+}
+
+static int step(struct bide__statement *base, struct bide__trouble *trouble)
+{
+    struct statement *statement = statement_of(base);
+    int result = sqlite3_step(statement->handle);
+    if (result == SQLITE_ROW)
+        return 1;
+    return result == SQLITE_DONE ? 0 : failed(statement->connection, result, trouble);
+}
+
+static void reset(struct bide__statement *base)
+{
+    sqlite3_reset(statement_of(base)->handle);
+    sqlite3_clear_bindings(statement_of(base)->handle);
+}
+
+static const char *column_name(struct bide__statement *base, int column)
+{
+    const char *name = sqlite3_column_name(statement_of(base)->handle, column);
+    return name ? name : "";
+}
+
+static void cell(struct bide__statement *base, int column, struct bide__cell *ret_cell)
+{
+    sqlite3_stmt *handle = statement_of(base)->handle;
+    *ret_cell = (struct bide__cell){.kind = BIDE__CELL_NULL};
+    switch (sqlite3_column_type(handle, column)) {
+    case SQLITE_INTEGER:
+        ret_cell->kind = BIDE__CELL_INT;
+        ret_cell->integer = sqlite3_column_int64(handle, column);
+        break;
+    case SQLITE_FLOAT:
+        ret_cell->kind = BIDE__CELL_REAL;
+        ret_cell->real = sqlite3_column_double(handle, column);
+        break;
+    case SQLITE_TEXT:
+        ret_cell->kind = BIDE__CELL_TEXT;
+        ret_cell->data = (const char *)sqlite3_column_text(handle, column);
+        ret_cell->size = (size_t)sqlite3_column_bytes(handle, column);
+        break;
+    case SQLITE_BLOB:
+        ret_cell->kind = BIDE__CELL_BYTES;
+        ret_cell->data = sqlite3_column_blob(handle, column);
+        ret_cell->size = (size_t)sqlite3_column_bytes(handle, column);
+        break;
+    default:
+        break;
+    }
+}
+
+static int64_t affected(struct bide__connection *base)
+{
+    return sqlite3_changes(connection_of(base)->handle);
+}
+
+static bool in_transaction(struct bide__connection *base)
+{
+    return !sqlite3_get_autocommit(connection_of(base)->handle);
+}
+
+static void set_budget(struct bide__connection *base, int64_t ns)
+{
+    connection_of(base)->until_ns = ns ? bide__clock_monotonic_ns() + ns : 0;
+}
+
+const struct bide__driver bide__driver_sqlite = {
+    "sqlite", connect_to,  disconnect, prepare,  discard,        bind_to,   step,
+    reset,    column_name, cell,       affected, in_transaction, set_budget};
+
+#else
+
+static int connect_to(const struct bide__db_options *options, enum bide__connection_role role,
+                      struct bide__connection **ret_connection, struct bide__trouble *trouble)
+{
+    (void)options, (void)role, (void)ret_connection;
+    return bide__trouble(trouble, BIDE_INVALID,
+                         "sqlite: bide was built without SQLite (install "
+                         "libsqlite3-dev, build again)");
+}
+
+const struct bide__driver bide__driver_sqlite = {.name = "sqlite", .connect = connect_to};
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * Transactions: the block, savepoints, who owns one, what is called after it. Called by users
+ * (db.h) and perform.c; calls turn.c, lease.c, engine.c.
+ *
+ *   NONE --first statement--> OPEN --end of the block, or bide_tx_rollback--> ENDED
+ *    |                          +--the database gives up--> LOST --end--> ENDED
+ *    +--end of the block--> ENDED
+ *
+ * Invariants
+ *  1. Between OPEN and ENDED the outermost one holds the lease (or a reader), and its connection is
+ *     in a transaction or LOST. Leaving the block gives both back, on every way.
+ *  2. A cancel that comes before the commit rolls back and is raised; one that comes later is not
+ *     looked at: the block then ends as committed.
+ */
+#include "db/db.h"
+
+#include "base/mem.h"
+#include "core/scope.h"
+
+#include <errno.h>
+
+struct bide__tx_hook {
+    struct bide__tx_hook *next;
+    void (*fn)(void *arg);
+    void *arg;
+    bool on_commit;
+};
+
+static void set_state(bide_tx *tx, enum bide__tx_state state)
+{
+    BIDE_DASSERT((int)state > tx->state, "a transaction goes from state %d to %d", tx->state,
+                 (int)state);
+    tx->state = (uint8_t)state;
+}
+
+/* Misuse names both tasks, or both blocks. */
+static void check_owner(const bide_tx *tx)
+{
+    const struct bide_task *me = bide__task_current();
+    if (me != tx->task || me->head.id != tx->task_id)
+        bide__misuse("task #%llu '%s' uses the transaction of task #%llu '%s', opened at %s:%d",
+                     (unsigned long long)me->head.id, bide__task_label(me),
+                     (unsigned long long)tx->task_id, bide__task_label(tx->task), tx->site->file,
+                     tx->site->line);
+    if (tx->state == BIDE__TX_ENDED)
+        bide__misuse("the transaction of %s:%d is used after its end", tx->site->file,
+                     tx->site->line);
+}
+
+static void check_innermost(const bide_tx *tx)
+{
+    if (tx->inner)
+        bide__misuse("the transaction of %s:%d is used while the one inside it, of %s:%d, is open",
+                     tx->site->file, tx->site->line, tx->inner->site->file, tx->inner->site->line);
+}
+
+bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const struct bide_site *at)
+{
+    struct bide_task *me = bide__task_current();
+    bide__db_check(on.db);
+    if (on.tx) {
+        check_owner(on.tx);
+        check_innermost(on.tx);
+        if (writes && !on.tx->writes)
+            bide__misuse("with_tx at %s:%d inside the with_read_tx of %s:%d", at->file, at->line,
+                         on.tx->site->file, on.tx->site->line);
+    }
+    *tx = (bide_tx){.outer = on.tx,
+                    .task = me,
+                    .task_id = me->head.id,
+                    .site = at,
+                    .was = me->head.unwinding,
+                    .writes = writes,
+                    .db = on.db};
+    if (on.tx)
+        on.tx->inner = tx;
+    return tx;
+}
+
+/* Whether it has a turn to write: all have, in memory. */
+static bool has_lease(const bide_tx *tx)
+{
+    return tx->writes || tx->db->single;
+}
+
+static void give_back(bide_tx *tx)
+{
+    bide_db *db = tx->db;
+    struct bide__connection *connection = tx->connection;
+    tx->connection = NULL;
+    if (tx->outer || !connection)
+        return;
+    if (has_lease(tx)) {
+        bide__lease_give(db);
+        bide__user_left(db);
+    } else {
+        bide__reader_give(db, connection);
+    }
+}
+
+static int begin_outermost(bide_tx *tx, struct bide__trouble *trouble)
+{
+    bide_db *db = tx->db;
+    int code;
+    if (has_lease(tx)) {
+        struct bide__claim claim;
+        code = bide__lease_take(&claim, db, false);
+        if (code < 0)
+            return code;
+        db->users++;
+        tx->connection = db->writer;
+    } else {
+        code = bide__reader_take(db, &tx->connection, trouble);
+        if (code < 0)
+            return code;
+    }
+    code = bide__begin(db, tx->connection, tx->writes, trouble);
+    if (code < 0)
+        give_back(tx);
+    return code;
+}
+
+static void begin(bide_tx *tx)
+{
+    struct bide__trouble trouble = {0};
+    int code;
+    if (tx->outer) {
+        if (tx->outer->state == BIDE__TX_NONE)
+            begin(tx->outer);
+        tx->connection = tx->outer->connection;
+        code = bide__command(tx->connection, "savepoint bide_tx", &trouble);
+    } else {
+        code = begin_outermost(tx, &trouble);
+    }
+    if (code < 0) {
+        if (tx->outer)
+            tx->connection = NULL;
+        bide__db_raise(code, &trouble, &tx->db->object);
+    }
+    set_state(tx, BIDE__TX_OPEN);
+}
+
+static __attribute__((noreturn)) void raise_lost(const bide_tx *tx)
+{
+    bide__fail(bide__current->at,
+               bide_error_new(BIDE_QUERY,
+                              "the database has rolled back the transaction of %s:%d by itself, "
+                              "because of an earlier error",
+                              tx->site->file, tx->site->line));
+}
+
+struct bide__connection *bide__tx_connection(bide_tx *tx)
+{
+    struct bide_task *me = bide__task_current();
+    check_owner(tx);
+    check_innermost(tx);
+    int code = bide__checkpoint(me);
+    if (code < 0)
+        bide__raise(code, NULL);
+    if (tx->state == BIDE__TX_LOST)
+        raise_lost(tx);
+    if (tx->state == BIDE__TX_NONE)
+        begin(tx);
+    bide__done_at_once(me);
+    return tx->connection;
+}
+
+void bide__tx_after(bide_tx *tx)
+{
+    if (tx->connection->driver->in_transaction(tx->connection))
+        return;
+    for (; tx; tx = tx->outer)
+        if (tx->state == BIDE__TX_OPEN)
+            set_state(tx, BIDE__TX_LOST);
+}
+
+static void add_hook(bide_tx *tx, void (*fn)(void *arg), void *arg, bool on_commit)
+{
+    check_owner(tx);
+    struct bide__tx_hook *hook = bide__alloc(sizeof *hook);
+    if (!hook)
+        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a hook"));
+    *hook = (struct bide__tx_hook){tx->hooks, fn, arg, on_commit};
+    tx->hooks = hook;
+}
+
+void bide_tx_on_commit(bide_tx *tx, void (*fn)(void *arg), void *arg)
+{
+    add_hook(tx, fn, arg, true);
+}
+
+void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg)
+{
+    add_hook(tx, fn, arg, false);
+}
+
+static void run_hooks(bide_tx *tx, bool committed)
+{
+    struct bide__tx_hook *first = NULL, *hook = tx->hooks;
+    tx->hooks = NULL;
+    while (hook) {
+        struct bide__tx_hook *next = hook->next;
+        hook->next = first;
+        first = hook;
+        hook = next;
+    }
+    while ((hook = first)) {
+        first = hook->next;
+        if (hook->on_commit == committed)
+            hook->fn(hook->arg);
+        bide__free(hook);
+    }
+}
+
+/* A nested one hands its hooks, newest first, to the one around it. */
+static void hand_hooks_out(bide_tx *tx)
+{
+    struct bide__tx_hook **end = &tx->hooks;
+    while (*end)
+        end = &(*end)->next;
+    *end = tx->outer->hooks;
+    tx->outer->hooks = tx->hooks;
+    tx->hooks = NULL;
+}
+
+static void end(bide_tx *tx)
+{
+    set_state(tx, BIDE__TX_ENDED);
+    if (tx->outer && tx->outer->inner == tx)
+        tx->outer->inner = NULL;
+    give_back(tx);
+}
+
+static void roll_back(bide_tx *tx)
+{
+    struct bide__trouble trouble;
+    if (tx->state == BIDE__TX_OPEN && !tx->outer) {
+        bide__roll_back(tx->connection);
+    } else if (tx->state == BIDE__TX_OPEN) {
+        bide__command(tx->connection, "rollback to bide_tx", &trouble);
+        bide__command(tx->connection, "release bide_tx", &trouble);
+    }
+    end(tx);
+    run_hooks(tx, false);
+}
+
+static void commit_nested(bide_tx *tx)
+{
+    struct bide__trouble trouble = {0};
+    int code =
+        tx->state == BIDE__TX_OPEN ? bide__command(tx->connection, "release bide_tx", &trouble) : 0;
+    if (code < 0) {
+        roll_back(tx);
+        bide__db_raise(code, &trouble, NULL);
+    }
+    end(tx);
+    hand_hooks_out(tx);
+}
+
+static void commit_outermost(bide_tx *tx)
+{
+    struct bide__trouble trouble = {0};
+    int code = bide__checkpoint(bide__task_current());
+    if (code == 0 && tx->state == BIDE__TX_OPEN) {
+        code = tx->writes ? bide__commit(tx->db, tx->connection, &trouble)
+                          : bide__command(tx->connection, "commit", &trouble);
+    }
+    if (code < 0) {
+        roll_back(tx);
+        bide__db_raise(code, &trouble, NULL);
+    }
+    end(tx);
+    run_hooks(tx, true);
+}
+
+static void finish(void *arg)
+{
+    bide_tx *tx = arg;
+    bool lost = tx->state == BIDE__TX_LOST;
+    if (lost || bide_error_current() != tx->was) {
+        roll_back(tx);
+        if (lost && bide_error_current() == tx->was)
+            raise_lost(tx);
+    } else if (tx->outer) {
+        commit_nested(tx);
+    } else {
+        commit_outermost(tx);
+    }
+}
+
+void bide__tx_leave(bide_tx *tx)
+{
+    if (tx->db && tx->state != BIDE__TX_ENDED)
+        bide__cleanup(tx->was, tx->site, finish, tx);
+}
+
+bide_async(void) bide_tx_rollback(bide_tx *tx)
+{
+    check_owner(tx);
+    check_innermost(tx);
+    int code = bide__checkpoint(bide__task_current());
+    if (code < 0)
+        bide__raise(code, NULL);
+    roll_back(tx);
+    return bide_void;
+}

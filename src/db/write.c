@@ -1,0 +1,421 @@
+/*
+ * Writes of models: bide_insert, bide_insert_many, bide_upsert, bide_update, bide_delete,
+ * bide_create_table. Called by users through db_macros.h; calls perform.c, row.c, connection.c.
+ */
+#include "db/db.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct writing {
+    struct bide__work work;
+    struct bide__write what;
+    bide_buf *text;
+    uint64_t given; /* fields that the text binds, in this order ... */
+    uint64_t read;  /* ... and that it gives back */
+    bide_bind key;  /* of a delete */
+    int64_t affected;
+};
+
+static struct writing *writing_of(struct bide__work *work)
+{
+    return bide__container_of(work, struct writing, work);
+}
+
+static uint64_t bit(size_t index)
+{
+    return UINT64_C(1) << index;
+}
+
+static bool is_zero(const bide_field *field, const void *row)
+{
+    const char *member = (const char *)row + field->offset;
+    for (size_t i = 0; i < field->size; i++)
+        if (member[i])
+            return false;
+    return true;
+}
+
+/* A random UUID, version 4 (RFC 9562 section 5.4). */
+static int make_uuid(bide_uuid *ret_uuid, struct bide__trouble *trouble)
+{
+    if (getrandom(ret_uuid->bytes, sizeof ret_uuid->bytes, 0) != sizeof ret_uuid->bytes)
+        return bide__trouble(trouble, BIDE_QUERY, "the system gives no random bytes");
+    ret_uuid->bytes[6] = (unsigned char)((ret_uuid->bytes[6] & 0x0f) | 0x40);
+    ret_uuid->bytes[8] = (unsigned char)((ret_uuid->bytes[8] & 0x3f) | 0x80);
+    return 0;
+}
+
+/* Sets what the program makes, and tells what is given and what the database makes. */
+static int sort_fields(const bide_model *model, void *row, uint64_t *ret_given, uint64_t *ret_read,
+                       struct bide__trouble *trouble)
+{
+    uint64_t *set = (uint64_t *)(void *)((char *)row + model->set_offset);
+    *ret_given = *ret_read = 0;
+    for (size_t i = 0; i < model->field_count; i++) {
+        const bide_field *field = &model->fields[i];
+        char *member = (char *)row + field->offset;
+        if (!bide__is_column(field))
+            continue;
+        bool empty = !(*set & bit(i)) && is_zero(field, row);
+        bool theirs = field->flags & BIDE_SQL_DFLT;
+        if (empty && !theirs && (field->flags & BIDE_GENERATED)) {
+            theirs = field->kind != BIDE_KIND_TIME && field->kind != BIDE_KIND_UUID;
+            if (field->kind == BIDE_KIND_TIME)
+                *(bide_time *)(void *)member = bide_now_us();
+            else if (field->kind == BIDE_KIND_UUID &&
+                     make_uuid((bide_uuid *)(void *)member, trouble))
+                return -EBADMSG;
+            if (!theirs)
+                *set |= bit(i);
+        }
+        if (empty && theirs)
+            *ret_read |= bit(i);
+        else
+            *ret_given |= bit(i);
+    }
+    return 0;
+}
+
+/* "a","b": the fields of the set. */
+static void put_fields(bide_buf *buf, const bide_model *model, uint64_t fields)
+{
+    const char *separator = "";
+    for (size_t i = 0; i < model->field_count; i++) {
+        if (!(fields & bit(i)))
+            continue;
+        bide_buf_printf(buf, "%s\"%s\"", separator, model->fields[i].name);
+        separator = ",";
+    }
+}
+
+/* "a"=excluded."a", for each. */
+static void put_overwrites(bide_buf *buf, const bide_model *model, uint64_t fields)
+{
+    const char *separator = "";
+    for (size_t i = 0; i < model->field_count; i++) {
+        if (!(fields & bit(i)))
+            continue;
+        bide_buf_printf(buf, "%s\"%s\"=excluded.\"%s\"", separator, model->fields[i].name,
+                        model->fields[i].name);
+        separator = ",";
+    }
+}
+
+static uint64_t columns_of(const bide_model *model, uint32_t without_flags)
+{
+    uint64_t fields = 0;
+    for (size_t i = 0; i < model->field_count; i++)
+        if (bide__is_column(&model->fields[i]) && !(model->fields[i].flags & without_flags))
+            fields |= bit(i);
+    return fields;
+}
+
+static void put_insert(struct writing *writing)
+{
+    const bide_model *model = writing->what.model;
+    bide_buf *buf = writing->text;
+    int count = __builtin_popcountll(writing->given);
+    bide_buf_printf(buf, "insert into \"%s\" ", model->table);
+    if (count > 0) {
+        bide_buf_append_str(buf, "(");
+        put_fields(buf, model, writing->given);
+        bide_buf_append_str(buf, ") values (");
+        for (int i = 1; i <= count; i++)
+            bide_buf_printf(buf, "%s$%d", i > 1 ? "," : "", i);
+        bide_buf_append_str(buf, ")");
+    } else {
+        bide_buf_append_str(buf, "default values");
+    }
+    if (writing->what.kind == BIDE__UPSERT) {
+        uint64_t others =
+            writing->given & ~writing->what.fields & columns_of(model, BIDE_KEY | BIDE_GENERATED);
+        bide_buf_append_str(buf, " on conflict (");
+        put_fields(buf, model, writing->what.fields);
+        bide_buf_append_str(buf, ") do update set ");
+        put_overwrites(buf, model, others ? others : writing->what.fields);
+        writing->read = columns_of(model, 0);
+    }
+    if (writing->read) {
+        bide_buf_append_str(buf, " returning ");
+        put_fields(buf, model, writing->read);
+    }
+}
+
+/* Gives the fields of the set that a returned row has to the struct. */
+static int read_back(struct writing *writing, struct bide__connection *connection,
+                     struct bide__statement *statement, void *row)
+{
+    struct bide__columns columns = {0};
+    for (size_t i = 0; i < writing->what.model->field_count; i++)
+        if (writing->read & bit(i))
+            columns.field[columns.count++] = (unsigned char)i;
+    return bide__row_read(connection, statement, writing->what.model, &columns, writing->work.arena,
+                          row, &writing->work.trouble);
+}
+
+static int bind_fields(struct writing *writing, struct bide__connection *connection,
+                       struct bide__statement *statement, uint64_t fields, const void *row,
+                       int *next)
+{
+    const bide_model *model = writing->what.model;
+    for (size_t i = 0; i < model->field_count; i++) {
+        if (!(fields & bit(i)))
+            continue;
+        bide_bind bind = bide__bind_field(model, &model->fields[i], row);
+        int code = connection->driver->bind(statement, (*next)++, &bind, &writing->work.trouble);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+static int insert_row(struct writing *writing, struct bide__connection *connection, void *row,
+                      struct bide__statement **statement)
+{
+    struct bide__trouble *trouble = &writing->work.trouble;
+    uint64_t given, read;
+    int next = 1;
+    int code = sort_fields(writing->what.model, row, &given, &read, trouble);
+    if (code < 0)
+        return code;
+    if (!*statement || given != writing->given) {
+        writing->given = given;
+        writing->read = read;
+        bide_buf_reset(writing->text);
+        put_insert(writing);
+        if (bide_buf_error(writing->text))
+            return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+        code = bide__statement_of(connection, bide_buf_str(writing->text),
+                                  bide_buf_length(writing->text), statement, trouble);
+        if (code < 0)
+            return code;
+    }
+    code = bind_fields(writing, connection, *statement, given, row, &next);
+    int got = 0;
+    while (code == 0 && (got = connection->driver->step(*statement, trouble)) > 0)
+        code = read_back(writing, connection, *statement, row);
+    connection->driver->reset(*statement);
+    return code < 0 ? code : got;
+}
+
+static int run_insert(struct bide__work *work, struct bide__connection *connection)
+{
+    struct writing *writing = writing_of(work);
+    struct bide__statement *statement = NULL;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < writing->what.count; i++)
+        code = insert_row(writing, connection,
+                          (char *)writing->what.rows + i * writing->what.model->size, &statement);
+    return code;
+}
+
+static int run_change(struct bide__work *work, struct bide__connection *connection)
+{
+    struct writing *writing = writing_of(work);
+    struct bide__trouble *trouble = &work->trouble;
+    struct bide__statement *statement;
+    int next = 1;
+    int code = bide__statement_of(connection, bide_buf_str(writing->text),
+                                  bide_buf_length(writing->text), &statement, trouble);
+    if (code < 0)
+        return code;
+    if (writing->what.rows) {
+        uint64_t keys =
+            columns_of(writing->what.model, 0) & ~columns_of(writing->what.model, BIDE_KEY);
+        code = bind_fields(writing, connection, statement, writing->what.fields, writing->what.rows,
+                           &next);
+        if (code == 0)
+            code = bind_fields(writing, connection, statement, keys, writing->what.rows, &next);
+    } else {
+        code = connection->driver->bind(statement, 1, &writing->key, trouble);
+    }
+    if (code == 0)
+        code = connection->driver->step(statement, trouble);
+    connection->driver->reset(statement);
+    if (code < 0)
+        return code;
+    return connection->driver->affected(connection) > 0
+               ? 0
+               : bide__trouble(trouble, BIDE_NOT_FOUND, "no such %s", writing->what.model->name);
+}
+
+/* ---- the calls ---- */
+
+static void buf_done(bide_buf *buf)
+{
+    bide_buf_done(buf);
+}
+
+/* Raises what is wrong with the model. */
+static void check_model(const bide_model *model, struct bide__trouble *trouble)
+{
+    const char *error = bide_model_check(model);
+    trouble->code = 0;
+    if (error)
+        bide__trouble(trouble, BIDE_INVALID, "%s", error);
+    else if (!model->table[0])
+        bide__trouble(trouble, BIDE_QUERY, "the model %s has no table", model->name);
+    for (size_t i = 0; !trouble->code && i < model->field_count; i++)
+        if (!bide__is_column(&model->fields[i]) && !(model->fields[i].flags & BIDE_COMPUTED))
+            bide__trouble(trouble, BIDE_QUERY, "the field %s of %s is of a type without a column",
+                          model->fields[i].name, model->name);
+    if (trouble->code)
+        bide__db_raise(-EBADMSG, trouble, NULL);
+}
+
+static void put_where_key(bide_buf *buf, const bide_model *model, int first)
+{
+    const char *separator = " where ";
+    for (size_t i = 0; i < model->field_count; i++) {
+        if (!(model->fields[i].flags & BIDE_KEY))
+            continue;
+        bide_buf_printf(buf, "%s\"%s\"=$%d", separator, model->fields[i].name, first++);
+        separator = " and ";
+    }
+}
+
+static void put_update(struct writing *writing)
+{
+    const bide_model *model = writing->what.model;
+    uint64_t allowed = columns_of(model, BIDE_KEY);
+    uint64_t keys = columns_of(model, 0) & ~allowed;
+    struct bide__trouble *trouble = &writing->work.trouble;
+    int next = 1;
+    if (!keys)
+        bide__trouble(trouble, BIDE_QUERY, "the model %s has no key", model->name);
+    else if (writing->what.fields & ~allowed)
+        bide__trouble(trouble, BIDE_QUERY, "a key or computed field of %s cannot be updated",
+                      model->name);
+    if (trouble->code)
+        bide__db_raise(-EBADMSG, trouble, NULL);
+    bide_buf_printf(writing->text, "update \"%s\" set ", model->table);
+    for (size_t i = 0; i < model->field_count; i++)
+        if (writing->what.fields & bit(i)) {
+            bide_buf_printf(writing->text, "%s\"%s\"=$%d", next > 1 ? "," : "",
+                            model->fields[i].name, next);
+            next++;
+        }
+    put_where_key(writing->text, model, next);
+}
+
+static void perform(struct bide__on on, struct writing *writing)
+{
+    if (bide_buf_error(writing->text))
+        bide__raise(-ENOMEM, NULL);
+    bide__perform(on, &writing->work);
+}
+
+bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
+{
+    bide_buf text __attribute__((cleanup(buf_done)));
+    struct writing writing = {.what = what, .text = &text};
+    bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    check_model(what.model, &writing.work.trouble);
+    writing.work.run = what.kind == BIDE__UPDATE ? run_change : run_insert;
+    writing.work.many = what.count > 1;
+    if (what.kind == BIDE__UPDATE)
+        put_update(&writing);
+    if (what.count > 0)
+        perform(on, &writing);
+    return bide_void;
+}
+
+bide_async(void) bide__db_delete(struct bide__on on, const bide_model *model, bide_bind key)
+{
+    bide_buf text __attribute__((cleanup(buf_done)));
+    struct writing writing = {.what = {.model = model}, .text = &text, .key = key};
+    bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    check_model(model, &writing.work.trouble);
+    uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
+    if (__builtin_popcountll(keys) != 1) {
+        bide__trouble(&writing.work.trouble, BIDE_QUERY, "the model %s has not one key",
+                      model->name);
+        bide__db_raise(-EBADMSG, &writing.work.trouble, NULL);
+    }
+    writing.work.run = run_change;
+    bide_buf_printf(&text, "delete from \"%s\"", model->table);
+    put_where_key(&text, model, 1);
+    perform(on, &writing);
+    return bide_void;
+}
+
+/* ---- tables ---- */
+
+static const char *column_type(enum bide_kind kind)
+{
+    switch (kind) {
+    case BIDE_KIND_BOOL:
+    case BIDE_KIND_I32:
+    case BIDE_KIND_I64:
+    case BIDE_KIND_TIME:
+        return "integer";
+    case BIDE_KIND_F64:
+        return "real";
+    case BIDE_KIND_BYTES:
+        return "blob";
+    default:
+        return "text";
+    }
+}
+
+static void put_check(bide_buf *buf, const bide_field *field)
+{
+    if (field->kind == BIDE_KIND_BOOL)
+        bide_buf_printf(buf, " check (\"%s\" in (0,1))", field->name);
+    if (field->kind != BIDE_KIND_ENUM)
+        return;
+    bide_buf_printf(buf, " check (\"%s\" in (", field->name);
+    for (size_t i = 0; i < field->type->enum_count; i++)
+        bide_buf_printf(buf, "%s'%s'", i ? "," : "", field->type->enum_names[i]);
+    bide_buf_append_str(buf, "))");
+}
+
+static void put_table(bide_buf *buf, const bide_model *model)
+{
+    uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
+    bool one_key = __builtin_popcountll(keys) == 1;
+    const char *separator = "";
+    bide_buf_printf(buf, "create table if not exists \"%s\" (", model->table);
+    for (size_t i = 0; i < model->field_count; i++) {
+        const bide_field *field = &model->fields[i];
+        if (!bide__is_column(field))
+            continue;
+        bide_buf_printf(buf, "%s\"%s\" %s", separator, field->name, column_type(field->kind));
+        if (one_key && (field->flags & BIDE_KEY))
+            bide_buf_append_str(buf, " primary key");
+        if (!(field->flags & BIDE_OPTIONAL))
+            bide_buf_append_str(buf, " not null");
+        if (field->flags & BIDE_UNIQUE)
+            bide_buf_append_str(buf, " unique");
+        if (field->flags & BIDE_SQL_DFLT)
+            bide_buf_printf(buf, " default (%s)", field->sql_dflt);
+        put_check(buf, field);
+        separator = ",";
+    }
+    if (keys && !one_key) {
+        bide_buf_append_str(buf, ",primary key (");
+        put_fields(buf, model, keys);
+        bide_buf_append_str(buf, ")");
+    }
+    bide_buf_append_str(buf, ")");
+}
+
+static int run_create(struct bide__work *work, struct bide__connection *connection)
+{
+    struct writing *writing = writing_of(work);
+    return bide__command(connection, bide_buf_str(writing->text), &work->trouble);
+}
+
+bide_async(void) bide__db_create(struct bide__on on, const bide_model *model)
+{
+    bide_buf text __attribute__((cleanup(buf_done)));
+    struct writing writing = {.what = {.model = model}, .text = &text};
+    bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    check_model(model, &writing.work.trouble);
+    writing.work.run = run_create;
+    put_table(&text, model);
+    perform(on, &writing);
+    return bide_void;
+}
