@@ -1,0 +1,233 @@
+/*
+ * engine_test.c: engines: slow reads, several loops, every string, closing, in web handlers.
+ */
+#include <bide/web_test.h>
+
+#include "db_case.h"
+
+#define SLOW_QUERY                                                                                 \
+    "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1) "                \
+    "select count(*) from n"
+
+SPAWNABLE(void, tick, int *)
+async(void) tick(int *ticks)
+{
+    for (;;) {
+        await(bide_sleep(bide_ms(1)));
+        ++*ticks;
+    }
+    return bide_void;
+}
+
+TEST(a_slow_read_leaves_the_loop, .real_clock = true)
+{
+    DB_CASE(c, "");
+    int ticks = 0;
+    with(bide_database, db, c.url) {
+        with_group(g) {
+            task(void) other = spawn(g, tick, &ticks);
+            check_int(await(bide_scalar(db, i64, SLOW_QUERY, 2000000)), 2000000);
+            with_read_tx(tx, db)
+            {
+                check_int(await(bide_scalar(tx, i64, SLOW_QUERY, 2000000)), 2000000);
+            }
+            check(ticks > 3);
+            bide_cancel(other, "enough");
+            bide_task_ref ref = bide_ref(other);
+            await(bide_wait(BIDE_ALL, &ref, 1));
+        }
+    }
+}
+
+SPAWNABLE(int64_t, slow, bide_db *)
+async(int64_t) slow(bide_db *db)
+{
+    return ready(int64_t, await(bide_scalar(db, i64, SLOW_QUERY, INT64_C(1) << 50)));
+}
+
+TEST(a_deadline_ends_a_read_that_would_never_end, .real_clock = true)
+{
+    DB_CASE(c, "?readers=1");
+    with(bide_database, db, c.url) {
+        for (int i = 0; i < 2; i++) {
+            bool late = false;
+            move_on_after(&late, bide_ms(60), slow, db);
+            check(late);
+        }
+        check_int(await(bide_scalar(db, i64, "select 5")), 5);
+    }
+}
+
+/* ---- loops ---- */
+
+static struct db_case shared_case;
+
+static async(void) write_on_a_loop(void)
+{
+    with(bide_database, db, shared_case.url) {
+        for (int i = 0; i < 40; i++) {
+            item row = {.name =
+                            bide_arena_printf(bide_task_arena(), "%d-%d", bide_loop_index(), i)};
+            if (i % 2) {
+                await(bide_insert(db, item, &row));
+                continue;
+            }
+            with_tx(tx, db)
+            {
+                await(bide_insert(tx, item, &row));
+                await(bide_yield());
+            }
+        }
+    }
+    return bide_void;
+}
+
+static async(void) prepare_and_count(void)
+{
+    with(bide_database, db, shared_case.url) {
+        await(bide_create_table(db, item));
+        int64_t rows = await(bide_scalar(db, i64, "select count(*) from items"));
+        check(rows == 0 || rows == 160);
+        shared_case.folder[63] = rows == 160;
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(loops_take_turns)
+{
+    shared_case = db_case_new("");
+    check_int(bide_run(prepare_and_count), 0);
+    check_int(bide_run(write_on_a_loop, .loops = 4), 0);
+    check_int(bide_run(prepare_and_count), 0);
+    check_int(shared_case.folder[63], 1);
+    db_case_done(&shared_case);
+}
+
+/* ---- strings ---- */
+
+/* One field of each string, and a query that finds it. */
+static async(void) store_and_find(bide_db *db, const char *text)
+{
+    item row = {.name = text, .note = text};
+    await(bide_insert(db, item, &row));
+    item *found = await(bide_one(db, item, "name = $1 and note = $1", text));
+    check_str(found->name, text);
+    check_str(found->note, text);
+    check(found->id == row.id);
+    return bide_void;
+}
+
+TEST(every_string_is_stored_and_read_back)
+{
+    char path[512];
+    const char *corpora = getenv("BIDE_CORPORA");
+    snprintf(path, sizeof path, "%s/strings/blns.txt", corpora ? corpora : "../shared/corpora");
+    FILE *file = fopen(path, "r");
+    if (!file)
+        test_skip("no corpora here");
+    static char line[65536];
+    int count = 0;
+    with(bide_database, db, "sqlite://:memory:") {
+        await(bide_create_table(db, item));
+        while (fgets(line, sizeof line, file)) {
+            line[strcspn(line, "\n")] = 0;
+            with_arena {
+                if (!await(bide_maybe(db, item, "name = $1", (const char *)line))) {
+                    await(store_and_find(db, line));
+                    count++;
+                }
+            }
+        }
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), count);
+    }
+    fclose(file);
+    check(count > 500);
+}
+
+/* ---- closing ---- */
+
+SPAWNABLE(void, use_for_a_while, bide_db *)
+async(void) use_for_a_while(bide_db *db)
+{
+    with_tx(tx, db)
+    {
+        item row = {.name = "late"};
+        await(bide_insert(tx, item, &row));
+        bide_task_ready();
+        await(bide_sleep(bide_ms(5)));
+    }
+    return bide_void;
+}
+
+TEST(closing_waits_for_the_last_user)
+{
+    DB_CASE(c, "");
+    with_group(g) {
+        with(bide_database, db, c.url) {
+            await(bide_create_table(db, item));
+            await(start_ready(g, use_for_a_while, db));
+        }
+    }
+    with(bide_database, db, c.url) {
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), 1);
+    }
+}
+
+/* ---- in web handlers ---- */
+
+PROVIDER(bide_tx *, writes)
+{
+    bide_db *db = bide_app_state(req);
+    with_tx(tx, db)
+    {
+        provide(tx);
+    }
+}
+
+MODEL(item_in, "", (str, name), (i32, amount));
+
+POST(add_item, "/items", item_name, status(201), body(item_in, form),
+     depends(bide_tx *, tx, writes))
+{
+    item row = {.name = form->name, .amount = form->amount};
+    await(bide_insert(tx, item, &row));
+    if (form->amount > 9)
+        fail(http_error(400, "too many"));
+    return item_name_of(&row);
+}
+
+POST(add_part, "/parts", nothing, depends(bide_tx *, tx, writes))
+{
+    await(bide_exec(tx, "insert into parts (item) values (77)"));
+}
+
+GET(list_items, "/items", page(item_name))
+{
+    bide_db *db = bide_app_state(req);
+    return await(bide_page(db, item_name, 1, 10, "order by id"));
+}
+
+TEST(handlers_use_transactions, .cancel_everywhere = true)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        await(bide_create_table(db, item));
+        await(bide_exec(db, "create table parts (item integer references items(id))"));
+        bide_app *app = bide_app_new(.state = db);
+        bide_app_add(app, "", &add_item_route, &add_part_route, &list_items_route);
+        with_client(client, app) {
+            reply r =
+                await(client_post(client, "/items", json("{\"name\":\"ring\",\"amount\":1}")));
+            check_int(r.status, 201);
+            r = await(client_post(client, "/items", json("{\"name\":\"ring\",\"amount\":1}")));
+            check_int(r.status, 409);
+            check_str(json_str(r, "detail"), "this name is taken");
+            r = await(client_post(client, "/parts", json("{}")));
+            check_int(r.status, 422);
+            r = await(client_post(client, "/items", json("{\"name\":\"sword\",\"amount\":10}")));
+            check_int(r.status, 400);
+            r = await(client_get(client, "/items"));
+            check_int(json_int(r, "total"), 1);
+            check_str(json_str(r, "items.0.name"), "ring");
+        }
+    }
+}
