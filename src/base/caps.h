@@ -247,6 +247,31 @@
 /* autocommit writes in one commit */
 #define BIDE_CAP_DB_GROUP 256
 
+/* Redis */
+
+/* commands of one client that wait for a reply, unless options say else */
+#define BIDE_CAP_REDIS_WAITING 10000
+/* bytes of commands that wait to be sent, but for one that is larger by itself */
+#define BIDE_CAP_REDIS_OUTPUT_BYTES 67108864
+/* bytes of a text in a reply, unless options say else: the server's own limit */
+#define BIDE_CAP_REDIS_REPLY_BYTES 536870912
+/* bytes of buffers that a connection without work keeps */
+#define BIDE_CAP_REDIS_IDLE_BYTES 1048576
+/* bytes that are read at a time */
+#define BIDE_CAP_REDIS_READ_BYTES 65536
+/* connections beside the shared one, unless options say else, and idle ones that are kept */
+#define BIDE_CAP_REDIS_LEASED 32
+#define BIDE_CAP_REDIS_IDLE 4
+/* ms of a command, of connecting, and without a reply to what was sent, unless options say else */
+#define BIDE_CAP_REDIS_MS 5000
+#define BIDE_CAP_REDIS_CONNECT_MS 5000
+#define BIDE_CAP_REDIS_STALL_MS 30000
+/* ms between two attempts to connect: doubles from the first to the last, minus up to half of it */
+#define BIDE_CAP_REDIS_RETRY_FIRST_MS 20
+#define BIDE_CAP_REDIS_RETRY_LAST_MS 2000
+/* bytes of a URL, and of each part of it */
+#define BIDE_CAP_REDIS_URL_BYTES 1024
+
 /* Around routes */
 
 /* bytes of a reply that is compressed on the loop, in a fifth of a millisecond; more is for the CPU

@@ -1,0 +1,180 @@
+/*
+ * A server that dies, stops, or is none; and a client that goes on by itself.
+ */
+#include "redis_case.h"
+
+static async(void) slow(bide_redis_ptr r, int *code);
+SPAWNABLE(void, slow, bide_redis_ptr, int *)
+static async(void) slow(bide_redis_ptr r, int *code)
+{
+    bide_error *err;
+    attempt(&err, bide_redis, r, NULL, "BLPOP", "none", 0);
+    *code = err ? err->code : 0;
+    if (err)
+        check_contains(err->message, "outcome is unknown");
+    return bide_void;
+}
+
+TEST(killed_and_started_again, .real_clock = true, .timeout_ms = 30000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    with(bide_redis, r, server.url, NULL) {
+        int codes[8] = {0};
+        with_group(g) {
+            for (int i = 0; i < 8; i++)
+                spawn_void(g, slow, r, &codes[i]);
+            await(bide_sleep(bide_ms(20)));
+            redis_kill(&server);
+        }
+        for (int i = 0; i < 8; i++)
+            check_int(codes[i], BIDE_REDIS_LOST);
+        /* What was not sent yet waits for the server, and is done once. */
+        with_group(g) {
+            task(int64_t) waiting = spawn(g, bide_redis_incr, r, "n", 1);
+            await(bide_sleep(bide_ms(50)));
+            check(!bide_task_done(bide_ref(waiting)));
+            redis_start(&server);
+            check_int(await_task(waiting), 1);
+        }
+        check_int(await(bide_redis_incr(r, "n", 1)), 2);
+    }
+}
+
+TEST(without_a_server_nobody_waits_for_ever, .real_clock = true)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    struct bide_redis_options options = {.timeout = bide_ms(50), .max_waiting = 8};
+    with(bide_redis, r, server.url, &options) {
+        redis_kill(&server);
+        await(bide_sleep(bide_ms(20)));
+        /* More than max_waiting, one after the other: those that gave up take no room. */
+        for (int i = 0; i < 12; i++) {
+            bide_error *err;
+            attempt(&err, bide_redis_incr, r, "n", 1);
+            require(err);
+            check_int(err->code, BIDE_TIMEOUT);
+            check_contains(err->message, "INCRBY had no reply within 50 ms");
+        }
+        redis_start(&server);
+        with_deadline(bide_s(5)) {
+            bide_error *err;
+            do
+                attempt(&err, bide_redis_set, r, "k", "v", BIDE_FOREVER);
+            while (err);
+        }
+    }
+}
+
+TEST(a_stopped_server, .real_clock = true, .timeout_ms = 30000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    bide_arena arena;
+    bide_arena_init(&arena, NULL, 65536);
+    defer(end_arena, &arena);
+    with(bide_redis, r, server.url, NULL) {
+        kill(server.pid, SIGSTOP);
+        for (int i = 0; i < 10; i++) {
+            bool late;
+            move_on_after(&late, bide_ms(10), bide_redis_incr, r, "n", 1);
+            check(late);
+        }
+        kill(server.pid, SIGCONT);
+        /* Ten replies come for tasks that are gone; this one is of the right command. */
+        await(bide_redis_set(r, "k", "mine", BIDE_FOREVER));
+        check_str(await(bide_redis_get(r, &arena, "k")).text, "mine");
+        check_int(await(bide_redis_incr(r, "n", 0)), 10);
+    }
+}
+
+TEST(a_server_that_says_nothing_is_left, .real_clock = true, .timeout_ms = 30000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    struct bide_redis_options options = {.stall = bide_ms(100)};
+    with(bide_redis, r, server.tcp_url, &options) {
+        bide_error *err;
+        kill(server.pid, SIGSTOP);
+        attempt(&err, bide_redis_incr, r, "n", 1);
+        kill(server.pid, SIGCONT);
+        require(err);
+        check_int(err->code, BIDE_REDIS_LOST);
+        check_contains(err->message, "not replied for too long");
+        await(bide_redis_set(r, "k", "v", BIDE_FOREVER));
+        await(bide_sleep(bide_ms(250))); /* nothing is owed: silence is no fault */
+        check_int(await(bide_redis(r, NULL, "CLIENT", "ID")).integer > 0, true);
+    }
+}
+
+/* Answers the login, then what it is told to. */
+static async(void) pretend(bide_listener_ptr listener, const char *const *replies);
+SPAWNABLE(void, pretend, bide_listener_ptr, const char *const *)
+static async(void) pretend(bide_listener_ptr listener, const char *const *replies)
+{
+    for (size_t i = 0; replies[i]; i++) {
+        with(bide_accepted, stream, listener) {
+            char bytes[256];
+            await(bide_read(stream, bytes, sizeof bytes));
+            await(bide_write(stream, "+PONG\r\n", 7));
+            if (await(bide_read(stream, bytes, sizeof bytes)) > 0)
+                await(bide_write(stream, replies[i], strlen(replies[i])));
+            /* The client has to go: what it waits for will not come. */
+            bide_error *err;
+            attempt(&err, bide_read, stream, bytes, sizeof bytes);
+        }
+    }
+    return bide_void;
+}
+
+TEST(a_peer_that_does_not_speak_the_protocol, .real_clock = true)
+{
+    static const char *const replies[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "$-7\r\n",
+                                          "+OK\r\n+OK\r\n", NULL};
+    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
+        with_group(g) {
+            char url[64];
+            bide_error *err;
+            spawn_void(g, pretend, listener, replies);
+            snprintf(url, sizeof url, "redis://127.0.0.1:%u",
+                     (unsigned)bide_listener_port(listener));
+            with(bide_redis, r, url, NULL) {
+                attempt(&err, bide_redis, r, NULL, "GET", "k");
+                require(err);
+                check_int(err->code, BIDE_REDIS_LOST);
+                attempt(&err, bide_redis, r, NULL, "GET", "k");
+                require(err);
+                check_int(err->code, BIDE_REDIS_LOST);
+                /* One reply too many: the command has its own, the connection is ended. */
+                attempt(&err, bide_redis, r, NULL, "GET", "k");
+                check_ptr(err, NULL);
+            }
+        }
+    }
+}
+
+static async(void) greet(bide_listener_ptr listener);
+SPAWNABLE(void, greet, bide_listener_ptr)
+static async(void) greet(bide_listener_ptr listener)
+{
+    with(bide_accepted, stream, listener)
+        await(bide_write(stream, "220 mail.example ESMTP\r\n", 24));
+    return bide_void;
+}
+
+TEST(a_port_of_another_service, .real_clock = true)
+{
+    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
+        with_group(g) {
+            char url[64];
+            bide_error *err;
+            spawn_void(g, greet, listener);
+            snprintf(url, sizeof url, "redis://127.0.0.1:%u",
+                     (unsigned)bide_listener_port(listener));
+            attempt(&err, bide_redis_open, url, NULL);
+            require(err);
+            check_int(err->code, BIDE_REDIS_PROTOCOL);
+        }
+    }
+}
