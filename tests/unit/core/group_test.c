@@ -602,7 +602,7 @@ async(void) fail_many(int count)
     return bide_void;
 }
 
-TEST(many_failures_of_a_group_take_bounded_time_and_memory, .timeout_ms = 3000, .in_order = true)
+TEST(many_failures_of_a_group_take_bounded_time_and_memory, .timeout_ms = 20000, .in_order = true)
 {
     bide_error *error;
     attempt(&error, fail_many, 60000);
