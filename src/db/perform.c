@@ -73,13 +73,15 @@ static int read_slowly(struct bide__work *work, struct bide__connection *connect
 static int try_reading(struct bide_db *db, struct bide__work *work,
                        struct bide__connection *connection)
 {
-    int64_t since_ns = bide_clock_ns();
+    int64_t since_ns = 0;
     int tries = 0;
     for (;;) {
         connection->driver->set_budget(connection, BIDE_CAP_DB_INLINE_MS * INT64_C(1000000));
         int code = work->run(work, connection);
         if (code != -EAGAIN)
             return code;
+        if (tries == 0)
+            since_ns = bide_clock_ns();
         code = bide__busy_wait(db, since_ns, &tries, &work->trouble);
         if (code < 0)
             return code;

@@ -20,7 +20,9 @@ struct query {
     struct bide__want want;
     const bide_type *type; /* of a scalar */
     const void *scalar;
-    const char *count_text; /* of a page */
+    const char *count_text;       /* of a page */
+    struct bide__statement *seen; /* by look, on the connection that often runs it at once */
+    struct bide__connection *seen_by;
     struct bide__columns columns;
     bide__rows rows;
     size_t room;
@@ -36,9 +38,10 @@ static struct query *query_of(struct bide__work *work)
 static bool begins_with(const char *text, const char *word)
 {
     size_t length = strlen(word);
-    text += strspn(text, " \t\r\n(");
-    return strncasecmp(text, word, length) == 0 && !isalnum((unsigned char)text[length]) &&
-           text[length] != '_';
+    while (*text == ' ' || *text == '\n' || *text == '\t' || *text == '\r' || *text == '(')
+        text++;
+    return (text[0] | 0x20) == word[0] && strncasecmp(text, word, length) == 0 &&
+           !isalnum((unsigned char)text[length]) && text[length] != '_';
 }
 
 static int refuse_control(const char *text, struct bide__trouble *trouble)
@@ -54,13 +57,12 @@ static int refuse_control(const char *text, struct bide__trouble *trouble)
 static int look(struct bide__work *work, struct bide__connection *connection)
 {
     struct query *query = query_of(work);
-    struct bide__statement *statement;
-    int code = refuse_control(query->text, &work->trouble);
-    if (code == 0)
-        code =
-            bide__statement_of(connection, query->text, query->length, &statement, &work->trouble);
-    if (code == 0)
-        work->reads = statement->reads;
+    int code =
+        bide__statement_of(connection, query->text, query->length, &query->seen, &work->trouble);
+    if (code == 0) {
+        query->seen_by = connection;
+        work->reads = query->seen->reads;
+    }
     return code;
 }
 
@@ -84,7 +86,12 @@ static int run_statement(struct query *query, struct bide__connection *connectio
     struct bide__statement *statement;
     struct bide__trouble *trouble = &query->work.trouble;
     size_t own = query->bind_count - 1;
-    int code = bide__statement_of(connection, text, length, &statement, trouble);
+    int code = 0;
+    if (connection == query->seen_by && text == query->text)
+        statement = query->seen;
+    else
+        code = bide__statement_of(connection, text, length, &statement, trouble);
+    query->seen_by = NULL; /* other statements may push it out */
     if (code < 0)
         return code;
     if ((size_t)statement->parameters != own + more_count)
@@ -110,11 +117,7 @@ static int run(struct bide__work *work, struct bide__connection *connection)
     query->rows = (bide__rows){NULL, 0, 0, 0, 0};
     query->room = 0;
     query->scalar = NULL;
-    int code = refuse_control(query->text, &work->trouble);
-    if (code < 0)
-        return code;
-    code = run_statement(query, connection, query->text, query->length, NULL, 0);
-    return code > 0 ? 0 : code;
+    return run_statement(query, connection, query->text, query->length, NULL, 0);
 }
 
 static void prepare(struct query *query, const char *text, const bide_bind *binds, size_t count)
@@ -126,6 +129,8 @@ static void prepare(struct query *query, const char *text, const bide_bind *bind
     query->length = strlen(text);
     query->binds = binds;
     query->bind_count = count;
+    if (refuse_control(text, &query->work.trouble) < 0)
+        bide__db_raise(-EBADMSG, &query->work.trouble, NULL);
 }
 
 bide_async(int64_t) bide__db_exec(struct bide__on on, const char *text, const bide_bind *binds,
@@ -263,10 +268,11 @@ static void put_query(bide_buf *buf, const bide_model *model, const char *text)
     }
     bide_buf_append_str(buf, "select ");
     bide__put_columns(buf, model);
-    bide_buf_printf(buf, " from \"%s\"", bide__table_of(model));
+    bide_buf_append_str(buf, " from \"");
+    bide_buf_append_str(buf, bide__table_of(model));
     bool no_where =
         !text[strspn(text, " \t\r\n")] || begins_with(text, "order") || begins_with(text, "limit");
-    bide_buf_append_str(buf, no_where ? " " : " where ");
+    bide_buf_append_str(buf, no_where ? "\" " : "\" where ");
     bide_buf_append_str(buf, text);
 }
 

@@ -283,11 +283,13 @@ const char *bide__table_of(const bide_model *model)
 
 void bide__put_columns(bide_buf *buf, const bide_model *model)
 {
-    const char *separator = "";
+    const char *separator = "\"";
     for (size_t i = 0; i < model->field_count; i++) {
         if (!bide__is_column(&model->fields[i]))
             continue;
-        bide_buf_printf(buf, "%s\"%s\"", separator, model->fields[i].name);
-        separator = ",";
+        bide_buf_append_str(buf, separator);
+        bide_buf_append_str(buf, model->fields[i].name);
+        separator = "\",\"";
     }
+    bide_buf_append_str(buf, "\"");
 }

@@ -259,10 +259,13 @@ static int bind_short_text(struct statement *statement, int index, const char *t
                                SQLITE_UTF8);
 }
 
-/* `?1` and `$1` differ: the latter is a name, numbered as it comes. */
+/* `?1` and `$1` differ: the latter is a name, numbered as it comes; mostly in order. */
 static int number_of(const struct statement *statement, int index)
 {
     char name[16];
+    const char *usual = sqlite3_bind_parameter_name(statement->handle, index);
+    if (usual && index < 10 && usual[0] == '$' && usual[1] == '0' + index && !usual[2])
+        return index;
     snprintf(name, sizeof name, "$%d", index);
     return sqlite3_bind_parameter_index(statement->handle, name);
 }
