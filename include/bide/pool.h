@@ -39,9 +39,21 @@
 
 typedef struct bide_pool bide_pool;
 
-/* A connection that is lent. What the driver's `open` gave is `connection`. */
+/* A connection that is lent. What the driver's `open` gave is `connection`; the rest is the pool's.
+ */
 typedef struct bide_pooled {
     void *connection;
+    struct bide__pool_part *part; /* its loop's */
+    struct bide_pooled *below;    /* while idle: the one that was idle before it */
+    int64_t since_ns;             /* of the tick's clock: held, or idle, since */
+    int64_t expires_ns;           /* when it is too old; INT64_MAX: never */
+    uint32_t generation;          /* the pool's when it began to be opened */
+    uint8_t state;                /* enum bide__pooled_state */
+    bool unserved;                /* there was no memory for its janitor yet */
+    struct bide_task *task;       /* the holder, while it is held; NULL: disowned */
+    uint64_t task_id;             /* tells the holder from a later task of the same record */
+    const struct bide_site *at;   /* where it was taken, or given back last */
+    struct bide__list_node node;  /* among all of its loop */
 } bide_pooled;
 
 typedef bide_pooled *bide_pooled_ptr;
@@ -177,14 +189,110 @@ void bide_pool_print(bide_pool *pool);
 
 void bide__pool_release(bide_pooled *lease, const struct bide_site *at);
 
+/* The rest is for with_pooled: lending an idle connection, and taking back a clean one that nobody
+   waits for, is done in the user's frame. src/pool/pool.h has the states and who may touch what. */
+enum bide__pooled_state {
+    BIDE__POOLED_OPENING,
+    BIDE__POOLED_IDLE,
+    BIDE__POOLED_HELD,
+    BIDE__POOLED_PINGING,
+    BIDE__POOLED_RESETTING,
+    BIDE__POOLED_CLOSING,
+};
+
+/* What these need of a pool, and of the part of it that a loop has. */
+struct bide__pool_rules {
+    bool (*is_idle)(void *connection);
+    int64_t pre_ping_ns;
+    uint32_t generation; /* atomic: raised when a disconnect is seen */
+    uint32_t pressure;   /* atomic: not 0: more must be looked at than this loop */
+};
+struct bide__pool_part {
+    bide_pooled *idle; /* a stack, the one used last on top */
+    const struct bide__pool_rules *rules;
+    const int64_t *now_ns;       /* the loop's tick */
+    uint64_t acquired, released; /* atomic */
+    bool quick;                  /* nobody waits, nothing is closing, idle ones are looked after */
+};
+
+/* The pool that this thread used last. */
+struct bide__pool_recent {
+    const bide_pool *pool;
+    struct bide__pool_part *part;
+};
+extern __thread struct bide__pool_recent bide__pool_recent
+    __attribute__((__tls_model__("initial-exec")));
+
+/* A counter with one writer that other threads may read. */
+static inline __attribute__((__always_inline__)) void bide__pool_count(uint64_t *counter)
+{
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
+static inline __attribute__((__always_inline__)) void
+bide__pooled_hold(struct bide__pool_part *part, bide_pooled *lease, struct bide__head *task,
+                  const struct bide_site *at, int64_t now_ns)
+{
+    lease->state = BIDE__POOLED_HELD;
+    lease->task = (struct bide_task *)(void *)task;
+    lease->task_id = task->id;
+    lease->at = at;
+    lease->since_ns = now_ns;
+    bide__pool_count(&part->acquired);
+}
+
+/* NULL: there is more to do. Like a free mutex it counts nothing against the budget of awaits. */
+static inline __attribute__((__always_inline__)) bide_pooled *
+bide__pool_take(const bide_pool *pool, const struct bide_site *at)
+{
+    struct bide__head *me = bide__current;
+    struct bide__pool_part *part = bide__pool_recent.part;
+    if (__builtin_expect(bide__pool_recent.pool != pool || me->attention, 0))
+        return NULL;
+    bide_pooled *lease = part->idle;
+    const struct bide__pool_rules *rules = part->rules;
+    int64_t now_ns = *part->now_ns;
+    if (__builtin_expect(!lease || now_ns >= lease->expires_ns ||
+                             now_ns - lease->since_ns >= rules->pre_ping_ns ||
+                             lease->generation !=
+                                 __atomic_load_n(&rules->generation, __ATOMIC_RELAXED),
+                         0))
+        return NULL;
+    part->idle = lease->below;
+    bide__pooled_hold(part, lease, me, at, now_ns);
+    return lease;
+}
+
+static inline __attribute__((__always_inline__)) void
+bide__pooled_keep(struct bide__pool_part *part, bide_pooled *lease)
+{
+    lease->state = BIDE__POOLED_IDLE;
+    lease->since_ns = *part->now_ns;
+    lease->below = part->idle;
+    part->idle = lease;
+}
+
 /* The end of a with_pooled block. */
 struct bide__pooled_scope {
     bide_pooled *lease;
     const struct bide_site *at;
 };
-static inline void bide__pooled_leave(struct bide__pooled_scope *scope)
+static inline __attribute__((__always_inline__)) void
+bide__pooled_leave(struct bide__pooled_scope *scope)
 {
-    bide__pool_release(scope->lease, scope->at);
+    bide_pooled *lease = scope->lease;
+    struct bide__pool_part *part = lease->part;
+    const struct bide__pool_rules *rules = part->rules;
+    if (__builtin_expect(part->quick && lease->state == BIDE__POOLED_HELD &&
+                             !__atomic_load_n(&rules->pressure, __ATOMIC_RELAXED) &&
+                             rules->is_idle(lease->connection),
+                         1)) {
+        lease->at = scope->at;
+        bide__pool_count(&part->released);
+        bide__pooled_keep(part, lease);
+    } else {
+        bide__pool_release(lease, scope->at);
+    }
 }
 
 #define BIDE__WITH_POOLED(n, variable, pool, text) BIDE__WITH_POOLED2(n, variable, pool, text)
@@ -193,8 +301,7 @@ static inline void bide__pooled_leave(struct bide__pooled_scope *scope)
         bide__left_##n:;                                                                           \
     } else                                                                                         \
         for (struct bide__pooled_scope bide__pooled_##n __attribute__((__cleanup__(                \
-                 bide__pooled_leave))) = {BIDE__AWAIT(__COUNTER__, "with_pooled(" text ")",        \
-                                                      bide_pool_acquire(pool)),                    \
+                 bide__pooled_leave))) = {BIDE__POOLED_GET(n, pool, text),                         \
                                           BIDE__SITE("the end of with_pooled(" text ")")};         \
              ; bide_break_in_with())                                                               \
             for (void *variable __attribute__((__unused__)) = bide__pooled_##n.lease->connection;; \
@@ -203,5 +310,16 @@ static inline void bide__pooled_leave(struct bide__pooled_scope *scope)
                     if (bide__once_##n) {                                                          \
                         goto bide__left_##n;                                                       \
                     } else
+
+#define BIDE__POOLED_GET(n, pool, text)                                                            \
+    __extension__({                                                                                \
+        bide_pool *const bide__pool_##n = (pool);                                                  \
+        bide_pooled *bide__lease_##n =                                                             \
+            bide__pool_take(bide__pool_##n, BIDE__SITE("with_pooled(" text ")"));                  \
+        if (__builtin_expect(!bide__lease_##n, 0))                                                 \
+            bide__lease_##n = BIDE__AWAIT(__COUNTER__, "with_pooled(" text ")",                    \
+                                          bide_pool_acquire(bide__pool_##n));                      \
+        bide__lease_##n;                                                                           \
+    })
 
 #endif

@@ -21,40 +21,40 @@ static const struct bide_site ping_site = {__FILE__, "bide_pool", "pings a conne
 static const struct bide_site reset_site = {__FILE__, "bide_pool", "resets a connection", __LINE__};
 static const struct bide_site close_site = {__FILE__, "bide_pool", "closes a connection", __LINE__};
 
-void bide__pooled_disconnected(const struct bide__pooled *slot)
+void bide__pooled_disconnected(const bide_pooled *slot)
 {
     uint32_t seen = slot->generation;
-    (void)__atomic_compare_exchange_n(&slot->shard->pool->generation, &seen, seen + 1, false,
-                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    (void)__atomic_compare_exchange_n(&bide__shard_of(slot)->pool->rules.generation, &seen,
+                                      seen + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static void call_open(void *arg) BIDE__UNCHECKED
 {
-    struct bide__pooled *slot = arg;
-    const bide_pool *pool = slot->shard->pool;
-    slot->lease.connection = pool->driver.open(pool->arg).await;
+    bide_pooled *slot = arg;
+    const bide_pool *pool = bide__shard_of(slot)->pool;
+    slot->connection = pool->driver.open(pool->arg).await;
 }
 
 static void call_ping(void *arg) BIDE__UNCHECKED
 {
-    struct bide__pooled *slot = arg;
-    (void)slot->shard->pool->driver.ping(slot->lease.connection).await;
+    bide_pooled *slot = arg;
+    (void)bide__shard_of(slot)->pool->driver.ping(slot->connection).await;
 }
 
 static void call_reset(void *arg) BIDE__UNCHECKED
 {
-    struct bide__pooled *slot = arg;
-    (void)slot->shard->pool->driver.reset(slot->lease.connection).await;
+    bide_pooled *slot = arg;
+    (void)bide__shard_of(slot)->pool->driver.reset(slot->connection).await;
 }
 
 static void call_close(void *arg) BIDE__UNCHECKED
 {
-    struct bide__pooled *slot = arg;
-    (void)slot->shard->pool->driver.close(slot->lease.connection).await;
+    bide_pooled *slot = arg;
+    (void)bide__shard_of(slot)->pool->driver.close(slot->connection).await;
 }
 
 /* Calls the driver; the error that left it, or NULL. */
-static bide_error *call(struct bide__pooled *slot, void (*thunk)(void *), bide_duration duration,
+static bide_error *call(bide_pooled *slot, void (*thunk)(void *), bide_duration duration,
                         const struct bide_site *at)
 {
     struct bide__scope shield = {0};
@@ -64,17 +64,17 @@ static bide_error *call(struct bide__pooled *slot, void (*thunk)(void *), bide_d
     if (!error || !bide__error_is_cancel(error))
         return error;
     /* A cancel is this task's own: to others it is an error like any. */
-    const char *name = slot->shard->pool->options.name;
+    const char *name = bide__shard_of(slot)->pool->options.name;
     if (shield.timed_out)
         return bide_error_new(BIDE_TIMEOUT, "pool '%s' %s: this took longer than %.1f s", name,
                               at->what, (double)duration.ns / 1e9);
     return bide_error_new(BIDE_CANCELLED, "pool '%s' %s: this was cancelled", name, at->what);
 }
 
-static void forget(struct bide__pooled *slot)
+static void forget(bide_pooled *slot)
 {
-    struct bide__shard *shard = slot->shard;
-    bool closed = slot->state == POOLED_CLOSING;
+    struct bide__shard *shard = bide__shard_of(slot);
+    bool closed = slot->state == BIDE__POOLED_CLOSING;
     bide__list_remove(&slot->node);
     bide__free(slot);
     bide__room_give(shard, closed);
@@ -92,13 +92,13 @@ static int64_t expiry_ns(struct bide__shard *shard)
 }
 
 /* NULL: it was freed. */
-static struct bide__pooled *do_open(struct bide__pooled *slot)
+static bide_pooled *do_open(bide_pooled *slot)
 {
-    struct bide__shard *shard = slot->shard;
+    struct bide__shard *shard = bide__shard_of(slot);
     bide_error *error = call(slot, call_open, shard->pool->options.connect_timeout, &open_site);
     shard->coming--;
     if (!error) {
-        BIDE_ASSERT(slot->lease.connection, "a driver's open gave NULL");
+        BIDE_ASSERT(slot->connection, "a driver's open gave NULL");
         slot->expires_ns = expiry_ns(shard);
         bide__bump(&shard->since.opened, 1);
         return slot;
@@ -111,9 +111,9 @@ static struct bide__pooled *do_open(struct bide__pooled *slot)
     return NULL;
 }
 
-static bool do_ping(struct bide__pooled *slot)
+static bool do_ping(bide_pooled *slot)
 {
-    struct bide__shard *shard = slot->shard;
+    struct bide__shard *shard = bide__shard_of(slot);
     bide_error *error = call(slot, call_ping, bide_ms(BIDE_CAP_POOL_PING_MS), &ping_site);
     shard->coming--;
     bide__bump(&shard->since.pinged, 1);
@@ -124,73 +124,73 @@ static bool do_ping(struct bide__pooled *slot)
     return false;
 }
 
-static bool do_reset(struct bide__pooled *slot)
+static bool do_reset(bide_pooled *slot)
 {
-    struct bide__shard *shard = slot->shard;
+    struct bide__shard *shard = bide__shard_of(slot);
     const struct bide_pool_driver *driver = &shard->pool->driver;
     bide_error *error = call(slot, call_reset, bide_ms(BIDE_CAP_POOL_RESET_MS), &reset_site);
     bide__bump(&shard->since.reset, 1);
-    if (!error && driver->is_idle(slot->lease.connection))
+    if (!error && driver->is_idle(slot->connection))
         return true;
     bide__bump(&shard->since.reset_failed, 1);
-    if (driver->broken && driver->broken(slot->lease.connection))
+    if (driver->broken && driver->broken(slot->connection))
         bide__pooled_disconnected(slot);
     return false;
 }
 
-static void begin_closing(struct bide__pooled *slot)
+static void begin_closing(bide_pooled *slot)
 {
-    bide__pooled_set_state(slot, POOLED_CLOSING);
-    bide__room_closing(slot->shard);
+    bide__pooled_set_state(slot, BIDE__POOLED_CLOSING);
+    bide__room_closing(bide__shard_of(slot));
 }
 
 static void janitor(void *arg)
 {
-    struct bide__pooled *slot = *(struct bide__pooled **)arg;
+    bide_pooled *slot = *(bide_pooled **)arg;
     bool clean = true;
     switch ((enum bide__pooled_state)slot->state) {
-    case POOLED_OPENING:
+    case BIDE__POOLED_OPENING:
         if (!(slot = do_open(slot)))
             return;
         break;
-    case POOLED_PINGING:
+    case BIDE__POOLED_PINGING:
         clean = do_ping(slot);
         break;
-    case POOLED_RESETTING:
+    case BIDE__POOLED_RESETTING:
         clean = do_reset(slot);
         break;
-    case POOLED_CLOSING:
-    case POOLED_IDLE:
-    case POOLED_HELD:
+    case BIDE__POOLED_CLOSING:
+    case BIDE__POOLED_IDLE:
+    case BIDE__POOLED_HELD:
         clean = false;
         break;
     }
     if (clean && bide__pooled_rest(slot)) {
-        bide__bump(&slot->shard->at_rest, 1);
+        bide__bump(&bide__shard_of(slot)->at_rest, 1);
         return;
     }
-    if (slot->state != POOLED_CLOSING) {
+    if (slot->state != BIDE__POOLED_CLOSING) {
         begin_closing(slot);
-        bide__pool_refill(slot->shard); /* somebody may have waited for this one */
+        bide__pool_refill(bide__shard_of(slot)); /* somebody may have waited for this one */
     }
     (void)call(slot, call_close, bide_ms(BIDE_CAP_POOL_RESET_MS), &close_site);
-    bide__bump(&slot->shard->since.closed, 1);
+    bide__bump(&bide__shard_of(slot)->since.closed, 1);
     forget(slot);
 }
 
 /* 0 or -ENOMEM. */
-static int start(struct bide__pooled *slot)
+static int start(bide_pooled *slot)
 {
     static const struct {
         const struct bide_site *site;
         const char *name;
     } tasks[] = {
-        [POOLED_OPENING] = {&open_site, "pool open"},
-        [POOLED_PINGING] = {&ping_site, "pool ping"},
-        [POOLED_RESETTING] = {&reset_site, "pool reset"},
-        [POOLED_CLOSING] = {&close_site, "pool close"},
+        [BIDE__POOLED_OPENING] = {&open_site, "pool open"},
+        [BIDE__POOLED_PINGING] = {&ping_site, "pool ping"},
+        [BIDE__POOLED_RESETTING] = {&reset_site, "pool reset"},
+        [BIDE__POOLED_CLOSING] = {&close_site, "pool close"},
     };
-    struct bide__loop *loop = slot->shard->loop;
+    struct bide__loop *loop = bide__shard_of(slot)->loop;
     struct bide_task *task = bide__task_new(loop, tasks[slot->state].site, tasks[slot->state].name,
                                             janitor, &slot, sizeof slot);
     slot->unserved = !task;
@@ -202,12 +202,12 @@ static int start(struct bide__pooled *slot)
 
 int bide__pool_open_one(struct bide__shard *shard)
 {
-    struct bide__pooled *slot = bide__calloc(1, sizeof *slot);
+    bide_pooled *slot = bide__calloc(1, sizeof *slot);
     if (!slot)
         return -ENOMEM;
-    slot->shard = shard;
-    slot->state = POOLED_OPENING;
-    slot->generation = __atomic_load_n(&shard->pool->generation, __ATOMIC_RELAXED);
+    slot->part = &shard->part;
+    slot->state = BIDE__POOLED_OPENING;
+    slot->generation = __atomic_load_n(&shard->pool->rules.generation, __ATOMIC_RELAXED);
     if (start(slot) < 0) {
         bide__free(slot);
         return -ENOMEM;
@@ -217,15 +217,15 @@ int bide__pool_open_one(struct bide__shard *shard)
     return 0;
 }
 
-void bide__pooled_serve(struct bide__pooled *slot, enum bide__pooled_state state)
+void bide__pooled_serve(bide_pooled *slot, enum bide__pooled_state state)
 {
-    struct bide__shard *shard = slot->shard;
+    struct bide__shard *shard = bide__shard_of(slot);
     bide__bump(&shard->at_rest, (uint64_t)-1);
-    if (state == POOLED_CLOSING)
+    if (state == BIDE__POOLED_CLOSING)
         begin_closing(slot);
     else
         bide__pooled_set_state(slot, state);
-    if (state == POOLED_PINGING)
+    if (state == BIDE__POOLED_PINGING)
         shard->coming++;
     if (start(slot) < 0)
         bide__timer_arm(&shard->loop->timers, &shard->sweep,
@@ -237,7 +237,7 @@ bool bide__pool_serve_unserved(struct bide__shard *shard)
     bool left = false;
     bide__list_foreach(node, &shard->all)
     {
-        struct bide__pooled *slot = bide__pooled_of_node(node);
+        bide_pooled *slot = bide__pooled_of_node(node);
         if (slot->unserved && start(slot) < 0)
             left = true;
     }

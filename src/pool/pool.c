@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+__thread struct bide__pool_recent bide__pool_recent;
+
 static int cores(void)
 {
     cpu_set_t allowed;
@@ -68,6 +70,8 @@ bide_pool *bide_pool_new(const struct bide_pool_driver *driver, void *arg,
         pool->options = *options;
     fill_defaults(&pool->options, driver->ping);
     pool->limit = (size_t)pool->options.pool_size + (size_t)pool->options.max_overflow;
+    pool->rules.is_idle = driver->is_idle;
+    pool->rules.pre_ping_ns = pool->options.pool_pre_ping.ns;
     pthread_mutex_init(&pool->lock, NULL);
     return pool;
 }
@@ -93,13 +97,13 @@ void bide_pool_free(bide_pool *pool)
 
 void bide_pool_expire(bide_pool *pool)
 {
-    __atomic_fetch_add(&pool->generation, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&pool->rules.generation, 1, __ATOMIC_RELAXED);
 }
 
 static void sweep_timer(struct bide__timer *timer)
 {
     struct bide__shard *shard = bide__container_of(timer, struct bide__shard, sweep);
-    shard->quick = false;
+    shard->part.quick = false;
     bide__pool_sweep(shard);
 }
 
@@ -115,6 +119,8 @@ static int attach(bide_pool *pool, struct bide__loop *loop, struct bide__shard *
         memset(shard, 0, sizeof *shard);
         shard->pool = pool;
         shard->loop = loop;
+        shard->part.rules = &pool->rules;
+        shard->part.now_ns = &loop->now_ns;
         shard->sweep.fire = sweep_timer;
         bide__list_init(&shard->all);
         bide__object_init(&shard->object, &bide__pool_kind, pool->options.name, NULL);
@@ -127,44 +133,21 @@ static int attach(bide_pool *pool, struct bide__loop *loop, struct bide__shard *
     return shard->shut || shard->loop != loop ? -EPIPE : 0;
 }
 
-static inline struct bide__shard *shard_here(const bide_pool *pool, const struct bide__loop *loop)
+static void hold(struct bide__shard *shard, bide_pooled *slot, struct bide_task *task)
 {
-    return loop->index < BIDE_CAP_POOL_LOOPS ? bide__shard_at(pool, (size_t)loop->index) : NULL;
-}
-
-static inline void hold(struct bide__shard *shard, struct bide__pooled *slot,
-                        struct bide_task *task, int64_t now_ns)
-{
-    bide__pooled_set_state(slot, POOLED_HELD);
-    slot->task = task;
-    slot->task_id = task->head.id;
-    slot->at = task->head.at;
-    slot->since_ns = now_ns;
-    bide__bump(&shard->acquired, 1);
-}
-
-static inline void keep_idle(struct bide__shard *shard, struct bide__pooled *slot, int64_t now_ns)
-{
-    bide__pooled_set_state(slot, POOLED_IDLE);
-    slot->since_ns = now_ns;
-    slot->below = shard->idle;
-    shard->idle = slot;
-}
-
-static inline bool is_fresh(const struct bide__pooled *slot, const bide_pool *pool, int64_t now_ns)
-{
-    return !bide__pooled_is_stale(slot, pool, now_ns) &&
-           now_ns - slot->since_ns < pool->options.pool_pre_ping.ns;
+    bide__pooled_set_state(slot, BIDE__POOLED_HELD);
+    bide__pooled_hold(&shard->part, slot, &task->head, task->head.at, shard->loop->now_ns);
 }
 
 /* Closes the old ones on top of the stack; gives the first that is not, still there, or NULL. */
-static struct bide__pooled *top_idle(struct bide__shard *shard)
+static bide_pooled *top_idle(struct bide__shard *shard)
 {
-    struct bide__pooled *slot;
-    while ((slot = shard->idle) && bide__pooled_is_stale(slot, shard->pool, shard->loop->now_ns)) {
-        shard->idle = slot->below;
+    bide_pooled *slot;
+    while ((slot = shard->part.idle) &&
+           bide__pooled_is_stale(slot, shard->pool, shard->loop->now_ns)) {
+        shard->part.idle = slot->below;
         bide__bump(&shard->since.recycled, 1);
-        bide__pooled_serve(slot, POOLED_CLOSING);
+        bide__pooled_serve(slot, BIDE__POOLED_CLOSING);
     }
     return slot;
 }
@@ -188,7 +171,7 @@ static void arm_sweep(struct bide__shard *shard, int64_t after_ns)
     int64_t at_ns = shard->loop->now_ns + (after_ns < most_ns ? after_ns : most_ns);
     if (!bide__timer_armed(&shard->sweep) || shard->sweep.expires_ns > at_ns)
         bide__timer_arm(&shard->loop->timers, &shard->sweep, at_ns);
-    shard->quick = !shard->shut && !shard->waiting.first;
+    shard->part.quick = !shard->shut && !shard->waiting.first;
 }
 
 /* How long one may be idle, as things are. */
@@ -206,12 +189,12 @@ static size_t unmet(const struct bide__shard *shard, size_t waiters)
     return waiters > shard->coming ? waiters - shard->coming : 0;
 }
 
-bool bide__pooled_rest(struct bide__pooled *slot)
+bool bide__pooled_rest(bide_pooled *slot)
 {
-    struct bide__shard *shard = slot->shard;
+    struct bide__shard *shard = bide__shard_of(slot);
     bide_pool *pool = shard->pool;
     struct bide__wait *first = shard->waiting.first;
-    uint32_t pressure = __atomic_load_n(&pool->pressure, __ATOMIC_RELAXED);
+    uint32_t pressure = __atomic_load_n(&pool->rules.pressure, __ATOMIC_RELAXED);
     if (shard->shut)
         return false;
     if (bide__pooled_is_stale(slot, pool, shard->loop->now_ns)) {
@@ -220,19 +203,20 @@ bool bide__pooled_rest(struct bide__pooled *slot)
     }
     /* One that was just opened is used at least once: else two loops could take turns at opening.
      */
-    bool fresh = slot->state == POOLED_OPENING && first;
+    bool fresh = slot->state == BIDE__POOLED_OPENING && first;
     if (pressure & POOL_WANTED && !fresh && bide__room_gives_way(shard, first, 0)) {
         bide__bump(&shard->since.moved, 1);
         return false;
     }
     if (first) {
-        hold(shard, slot, first->task, shard->loop->now_ns);
+        hold(shard, slot, first->task);
         bide__waiter_of(first)->slot = slot;
         end_wait(shard, first, 0);
         bide__room_want(shard, unmet(shard, shard->waiters));
         return true;
     }
-    keep_idle(shard, slot, shard->loop->now_ns);
+    bide__pooled_set_state(slot, BIDE__POOLED_IDLE);
+    bide__pooled_keep(&shard->part, slot);
     arm_sweep(shard, pressure & POOL_WANTED ? BIDE_CAP_POOL_LEND_MS * INT64_C(1000000)
                                             : idle_limit_ns(pool, pressure));
     return true;
@@ -253,10 +237,10 @@ void bide__pool_fail_first(struct bide__shard *shard, bide_error *error)
 int bide__pool_supply(struct bide__shard *shard, size_t waiters)
 {
     while (waiters > shard->coming) {
-        struct bide__pooled *slot = top_idle(shard);
+        bide_pooled *slot = top_idle(shard);
         if (slot) {
-            shard->idle = slot->below;
-            bide__pooled_serve(slot, POOLED_PINGING);
+            shard->part.idle = slot->below;
+            bide__pooled_serve(slot, BIDE__POOLED_PINGING);
             continue;
         }
         if (!bide__room_take(shard))
@@ -294,10 +278,10 @@ void bide__pool_sweep(struct bide__shard *shard)
     bide_pool *pool = shard->pool;
     int64_t now_ns = shard->loop->now_ns;
     int64_t next_ns = INT64_MAX;
-    struct bide__pooled **link = &shard->idle;
+    bide_pooled **link = &shard->part.idle;
     while (*link) {
-        struct bide__pooled *slot = *link;
-        uint32_t pressure = __atomic_load_n(&pool->pressure, __ATOMIC_RELAXED);
+        bide_pooled *slot = *link;
+        uint32_t pressure = __atomic_load_n(&pool->rules.pressure, __ATOMIC_RELAXED);
         int64_t idle_ns = now_ns - slot->since_ns;
         int64_t limit_ns = idle_limit_ns(pool, pressure);
         bool stale = bide__pooled_is_stale(slot, pool, now_ns);
@@ -305,7 +289,7 @@ void bide__pool_sweep(struct bide__shard *shard)
         if (stale || moved || idle_ns >= limit_ns) {
             *link = slot->below;
             bide__bump(stale ? &shard->since.recycled : &shard->since.moved, stale || moved);
-            bide__pooled_serve(slot, POOLED_CLOSING);
+            bide__pooled_serve(slot, BIDE__POOLED_CLOSING);
             continue;
         }
         if (pressure & POOL_WANTED) /* it is looked at again, also when it has been idle so long */
@@ -330,7 +314,7 @@ static void wait_over(struct bide__timer *timer)
 }
 
 /* A task that holds one and waits for another is the usual reason for a pool that stands still. */
-static void say_nested(bide_pool *pool, const struct bide_task *me, const struct bide__pooled *held)
+static void say_nested(bide_pool *pool, const struct bide_task *me, const bide_pooled *held)
 {
     if (__atomic_exchange_n(&pool->nested_said, true, __ATOMIC_RELAXED))
         return;
@@ -344,7 +328,7 @@ static void say_nested(bide_pool *pool, const struct bide_task *me, const struct
 /* Whether the wait would never end; `held`: what the task holds itself, to be counted out later. */
 static bool would_stick(struct bide__shard *shard, struct bide_task *me, size_t *ret_held)
 {
-    const struct bide__pooled *one;
+    const bide_pooled *one;
     *ret_held = bide__pool_held_by(shard, me, &one);
     if (*ret_held > 0)
         say_nested(shard->pool, me, one);
@@ -401,7 +385,7 @@ static int wait_in_line(struct bide__shard *shard, struct bide_task *me,
     int64_t began_ns = bide__loop_clock_ns(me->loop);
     __atomic_store_n(&shard->waiters, shard->waiters + 1, __ATOMIC_RELAXED);
     waiter->wait.payload = waiter; /* it is counted */
-    shard->quick = false;
+    shard->part.quick = false;
     int result = bide__pool_supply(shard, shard->waiters);
     if (result == 0 && is_crowded(shard))
         result = -EAGAIN;
@@ -428,8 +412,7 @@ static int wait_in_line(struct bide__shard *shard, struct bide_task *me,
     return result;
 }
 
-static __attribute__((noinline)) struct bide__pooled *acquire_slowly(bide_pool *pool,
-                                                                     struct bide_task *me)
+static bide_pooled *acquire_slowly(bide_pool *pool, struct bide_task *me)
 {
     struct bide__shard *shard = NULL;
     struct bide__object object = {&bide__pool_kind, pool->options.name, NULL};
@@ -440,10 +423,11 @@ static __attribute__((noinline)) struct bide__pooled *acquire_slowly(bide_pool *
                                                BIDE_CAP_POOL_LOOPS));
     if (result < 0)
         bide__raise(result, &object);
-    struct bide__pooled *slot = top_idle(shard);
-    if (slot && is_fresh(slot, pool, me->loop->now_ns)) {
-        shard->idle = slot->below;
-        hold(shard, slot, me, me->loop->now_ns);
+    bide__pool_recent = (struct bide__pool_recent){pool, &shard->part};
+    bide_pooled *slot = top_idle(shard);
+    if (slot && me->loop->now_ns - slot->since_ns < pool->options.pool_pre_ping.ns) {
+        shard->part.idle = slot->below;
+        hold(shard, slot, me);
         bide__done_at_once(me);
         return slot;
     }
@@ -462,51 +446,26 @@ static __attribute__((noinline)) struct bide__pooled *acquire_slowly(bide_pool *
     return waiter.slot;
 }
 
-static __attribute__((noinline)) struct bide__pooled *acquire_in_full(bide_pool *pool)
+bide_async(bide_pooled_ptr) bide_pool_acquire(bide_pool *pool)
 {
+    bide_pooled *slot = bide__pool_take(pool, bide__current->at);
+    if (bide__likely(slot != NULL))
+        return bide_ready(bide_pooled_ptr, slot);
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
     if (bide__unlikely(result < 0))
         bide__raise(result, NULL);
-    return acquire_slowly(pool, me);
-}
-
-static __attribute__((noinline)) struct bide__pooled *yield_with(struct bide__pooled *slot)
-{
-    bide__budget_spent(bide__task_current());
-    return slot;
-}
-
-/* What is not done here is done by a call that ends the function: so it saves no registers. */
-bide_async(bide_pooled_ptr) bide_pool_acquire(bide_pool *pool)
-{
-    struct bide_task *me = bide__task_current();
-    struct bide__loop *loop = me->loop;
-    if (bide__unlikely(me->head.attention))
-        return bide_ready(bide_pooled_ptr, &acquire_in_full(pool)->lease);
-    struct bide__shard *shard = shard_here(pool, loop);
-    if (bide__unlikely(!shard || shard->loop != loop))
-        return bide_ready(bide_pooled_ptr, &acquire_in_full(pool)->lease);
-    struct bide__pooled *slot = shard->idle;
-    int64_t now_ns = loop->now_ns;
-    if (bide__unlikely(!slot || !is_fresh(slot, pool, now_ns)))
-        return bide_ready(bide_pooled_ptr, &acquire_in_full(pool)->lease);
-    shard->idle = slot->below;
-    hold(shard, slot, me, now_ns);
-    if (bide__unlikely(--me->head.budget <= 0))
-        return bide_ready(bide_pooled_ptr, &yield_with(slot)->lease);
-    return bide_ready(bide_pooled_ptr, &slot->lease);
+    return bide_ready(bide_pooled_ptr, acquire_slowly(pool, me));
 }
 
 /* What is not HELD, or not of this loop. */
-static __attribute__((cold)) void misused(const struct bide__pooled *slot,
-                                          const struct bide_site *at)
+static __attribute__((cold)) void misused(const bide_pooled *slot, const struct bide_site *at)
 {
-    const char *name = slot->shard->pool->options.name;
-    if (bide__loop_here != slot->shard->loop)
+    const char *name = bide__shard_of(slot)->pool->options.name;
+    if (bide__loop_here != bide__shard_of(slot)->loop)
         bide__misuse_noted("a connection of pool '%s' that loop %d opened is released at %s:%d on "
                            "another thread",
-                           name, slot->shard->loop->index, at->file, at->line);
+                           name, bide__shard_of(slot)->loop->index, at->file, at->line);
     else
         bide__misuse_noted("a connection of pool '%s' is released at %s:%d, which was released at "
                            "%s:%d already",
@@ -514,58 +473,56 @@ static __attribute__((cold)) void misused(const struct bide__pooled *slot,
                            slot->at ? slot->at->line : 0);
 }
 
-static __attribute__((noinline)) void release_slowly(struct bide__pooled *slot, bool clean)
+static void release_slowly(bide_pooled *slot, bool clean)
 {
-    struct bide__shard *shard = slot->shard;
+    struct bide__shard *shard = bide__shard_of(slot);
     const struct bide_pool_driver *driver = &shard->pool->driver;
     if (clean) {
         if (!bide__pooled_rest(slot))
-            bide__pooled_serve(slot, POOLED_CLOSING);
+            bide__pooled_serve(slot, BIDE__POOLED_CLOSING);
         return;
     }
-    bool broken = driver->broken && driver->broken(slot->lease.connection);
+    bool broken = driver->broken && driver->broken(slot->connection);
     if (broken)
         bide__pooled_disconnected(slot);
     bool close =
         broken || shard->shut || bide__pooled_is_stale(slot, shard->pool, shard->loop->now_ns);
-    bide__pooled_serve(slot, close ? POOLED_CLOSING : POOLED_RESETTING);
+    bide__pooled_serve(slot, close ? BIDE__POOLED_CLOSING : BIDE__POOLED_RESETTING);
 }
 
-void bide__pool_release(bide_pooled *lease, const struct bide_site *at)
+void bide__pool_release(bide_pooled *slot, const struct bide_site *at)
 {
-    struct bide__pooled *slot = bide__pooled_of(lease);
-    struct bide__shard *shard = slot->shard;
-    const bide_pool *pool = shard->pool;
-    if (bide__unlikely(bide__loop_here != shard->loop || slot->state != POOLED_HELD)) {
+    const struct bide__shard *shard = bide__shard_of(slot);
+    if (bide__unlikely(bide__loop_here != shard->loop || slot->state != BIDE__POOLED_HELD)) {
         misused(slot, at);
         return;
     }
-    int64_t now_ns = shard->loop->now_ns;
+    bool clean = shard->pool->driver.is_idle(slot->connection);
     slot->at = at;
-    bide__bump(&shard->released, 1);
-    bool clean = pool->driver.is_idle(lease->connection);
-    if (bide__likely(clean && shard->quick && !__atomic_load_n(&pool->pressure, __ATOMIC_RELAXED)))
-        keep_idle(shard, slot, now_ns);
+    bide__pool_count(&slot->part->released);
+    if (bide__likely(clean && slot->part->quick &&
+                     !__atomic_load_n(&shard->pool->rules.pressure, __ATOMIC_RELAXED)))
+        bide__pooled_keep(slot->part, slot);
     else
         release_slowly(slot, clean);
 }
 
 void bide_pool_disown(bide_pooled *lease)
 {
-    bide__pooled_of(lease)->task = NULL;
+    lease->task = NULL;
 }
 
 static void shut(struct bide__shard *shard)
 {
     shard->shut = true;
-    shard->quick = false;
+    shard->part.quick = false;
     while (shard->waiting.first)
         end_wait(shard, shard->waiting.first, -EPIPE);
     bide__pool_refill(shard); /* gives back what was granted */
-    while (shard->idle) {
-        struct bide__pooled *slot = shard->idle;
-        shard->idle = slot->below;
-        bide__pooled_serve(slot, POOLED_CLOSING);
+    while (shard->part.idle) {
+        bide_pooled *slot = shard->part.idle;
+        shard->part.idle = slot->below;
+        bide__pooled_serve(slot, BIDE__POOLED_CLOSING);
     }
     bide__pool_check_emptied(shard);
 }
@@ -589,6 +546,7 @@ bide_async(void) bide_pool_close(bide_pool *pool, bide_duration patience)
     struct bide__shard *shard = NULL;
     struct bide__pool_waiter waiter = {.timer = {.fire = wait_over}};
     int result = attach(pool, me->loop, &shard);
+    bide__pool_recent = (struct bide__pool_recent){NULL, NULL}; /* it may be freed soon */
     if (result == 0)
         shut(shard);
     else if (!shard)
@@ -602,7 +560,7 @@ bide_async(void) bide_pool_close(bide_pool *pool, bide_duration patience)
         bide__timer_disarm(&me->loop->timers, &waiter.timer);
     }
     if (result == -ETIMEDOUT) {
-        size_t held = (size_t)(shard->acquired - shard->released);
+        size_t held = (size_t)(shard->part.acquired - shard->part.released);
         fprintf(stderr, "bide: a pool is not closed after %.1f s:\n", (double)patience.ns / 1e9);
         bide__pool_report(shard);
         bide__fail(me->head.at,

@@ -27,50 +27,24 @@
 #include <bide/pool.h>
 #include <pthread.h>
 
-enum bide__pooled_state {
-    POOLED_OPENING,
-    POOLED_IDLE,
-    POOLED_HELD,
-    POOLED_PINGING,
-    POOLED_RESETTING,
-    POOLED_CLOSING
-};
-
-struct bide__pooled {
-    bide_pooled lease; /* what the holder has */
-    struct bide__shard *shard;
-    struct bide__pooled *below;  /* while idle: the one that was idle before it */
-    int64_t since_ns;            /* of the tick's clock: held, or idle, since */
-    int64_t expires_ns;          /* when it is too old; INT64_MAX: never */
-    uint32_t generation;         /* pool->generation when it began to be opened */
-    uint8_t state;               /* enum bide__pooled_state */
-    bool unserved;               /* there was no memory for its janitor yet */
-    struct bide_task *task;      /* the holder; NULL: disowned */
-    uint64_t task_id;            /* tells the holder from a later task of the same record */
-    const struct bide_site *at;  /* where it was taken, or given back last */
-    struct bide__list_node node; /* in shard->all */
-};
-
 /* A task that waits, in its frame. */
 struct bide__pool_waiter {
     struct bide__wait wait;
     struct bide__timer timer;
-    struct bide__pooled *slot; /* result 0: the connection, held already, or NULL ... */
-    bide_error *error;         /* ... and what opening it failed with, owned by nobody */
+    bide_pooled *slot; /* result 0: the connection, held already, or NULL ... */
+    bide_error *error; /* ... and what opening it failed with, owned by nobody */
 };
 
 /* The part of one loop. */
 struct bide__shard {
-    struct bide__pooled *idle; /* a stack, the one used last on top */
+    struct bide__pool_part part; /* what with_pooled touches */
     struct bide__queue waiting;
     bide_pool *pool;
     struct bide__loop *loop;
-    uint64_t acquired, released; /* atomic */
-    uint64_t at_rest;            /* atomic: how many are IDLE or HELD */
-    struct bide__timer sweep;    /* armed while there are idle or unserved ones */
-    bool quick;                  /* it is armed, and `shut` is not set: release need not look */
-    bool shut;                   /* this loop has closed the pool */
-    size_t waiters;              /* atomic: in `waiting` */
+    uint64_t at_rest;         /* atomic: how many are IDLE or HELD */
+    struct bide__timer sweep; /* armed while there are idle or unserved ones */
+    bool shut;                /* this loop has closed the pool */
+    size_t waiters;           /* atomic: in `waiting` */
     size_t coming;
     struct bide__list all;           /* every connection */
     struct bide__object object;      /* what waiting tasks wait for */
@@ -91,18 +65,17 @@ struct bide__shard {
     size_t stuck;            /* connections held by tasks that wait in this pool */
 };
 
-/* Bits of pool->pressure. */
+/* Bits of pool->rules.pressure. */
 enum {
     POOL_WANTED = 1,   /* some loop wants room, more than is being made */
     POOL_OVERFLOW = 2, /* more than pool_size are open */
 };
 
 struct bide_pool {
+    struct bide__pool_rules rules; /* what with_pooled looks at */
     struct bide_pool_driver driver;
     void *arg;
     struct bide_pool_options options; /* defaults filled in */
-    uint32_t generation;              /* atomic: raised when a disconnect is seen */
-    uint32_t pressure;                /* atomic; written under the lock */
     bool nested_said;                 /* atomic: that a holder had to wait for another */
     pthread_mutex_t lock;
     size_t limit;
@@ -113,11 +86,11 @@ struct bide_pool {
     struct bide__shard *shards[BIDE_CAP_POOL_LOOPS];
 };
 
-static inline struct bide__pooled *bide__pooled_of(bide_pooled *lease)
+static inline struct bide__shard *bide__shard_of(const bide_pooled *slot)
 {
-    return bide__container_of(lease, struct bide__pooled, lease);
+    return bide__container_of(slot->part, struct bide__shard, part);
 }
-#define bide__pooled_of_node(pointer) bide__container_of(pointer, struct bide__pooled, node)
+#define bide__pooled_of_node(pointer) bide__container_of(pointer, bide_pooled, node)
 #define bide__waiter_of(pointer) bide__container_of(pointer, struct bide__pool_waiter, wait)
 
 /* A counter with one writer that other threads may read. */
@@ -137,17 +110,21 @@ static inline struct bide__shard *bide__shard_at(const bide_pool *pool, size_t i
     return __atomic_load_n(&pool->shards[index], __ATOMIC_ACQUIRE);
 }
 
-static inline void bide__pooled_set_state(struct bide__pooled *slot, enum bide__pooled_state state)
+static inline void bide__pooled_set_state(bide_pooled *slot, enum bide__pooled_state state)
 {
 #if BIDE_DEBUG
     static const uint8_t next[] = {
-        [POOLED_OPENING] = 1 << POOLED_IDLE | 1 << POOLED_HELD | 1 << POOLED_CLOSING,
-        [POOLED_IDLE] = 1 << POOLED_HELD | 1 << POOLED_PINGING | 1 << POOLED_CLOSING,
-        [POOLED_HELD] =
-            1 << POOLED_IDLE | 1 << POOLED_HELD | 1 << POOLED_RESETTING | 1 << POOLED_CLOSING,
-        [POOLED_PINGING] = 1 << POOLED_IDLE | 1 << POOLED_HELD | 1 << POOLED_CLOSING,
-        [POOLED_RESETTING] = 1 << POOLED_IDLE | 1 << POOLED_HELD | 1 << POOLED_CLOSING,
-        [POOLED_CLOSING] = 0,
+        [BIDE__POOLED_OPENING] =
+            1 << BIDE__POOLED_IDLE | 1 << BIDE__POOLED_HELD | 1 << BIDE__POOLED_CLOSING,
+        [BIDE__POOLED_IDLE] =
+            1 << BIDE__POOLED_HELD | 1 << BIDE__POOLED_PINGING | 1 << BIDE__POOLED_CLOSING,
+        [BIDE__POOLED_HELD] = 1 << BIDE__POOLED_IDLE | 1 << BIDE__POOLED_HELD |
+                              1 << BIDE__POOLED_RESETTING | 1 << BIDE__POOLED_CLOSING,
+        [BIDE__POOLED_PINGING] =
+            1 << BIDE__POOLED_IDLE | 1 << BIDE__POOLED_HELD | 1 << BIDE__POOLED_CLOSING,
+        [BIDE__POOLED_RESETTING] =
+            1 << BIDE__POOLED_IDLE | 1 << BIDE__POOLED_HELD | 1 << BIDE__POOLED_CLOSING,
+        [BIDE__POOLED_CLOSING] = 0,
     };
     BIDE_ASSERT(next[slot->state] >> state & 1, "a connection goes from state %d to %d",
                 slot->state, (int)state);
@@ -156,16 +133,16 @@ static inline void bide__pooled_set_state(struct bide__pooled *slot, enum bide__
 }
 
 /* Whether it is too old to be lent again. */
-static inline bool bide__pooled_is_stale(const struct bide__pooled *slot, const bide_pool *pool,
+static inline bool bide__pooled_is_stale(const bide_pooled *slot, const bide_pool *pool,
                                          int64_t now_ns)
 {
-    return slot->generation != __atomic_load_n(&pool->generation, __ATOMIC_RELAXED) ||
+    return slot->generation != __atomic_load_n(&pool->rules.generation, __ATOMIC_RELAXED) ||
            now_ns >= slot->expires_ns;
 }
 
 /* pool.c: what to do with a clean connection that nobody holds: lends it to the first that waits or
    keeps it idle; false: neither, close it. */
-bool bide__pooled_rest(struct bide__pooled *slot);
+bool bide__pooled_rest(bide_pooled *slot);
 
 /* pool.c: sees to it that something is coming for each task that waits, if there is room: `waiters`
    are to be served. 0, or -ENOMEM when a connection could have been opened but for memory. */
@@ -187,13 +164,13 @@ void bide__pool_check_emptied(struct bide__shard *shard);
 int bide__pool_open_one(struct bide__shard *shard);
 
 /* janitor.c: moves it to PINGING, RESETTING or CLOSING and has a task do that. */
-void bide__pooled_serve(struct bide__pooled *slot, enum bide__pooled_state state);
+void bide__pooled_serve(bide_pooled *slot, enum bide__pooled_state state);
 
 /* janitor.c: tries again for those that there was no memory for; whether some are left. */
 bool bide__pool_serve_unserved(struct bide__shard *shard);
 
 /* A disconnect was seen on it. */
-void bide__pooled_disconnected(const struct bide__pooled *slot);
+void bide__pooled_disconnected(const bide_pooled *slot);
 
 /* room.c: takes room for one more connection of this shard; whether there was any. */
 bool bide__room_take(struct bide__shard *shard);
@@ -228,7 +205,7 @@ extern const struct bide__kind bide__pool_kind, bide__pool_shut_kind;
 
 /* How many connections of the shard the task holds; `ret_first`: one of them, or NULL. */
 size_t bide__pool_held_by(const struct bide__shard *shard, const struct bide_task *task,
-                          const struct bide__pooled **ret_first);
+                          const bide_pooled **ret_first);
 
 /* Prints the pool as seen from the shard. */
 void bide__pool_report(const struct bide__shard *shard);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* The record of a task that ended may belong to another one by now. */
-static bool holder_lives(const struct bide__pooled *slot)
+static bool holder_lives(const bide_pooled *slot)
 {
     return slot->task && slot->task->head.id == slot->task_id &&
            slot->task->state < BIDE__TASK_ENDED;
@@ -22,8 +22,8 @@ static struct bide_task *holder(const struct bide__shard *shard, size_t index, b
     size_t held = 0;
     bide__list_foreach(node, &shard->all)
     {
-        const struct bide__pooled *slot = bide__pooled_of_node(node);
-        if (slot->state != POOLED_HELD || !holder_lives(slot)) {
+        const bide_pooled *slot = bide__pooled_of_node(node);
+        if (slot->state != BIDE__POOLED_HELD || !holder_lives(slot)) {
             if (of_all)
                 return NULL;
             continue;
@@ -54,14 +54,14 @@ const struct bide__kind bide__pool_kind = {"pool", "wants a connection of", pool
 const struct bide__kind bide__pool_shut_kind = {"pool", "closes", shut_holder, true};
 
 size_t bide__pool_held_by(const struct bide__shard *shard, const struct bide_task *task,
-                          const struct bide__pooled **ret_first)
+                          const bide_pooled **ret_first)
 {
     size_t held = 0;
     *ret_first = NULL;
     bide__list_foreach(node, &shard->all)
     {
-        const struct bide__pooled *slot = bide__pooled_of_node(node);
-        if (slot->state != POOLED_HELD || slot->task != task || !holder_lives(slot))
+        const bide_pooled *slot = bide__pooled_of_node(node);
+        if (slot->state != BIDE__POOLED_HELD || slot->task != task || !holder_lives(slot))
             continue;
         held++;
         *ret_first = slot;
@@ -69,16 +69,16 @@ size_t bide__pool_held_by(const struct bide__shard *shard, const struct bide_tas
     return held;
 }
 
-static void print_slot(const struct bide__pooled *slot)
+static void print_slot(const bide_pooled *slot)
 {
     static const char *const doing[] = {
-        [POOLED_OPENING] = "is being opened", [POOLED_IDLE] = "is idle",
-        [POOLED_PINGING] = "is being pinged", [POOLED_RESETTING] = "is being reset",
-        [POOLED_CLOSING] = "is being closed",
+        [BIDE__POOLED_OPENING] = "is being opened", [BIDE__POOLED_IDLE] = "is idle",
+        [BIDE__POOLED_PINGING] = "is being pinged", [BIDE__POOLED_RESETTING] = "is being reset",
+        [BIDE__POOLED_CLOSING] = "is being closed",
     };
     char text[384];
-    int64_t now_ns = slot->shard->loop->now_ns;
-    if (slot->state != POOLED_HELD) {
+    int64_t now_ns = bide__shard_of(slot)->loop->now_ns;
+    if (slot->state != BIDE__POOLED_HELD) {
         fprintf(stderr, "  one %s\n", doing[slot->state]);
         return;
     }
@@ -98,8 +98,8 @@ static void print_slot(const struct bide__pooled *slot)
 
 static size_t held_of(const struct bide__shard *shard)
 {
-    uint64_t released = __atomic_load_n(&shard->released, __ATOMIC_RELAXED);
-    uint64_t acquired = __atomic_load_n(&shard->acquired, __ATOMIC_RELAXED);
+    uint64_t released = __atomic_load_n(&shard->part.released, __ATOMIC_RELAXED);
+    uint64_t acquired = __atomic_load_n(&shard->part.acquired, __ATOMIC_RELAXED);
     return acquired > released ? (size_t)(acquired - released) : 0;
 }
 
@@ -159,7 +159,7 @@ void bide_pool_stats(const bide_pool *pool, struct bide_pool_stats *ret_stats)
         ADD(reset);
         ADD(reset_failed);
 #undef ADD
-        sum.acquired += __atomic_load_n(&shard->acquired, __ATOMIC_RELAXED);
+        sum.acquired += __atomic_load_n(&shard->part.acquired, __ATOMIC_RELAXED);
         sum.held += held_of(shard);
         at_rest += __atomic_load_n(&shard->at_rest, __ATOMIC_RELAXED);
         sum.waiting += __atomic_load_n(&shard->waiters, __ATOMIC_RELAXED);

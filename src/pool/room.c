@@ -32,7 +32,7 @@ static void update_pressure(bide_pool *pool)
         pressure |= POOL_WANTED;
     if (pool->open - pool->closing > (size_t)pool->options.pool_size)
         pressure |= POOL_OVERFLOW;
-    __atomic_store_n(&pool->pressure, pressure, __ATOMIC_RELAXED);
+    __atomic_store_n(&pool->rules.pressure, pressure, __ATOMIC_RELAXED);
 }
 
 /* With the lock. */
