@@ -269,7 +269,7 @@ void bide__pool_refill(struct bide__shard *shard)
         while (granted-- > 0)
             bide__room_give(shard, false);
     }
-    while (bide__pool_supply(shard, shard->waiters) < 0)
+    while (bide__pool_supply(shard, shard->waiters) < 0 && shard->waiting.first)
         bide__pool_fail_first(shard, NULL);
 }
 

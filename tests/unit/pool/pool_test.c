@@ -41,6 +41,24 @@ TEST(the_one_used_last_is_lent_first, .in_order = true)
     await(end(pool, &server));
 }
 
+TEST(two_pools_are_not_mixed_up)
+{
+    struct server servers[2] = {{.refuse = 0}};
+    bide_pool *pools[2] = {pool_of(&servers[0], 2), pool_of(&servers[1], 2)};
+    for (int i = 0; i < 8; i++) {
+        with_pooled(outer, pools[i % 2]) {
+            with_pooled(inner, pools[1 - i % 2]) {
+                check_ptr(((struct fake *)outer)->server, &servers[i % 2]);
+                check_ptr(((struct fake *)inner)->server, &servers[1 - i % 2]);
+            }
+        }
+    }
+    await(end(pools[0], &servers[0]));
+    check_int(await(use(pools[1], bide_ms(1))), 1);
+    await(end(pools[1], &servers[1]));
+    check_int(servers[0].opened + servers[1].opened, 2);
+}
+
 TEST(defaults)
 {
     struct server server = {0};
