@@ -130,7 +130,8 @@ bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, bide_arena *arena,
  * The usual commands. A reply of another kind than the command has is BIDE_REDIS_PROTOCOL.
  * bide_redis_get, bide_redis_hget: TEXT, or NIL when there is none: then `text` is NULL.
  * bide_redis_set: with a time to live, to the millisecond; BIDE_FOREVER keeps it until deleted.
- * bide_redis_del, bide_redis_expire, bide_redis_hdel: whether there was one.
+ * bide_redis_del, bide_redis_hdel: whether there was one.
+ * bide_redis_expire: whether something was changed; BIDE_FOREVER takes the time to live away.
  * bide_redis_incr: adds (perhaps something negative) and gives the new value.
  * bide_redis_mget: an array with an item per key, TEXT or NIL.
  * bide_redis_hgetall: an array of names and values in turn.

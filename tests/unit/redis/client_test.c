@@ -296,8 +296,9 @@ static async(void) everything(const char *url, size_t *wrong)
         with(bide_redis_subscription, s, r, names, 1, 4) {
             bide_redis_message *m;
             await(bide_redis(r, NULL, "PUBLISH", "news", "x"));
-            if (await(bide_receive(bide_redis_messages(s), &m)))
-                bide_free(m);
+            with_deadline(bide_s(1)) /* it is lost when the subscription's connection is */
+                if (await(bide_receive(bide_redis_messages(s), &m)))
+                    bide_free(m);
         }
         await(echo(r, 4, 1, wrong));
     }
@@ -315,6 +316,19 @@ TEST(a_cancel_at_every_await, .real_clock = true, .cancel_everywhere = true, .ti
     attempt(&err, everything, server.url, &wrong);
     if (err && !check(err->code == BIDE_CANCELLED || err->code == BIDE_CLOSED ||
                       err->code == BIDE_REDIS_LOST))
+        bide_error_print(err);
+    check_int(wrong, 0);
+}
+
+TEST(every_allocation_fails_once, .real_clock = true, .fail_allocations = true, .timeout_ms = 60000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    size_t wrong = 0;
+    bide_error *err;
+    attempt(&err, everything, server.url, &wrong);
+    if (err && !check(err->code == BIDE_NO_MEMORY || err->code == BIDE_REDIS_LOST ||
+                      err->code == BIDE_CLOSED || err->code == BIDE_TIMEOUT))
         bide_error_print(err);
     check_int(wrong, 0);
 }
