@@ -89,7 +89,7 @@ DICTIONARIES = {"json": "json.dict", "form": "url.dict", "bind": "url.dict", "he
 def library_flags():
     """What compiles the library, and what links it: src/meson.build says which features it has."""
     text = (ROOT / "src/meson.build").read_text(encoding="utf-8")
-    packages = dict(re.findall(r"^(\w+) = dependency\('([^']+)', required: false\)", text, re.M))
+    packages = dict(re.findall(r"^(\w+) = dependency\('([^']+)'.*, required: false\)", text, re.M))
     flags = ["-ftls-model=initial-exec", '-DBIDE_VERSION="fuzz"', '-DBIDE_SWAGGER_UI_DIR=""']
     links = ["-pthread", "-ldl", "-lm"]
     for define, name in re.findall(r"'-D(\w+)=@0@'\.format\((\w+)\.found\(\)", text):
