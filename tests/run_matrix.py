@@ -36,7 +36,7 @@ RETURN = {"ASAN_OPTIONS": "detect_stack_use_after_return=1"}
 # name, compiler, flags, environment, whether it belongs to the usual ten.
 BUILDS = [
     # Without optimisation gcc keeps constants that nobody uses, such as those of a RESOURCE.
-    ("gcc -O0", "gcc", ["-O0", "-fno-keep-static-consts"], {}, True),
+    ("gcc -O0", "gcc", ["-O0", "-fdata-sections", "-Wl,--gc-sections"], {}, True),
     ("gcc -O1", "gcc", ["-O1"], {}, False),
     ("gcc -O2", "gcc", ["-O2"], {}, False),
     ("gcc -O3 -flto", "gcc", ["-O3", "-flto=2"], {}, True),
