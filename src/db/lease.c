@@ -25,7 +25,7 @@
 struct bide__store {
     struct bide__list_node node;
     char *path;
-    size_t engines;
+    size_t engines; /* atomic: read under the store's lock, changed under the list's */
     pthread_mutex_t lock;
     bool held;
     struct bide_task *holder; /* while held */
@@ -73,7 +73,7 @@ struct bide__store *bide__store_of(const char *path)
     if (!store)
         store = new_store(path);
     if (store)
-        store->engines++;
+        __atomic_add_fetch(&store->engines, 1, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&stores_lock);
     return store;
 }
@@ -83,7 +83,7 @@ void bide__store_free(struct bide__store *store)
     if (!store)
         return;
     pthread_mutex_lock(&stores_lock);
-    bool last = --store->engines == 0;
+    bool last = __atomic_sub_fetch(&store->engines, 1, __ATOMIC_RELAXED) == 0;
     if (last)
         bide__list_remove(&store->node);
     pthread_mutex_unlock(&stores_lock);
@@ -165,7 +165,7 @@ int bide__lease_take(struct bide__claim *claim, struct bide_db *db, bool shares)
     bide__object_init(&claim->object, &kind_lease, store->path[0] ? store->path : ":memory:", NULL);
     pthread_mutex_lock(&store->lock);
     bool free_now = !store->held;
-    bool beside = store->engines > 1;
+    bool beside = __atomic_load_n(&store->engines, __ATOMIC_RELAXED) > 1;
     if (free_now)
         hold(store, me, me->head.at);
     else
