@@ -123,6 +123,8 @@ static async(void) ask_again(bide_client_ptr client, bide_client_reply first)
     if (!json_has(first, "text") || first.body[8] == 'n')
         return bide_void;
     const char *text = json_str(first, "text");
+    if (!text[0]) /* an optional field that is empty is absent */
+        return bide_void;
     size_t length = bide__url_encode(bide__slice_of(text), BIDE__URL_PLUS_SPACE, encoded);
     encoded[length] = '\0';
     snprintf(target, sizeof target, "/q?q=%s", encoded);
