@@ -178,7 +178,8 @@ def fuzz(name, scratch, seconds, library):
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
         found = [path.read_bytes() for path in sorted(scratch.glob("*-*")) if path.is_file()]
-        return text[-6000:] + "".join(f"\nbytes: {bytes_!r}\n" for bytes_ in found)
+        report = text[max(text.find("ERROR:"), 0):] if "ERROR:" in text else text[-4000:]
+        return "".join(f"bytes: {bytes_!r}\n" for bytes_ in found) + report[:4000]
     runs = [line.split(":")[-1].strip() for line in text.splitlines() if "executed_units" in line]
     print(f"ok   {name}: {count} seeds, {runs[0] if runs else '?'} runs in {seconds} s")
     return ""
