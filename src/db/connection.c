@@ -30,6 +30,18 @@ static struct bide__statement *statement_in(struct bide__list_node *node)
     return bide__container_of(node, struct bide__statement, node);
 }
 
+/* Room for one more: the one used longest ago goes, if nobody runs it. */
+static void make_room(struct bide__connection *connection)
+{
+    for (struct bide__list_node *node = bide__list_last(&connection->statements);
+         node && connection->statement_count >= BIDE_CAP_DB_STATEMENTS;) {
+        struct bide__list_node *previous = node->previous;
+        if (statement_in(node)->runs == 0)
+            forget(connection, statement_in(node));
+        node = previous == &connection->statements.head ? NULL : previous;
+    }
+}
+
 int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
                        struct bide__statement **ret_statement, struct bide__trouble *trouble)
 {
@@ -37,7 +49,8 @@ int bide__statement_of(struct bide__connection *connection, const char *text, si
     bide__list_foreach(node, &connection->statements)
     {
         struct bide__statement *kept = statement_in(node);
-        if (kept->hash == hash && kept->length == length && memcmp(kept->text, text, length) == 0) {
+        if (kept->hash == hash && kept->length == length && kept->runs == 0 &&
+            memcmp(kept->text, text, length) == 0) {
             bide__list_remove(node);
             bide__list_push_front(&connection->statements, node);
             *ret_statement = kept;
@@ -56,23 +69,45 @@ int bide__statement_of(struct bide__connection *connection, const char *text, si
     memcpy(statement->text, text, length);
     statement->length = length;
     statement->hash = hash;
-    if (connection->statement_count == BIDE_CAP_DB_STATEMENTS)
-        forget(connection, statement_in(bide__list_last(&connection->statements)));
+    make_room(connection);
     bide__list_push_front(&connection->statements, &statement->node);
     connection->statement_count++;
     *ret_statement = statement;
     return 0;
 }
 
+int bide__start(struct bide__run *run, struct bide__connection *connection,
+                struct bide__statement *statement, const bide_bind *binds, size_t count,
+                struct bide__trouble *trouble)
+{
+    if ((size_t)statement->parameters != count)
+        return bide__trouble(trouble, BIDE_QUERY, "the query has %d parameters, and %zu are bound",
+                             statement->parameters, count);
+    *run = (struct bide__run){.connection = connection, .statement = statement};
+    statement->runs++;
+    return connection->driver->start(run, binds, trouble);
+}
+
+void bide__finish(struct bide__run *run)
+{
+    if (!run->statement)
+        return;
+    run->connection->driver->finish(run);
+    run->statement->runs--;
+    run->statement = NULL;
+}
+
 int bide__command(struct bide__connection *connection, const char *text,
                   struct bide__trouble *trouble)
 {
     struct bide__statement *statement;
+    struct bide__run run = {.statement = NULL};
     int code = bide__statement_of(connection, text, strlen(text), &statement, trouble);
-    if (code < 0)
-        return code;
-    code = connection->driver->step(statement, trouble);
-    connection->driver->reset(statement);
+    if (code == 0)
+        code = bide__start(&run, connection, statement, NULL, 0, trouble);
+    if (code == 0)
+        code = connection->driver->step(&run, trouble);
+    bide__finish(&run);
     return code < 0 ? code : 0;
 }
 

@@ -86,6 +86,12 @@ bool bide__lease_adopt(struct bide_db *db);
 int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
                        struct bide__statement **ret_statement, struct bide__trouble *trouble);
 
+/* Begins an execution. The run is zeroed before, and bide__finish is called in any case. */
+int bide__start(struct bide__run *run, struct bide__connection *connection,
+                struct bide__statement *statement, const bide_bind *binds, size_t count,
+                struct bide__trouble *trouble);
+void bide__finish(struct bide__run *run);
+
 /* Runs a statement without parameters and rows: "begin", "commit". */
 int bide__command(struct bide__connection *connection, const char *text,
                   struct bide__trouble *trouble);
@@ -128,7 +134,7 @@ struct bide__work {
     /* Sets `reads` first; NULL: it stands. */
     int (*look)(struct bide__work *work, struct bide__connection *connection);
     bool reads;        /* it changes nothing */
-    bool many;         /* of several statements: in a savepoint within a transaction */
+    bool many;         /* of several statements: they see one state, or are undone together */
     bide_arena *arena; /* for what it reads */
     struct bide__trouble trouble;
 };
@@ -167,14 +173,13 @@ struct bide__columns {
     size_t count;
     unsigned char field[64];
 };
-int bide__columns_of(struct bide__connection *connection, struct bide__statement *statement,
-                     const bide_model *model, struct bide__columns *ret_columns,
-                     struct bide__trouble *trouble);
+int bide__columns_of(const struct bide__run *run, const bide_model *model,
+                     struct bide__columns *ret_columns, struct bide__trouble *trouble);
 
-/* A statement's row into a struct of the model, which is zeroed. */
-int bide__row_read(struct bide__connection *connection, struct bide__statement *statement,
-                   const bide_model *model, const struct bide__columns *columns, bide_arena *arena,
-                   void *row, struct bide__trouble *trouble);
+/* A run's row into a struct of the model, which is zeroed. */
+int bide__row_read(struct bide__run *run, const bide_model *model,
+                   const struct bide__columns *columns, bide_arena *arena, void *row,
+                   struct bide__trouble *trouble);
 
 /* A member as a bind. */
 bide_bind bide__bind_field(const bide_model *model, const bide_field *field, const void *row);

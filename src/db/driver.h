@@ -1,7 +1,10 @@
 /*
- * What a database must offer; sqlite.c implements it. Called by connection.c, call.c, tx.c; it
- * knows nothing of transactions, models and tasks, but a driver's functions run in a task and may
- * suspend it.
+ * What a database must offer; sqlite.c implements it. Called by connection.c, perform.c, tx.c and
+ * those who read rows; it knows nothing of transactions, models and tasks, but a driver's functions
+ * run in a task and may suspend it.
+ *
+ * A statement is kept by its connection; a run is one execution of it, from start to finish. A
+ * statement has as many runs at a time as the driver allows.
  *
  * Functions that can fail return 0 or a negative code and say in `trouble` what is wrong:
  * -EAGAIN (others hold the database: try again), -EINTR (the budget of a read is spent), -EBADMSG
@@ -31,7 +34,8 @@ enum bide__cell_kind {
     BIDE__CELL_BYTES
 };
 
-/* A value from the database; `data` is valid until the next step. A text ends with a NUL. */
+/* A value from the database; `data` is valid until the next step, or the end of the run. A text
+   ends with a NUL. */
 struct bide__cell {
     enum bide__cell_kind kind;
     int64_t integer;
@@ -50,14 +54,23 @@ struct bide__connection {
     size_t statement_count;
 };
 
+/* A statement that is kept prepared. */
 struct bide__statement {
     struct bide__list_node node; /* in connection->statements */
     uint64_t hash;
     char *text;
     size_t length;
+    int runs;       /* executions between start and finish: it stays as long */
     bool reads;     /* it changes nothing */
     int parameters; /* how many $n it has */
     int columns;    /* of its rows */
+};
+
+/* One execution of it, in the frame of its task. Zeroed; the first three are set by start. */
+struct bide__run {
+    struct bide__connection *connection;
+    struct bide__statement *statement; /* NULL: not started */
+    int64_t affected;                  /* rows that it changed, when step has given 0 */
 };
 
 struct bide__db_options {
@@ -75,16 +88,14 @@ struct bide__driver {
     int (*prepare)(struct bide__connection *connection, const char *text, size_t length,
                    struct bide__statement **ret_statement, struct bide__trouble *trouble);
     void (*discard)(struct bide__statement *statement);
-    /* `index` counts from 1. What is bound is read before `reset`. */
-    int (*bind)(struct bide__statement *statement, int index, const bide_bind *bind,
-                struct bide__trouble *trouble);
-    /* 1: there is a row; 0: no more. */
-    int (*step)(struct bide__statement *statement, struct bide__trouble *trouble);
-    void (*reset)(struct bide__statement *statement);
     const char *(*column_name)(struct bide__statement *statement, int column);
-    void (*cell)(struct bide__statement *statement, int column, struct bide__cell *ret_cell);
-    /* Rows that the last statement changed. */
-    int64_t (*affected)(struct bide__connection *connection);
+    /* Begins an execution with a value for each parameter; what is bound must stay until `finish`,
+       which is called in any case. */
+    int (*start)(struct bide__run *run, const bide_bind *binds, struct bide__trouble *trouble);
+    /* 1: there is a row; 0: no more. */
+    int (*step)(struct bide__run *run, struct bide__trouble *trouble);
+    void (*cell)(struct bide__run *run, int column, struct bide__cell *ret_cell);
+    void (*finish)(struct bide__run *run);
     /* Whether a transaction is open: the database may have ended it by itself. */
     bool (*in_transaction)(struct bide__connection *connection);
     /* How long a step may take, in ns from now, until -EINTR; 0: as long as it takes, but when

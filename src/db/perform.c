@@ -34,6 +34,18 @@ void bide__db_raise(int code, const struct bide__trouble *trouble,
     bide__fail(bide__current->at, error);
 }
 
+/* What reads in several statements sees one state of the data. */
+static int run_reads(struct bide__work *work, struct bide__connection *connection)
+{
+    bool own = work->many && !connection->driver->in_transaction(connection);
+    int code = own ? bide__command(connection, "begin", &work->trouble) : 0;
+    if (code == 0)
+        code = work->run(work, connection);
+    if (own)
+        bide__roll_back(connection);
+    return code;
+}
+
 struct slow {
     struct bide__work *work;
     struct bide__connection *connection;
@@ -44,7 +56,7 @@ struct slow {
 static void run_slow(void *arg)
 {
     struct slow *slow = arg;
-    slow->code = slow->work->run(slow->work, slow->connection);
+    slow->code = run_reads(slow->work, slow->connection);
     slow->done = true;
 }
 
@@ -77,7 +89,7 @@ static int try_reading(struct bide_db *db, struct bide__work *work,
     int tries = 0;
     for (;;) {
         connection->driver->set_budget(connection, BIDE_CAP_DB_INLINE_MS * INT64_C(1000000));
-        int code = work->run(work, connection);
+        int code = run_reads(work, connection);
         if (code != -EAGAIN)
             return code;
         if (tries == 0)

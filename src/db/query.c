@@ -15,8 +15,7 @@ struct query {
     size_t length;
     const bide_bind *binds; /* from 1 on; 0 is the text */
     size_t bind_count;
-    int (*row)(struct query *query, struct bide__connection *connection,
-               struct bide__statement *statement);
+    int (*row)(struct query *query, struct bide__run *run);
     struct bide__want want;
     const bide_type *type; /* of a scalar */
     const void *scalar;
@@ -66,26 +65,13 @@ static int look(struct bide__work *work, struct bide__connection *connection)
     return code;
 }
 
-static int bind_all(struct query *query, struct bide__connection *connection,
-                    struct bide__statement *statement)
-{
-    size_t own = query->bind_count - 1;
-    for (size_t i = 1; i <= own; i++) {
-        int code =
-            connection->driver->bind(statement, (int)i, &query->binds[i], &query->work.trouble);
-        if (code < 0)
-            return code;
-    }
-    return 0;
-}
-
-/* Runs one statement: `more` binds follow the query's own. */
+/* Runs one statement with these binds. */
 static int run_statement(struct query *query, struct bide__connection *connection, const char *text,
-                         size_t length, const bide_bind *more, size_t more_count)
+                         size_t length, const bide_bind *binds, size_t count)
 {
     struct bide__statement *statement;
     struct bide__trouble *trouble = &query->work.trouble;
-    size_t own = query->bind_count - 1;
+    struct bide__run run = {.statement = NULL};
     int code = 0;
     if (connection == query->seen_by && text == query->text)
         statement = query->seen;
@@ -94,20 +80,15 @@ static int run_statement(struct query *query, struct bide__connection *connectio
     query->seen_by = NULL; /* other statements may push it out */
     if (code < 0)
         return code;
-    if ((size_t)statement->parameters != own + more_count)
-        return bide__trouble(trouble, BIDE_QUERY, "the query has %d parameters, and %zu are bound",
-                             statement->parameters - (int)more_count, own);
-    code = bind_all(query, connection, statement);
-    for (size_t i = 0; code == 0 && i < more_count; i++)
-        code = connection->driver->bind(statement, (int)(own + i + 1), &more[i], trouble);
+    code = bide__start(&run, connection, statement, binds, count, trouble);
     if (code == 0 && query->want.model)
-        code = bide__columns_of(connection, statement, query->want.model, &query->columns, trouble);
+        code = bide__columns_of(&run, query->want.model, &query->columns, trouble);
     int got = 0;
-    while (code == 0 && (got = connection->driver->step(statement, trouble)) > 0)
-        code = query->row ? query->row(query, connection, statement) : 0;
-    connection->driver->reset(statement);
+    while (code == 0 && (got = connection->driver->step(&run, trouble)) > 0)
+        code = query->row ? query->row(query, &run) : 0;
+    bide__finish(&run);
     if (code == 0 && got == 0)
-        query->affected = connection->driver->affected(connection);
+        query->affected = run.affected;
     return code < 0 ? code : got < 0 ? got : 0;
 }
 
@@ -117,7 +98,8 @@ static int run(struct bide__work *work, struct bide__connection *connection)
     query->rows = (bide__rows){NULL, 0, 0, 0, 0};
     query->room = 0;
     query->scalar = NULL;
-    return run_statement(query, connection, query->text, query->length, NULL, 0);
+    return run_statement(query, connection, query->text, query->length, query->binds + 1,
+                         query->bind_count - 1);
 }
 
 static void prepare(struct query *query, const char *text, const bide_bind *binds, size_t count)
@@ -144,16 +126,16 @@ bide_async(int64_t) bide__db_exec(struct bide__on on, const char *text, const bi
 
 /* ---- scalars ---- */
 
-static int scalar_row(struct query *query, struct bide__connection *connection,
-                      struct bide__statement *statement)
+static int scalar_row(struct query *query, struct bide__run *run)
 {
+    const struct bide__driver *driver = run->connection->driver;
     struct bide__cell cell;
     if (query->scalar)
         return bide__trouble(&query->work.trouble, BIDE_QUERY, "the query gives more than one row");
-    if (statement->columns != 1)
+    if (run->statement->columns != 1)
         return bide__trouble(&query->work.trouble, BIDE_QUERY,
-                             "the query gives %d columns instead of one", statement->columns);
-    connection->driver->cell(statement, 0, &cell);
+                             "the query gives %d columns instead of one", run->statement->columns);
+    driver->cell(run, 0, &cell);
     if (cell.kind == BIDE__CELL_NULL)
         return bide__trouble(&query->work.trouble, BIDE_QUERY, "the query gives NULL");
     void *value = bide_arena_alloc_zero(query->work.arena, 1, query->type->size);
@@ -161,8 +143,7 @@ static int scalar_row(struct query *query, struct bide__connection *connection,
     if (!value)
         return bide__trouble(&query->work.trouble, BIDE_NO_MEMORY, "out of memory for a row");
     return bide__cell_read(&cell, query->type->kind, query->type, query->work.arena,
-                           connection->driver->column_name(statement, 0), value,
-                           &query->work.trouble);
+                           driver->column_name(run->statement, 0), value, &query->work.trouble);
 }
 
 static __attribute__((noreturn)) void raise_none(void)
@@ -205,8 +186,7 @@ static int one_more(struct query *query)
     return 0;
 }
 
-static int model_row(struct query *query, struct bide__connection *connection,
-                     struct bide__statement *statement)
+static int model_row(struct query *query, struct bide__run *run)
 {
     const bide_model *model = query->want.model;
     enum bide__how how = query->want.how;
@@ -217,19 +197,18 @@ static int model_row(struct query *query, struct bide__connection *connection,
     if (code < 0)
         return code;
     void *row = (char *)query->rows.items + query->rows.count * model->size;
-    code = bide__row_read(connection, statement, model, &query->columns, query->work.arena, row,
-                          &query->work.trouble);
+    code =
+        bide__row_read(run, model, &query->columns, query->work.arena, row, &query->work.trouble);
     if (code < 0)
         return code;
     query->rows.count++;
     return how == BIDE__FIRST; /* 1: enough */
 }
 
-static int count_row(struct query *query, struct bide__connection *connection,
-                     struct bide__statement *statement)
+static int count_row(struct query *query, struct bide__run *run)
 {
     struct bide__cell cell;
-    connection->driver->cell(statement, 0, &cell);
+    run->connection->driver->cell(run, 0, &cell);
     query->rows.total = cell.integer;
     return 0;
 }
@@ -239,23 +218,24 @@ static int run_page(struct bide__work *work, struct bide__connection *connection
 {
     struct query *query = query_of(work);
     struct bide__want want = query->want;
-    const bide_bind more[] = {bide__bind_int(want.size),
-                              bide__bind_int((want.page - 1) * want.size)};
-    bool own = !connection->driver->in_transaction(connection);
-    int code = own ? bide__command(connection, "begin", &work->trouble) : 0;
+    size_t own = query->bind_count - 1;
+    bide_bind *binds = bide_arena_alloc(work->arena, (own + 2) * sizeof *binds);
+    if (!binds)
+        return bide__trouble(&work->trouble, BIDE_NO_MEMORY, "out of memory for a page");
+    if (own)
+        memcpy(binds, query->binds + 1, own * sizeof *binds);
+    binds[own] = bide__bind_int(want.size);
+    binds[own + 1] = bide__bind_int((want.page - 1) * want.size);
     query->rows = (bide__rows){NULL, 0, 0, (int32_t)want.page, (int32_t)want.size};
     query->room = 0;
     query->row = count_row;
     query->want.model = NULL;
-    if (code == 0)
-        code =
-            run_statement(query, connection, query->count_text, strlen(query->count_text), NULL, 0);
+    int code =
+        run_statement(query, connection, query->count_text, strlen(query->count_text), binds, own);
     query->row = model_row;
     query->want = want;
     if (code == 0)
-        code = run_statement(query, connection, query->text, query->length, more, 2);
-    if (own)
-        bide__roll_back(connection);
+        code = run_statement(query, connection, query->text, query->length, binds, own + 2);
     return code;
 }
 
@@ -312,7 +292,7 @@ bide_async(bide__rows) bide__db_rows(struct bide__on on, struct bide__want want,
     check_want(want, text);
     put_query(&whole, want.model, text);
     if (want.how == BIDE__PAGE) {
-        bide_buf_printf(&counting, "select count(*) from (%s)", bide_buf_str(&whole));
+        bide_buf_printf(&counting, "select count(*) from (%s) as counted", bide_buf_str(&whole));
         bide_buf_printf(&whole, " limit $%zu offset $%zu", count, count + 1);
     }
     if (bide_buf_error(&whole) || bide_buf_error(&counting))
@@ -321,8 +301,10 @@ bide_async(bide__rows) bide__db_rows(struct bide__on on, struct bide__want want,
     query.want = want;
     query.row = model_row;
     query.count_text = bide_buf_str(&counting);
-    if (want.how == BIDE__PAGE)
+    if (want.how == BIDE__PAGE) {
         query.work.run = run_page;
+        query.work.many = true;
+    }
     bide__perform(on, &query.work);
     if (want.how == BIDE__ONE && query.rows.count == 0)
         raise_none();

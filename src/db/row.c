@@ -171,15 +171,15 @@ static size_t field_of(const bide_model *model, const char *name, size_t hint)
     return model->field_count;
 }
 
-int bide__columns_of(struct bide__connection *connection, struct bide__statement *statement,
-                     const bide_model *model, struct bide__columns *ret_columns,
-                     struct bide__trouble *trouble)
+int bide__columns_of(const struct bide__run *run, const bide_model *model,
+                     struct bide__columns *ret_columns, struct bide__trouble *trouble)
 {
+    struct bide__statement *statement = run->statement;
     uint64_t seen = 0;
     size_t next = 0;
     ret_columns->count = 0;
     for (int i = 0; i < statement->columns; i++) {
-        const char *name = connection->driver->column_name(statement, i);
+        const char *name = run->connection->driver->column_name(statement, i);
         size_t at = field_of(model, name, next);
         if (at == model->field_count)
             return bide__trouble(trouble, BIDE_QUERY,
@@ -202,16 +202,16 @@ int bide__columns_of(struct bide__connection *connection, struct bide__statement
     return 0;
 }
 
-int bide__row_read(struct bide__connection *connection, struct bide__statement *statement,
-                   const bide_model *model, const struct bide__columns *columns, bide_arena *arena,
-                   void *row, struct bide__trouble *trouble)
+int bide__row_read(struct bide__run *run, const bide_model *model,
+                   const struct bide__columns *columns, bide_arena *arena, void *row,
+                   struct bide__trouble *trouble)
 {
     uint64_t *set = (uint64_t *)(void *)((char *)row + model->set_offset);
     for (size_t i = 0; i < columns->count; i++) {
         const bide_field *field = &model->fields[columns->field[i]];
         char *member = (char *)row + field->offset;
         struct bide__cell cell;
-        connection->driver->cell(statement, (int)i, &cell);
+        run->connection->driver->cell(run, (int)i, &cell);
         if (cell.kind == BIDE__CELL_NULL) {
             if (!(field->flags & BIDE_OPTIONAL))
                 return bide__trouble(trouble, BIDE_QUERY,

@@ -270,10 +270,9 @@ static int number_of(const struct statement *statement, int index)
     return sqlite3_bind_parameter_index(statement->handle, name);
 }
 
-static int bind_to(struct bide__statement *base, int index, const bide_bind *bind,
+static int bind_to(struct statement *statement, int index, const bide_bind *bind,
                    struct bide__trouble *trouble)
 {
-    struct statement *statement = statement_of(base);
     sqlite3_stmt *handle = statement->handle;
     char text[BIDE_VALUE_TEXT];
     int at = number_of(statement, index);
@@ -316,19 +315,32 @@ static int bind_to(struct bide__statement *base, int index, const bide_bind *bin
     return result == SQLITE_OK ? 0 : failed(statement->connection, result, trouble);
 }
 
-static int step(struct bide__statement *base, struct bide__trouble *trouble)
+static int start(struct bide__run *run, const bide_bind *binds, struct bide__trouble *trouble)
 {
-    struct statement *statement = statement_of(base);
+    struct statement *statement = statement_of(run->statement);
+    int code = 0;
+    for (int i = 1; code == 0 && i <= statement->base.parameters; i++)
+        code = bind_to(statement, i, &binds[i - 1], trouble);
+    return code;
+}
+
+static int step(struct bide__run *run, struct bide__trouble *trouble)
+{
+    struct statement *statement = statement_of(run->statement);
     int result = sqlite3_step(statement->handle);
     if (result == SQLITE_ROW)
         return 1;
-    return result == SQLITE_DONE ? 0 : failed(statement->connection, result, trouble);
+    if (result != SQLITE_DONE)
+        return failed(statement->connection, result, trouble);
+    run->affected = sqlite3_changes(statement->connection->handle);
+    return 0;
 }
 
-static void reset(struct bide__statement *base)
+static void finish(struct bide__run *run)
 {
-    sqlite3_reset(statement_of(base)->handle);
-    sqlite3_clear_bindings(statement_of(base)->handle);
+    sqlite3_stmt *handle = statement_of(run->statement)->handle;
+    sqlite3_reset(handle);
+    sqlite3_clear_bindings(handle);
 }
 
 static const char *column_name(struct bide__statement *base, int column)
@@ -337,9 +349,9 @@ static const char *column_name(struct bide__statement *base, int column)
     return name ? name : "";
 }
 
-static void cell(struct bide__statement *base, int column, struct bide__cell *ret_cell)
+static void cell(struct bide__run *run, int column, struct bide__cell *ret_cell)
 {
-    sqlite3_stmt *handle = statement_of(base)->handle;
+    sqlite3_stmt *handle = statement_of(run->statement)->handle;
     *ret_cell = (struct bide__cell){.kind = BIDE__CELL_NULL};
     switch (sqlite3_column_type(handle, column)) {
     case SQLITE_INTEGER:
@@ -365,11 +377,6 @@ static void cell(struct bide__statement *base, int column, struct bide__cell *re
     }
 }
 
-static int64_t affected(struct bide__connection *base)
-{
-    return sqlite3_changes(connection_of(base)->handle);
-}
-
 static bool in_transaction(struct bide__connection *base)
 {
     return !sqlite3_get_autocommit(connection_of(base)->handle);
@@ -380,9 +387,9 @@ static void set_budget(struct bide__connection *base, int64_t ns)
     connection_of(base)->until_ns = ns ? bide__clock_monotonic_ns() + ns : 0;
 }
 
-const struct bide__driver bide__driver_sqlite = {
-    "sqlite", connect_to,  disconnect, prepare,  discard,        bind_to,   step,
-    reset,    column_name, cell,       affected, in_transaction, set_budget};
+const struct bide__driver bide__driver_sqlite = {"sqlite", connect_to,  disconnect,     prepare,
+                                                 discard,  column_name, start,          step,
+                                                 cell,     finish,      in_transaction, set_budget};
 
 #else
 

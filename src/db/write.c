@@ -144,39 +144,33 @@ static void put_insert(struct writing *writing)
 }
 
 /* Gives the fields of the set that a returned row has to the struct. */
-static int read_back(struct writing *writing, struct bide__connection *connection,
-                     struct bide__statement *statement, void *row)
+static int read_back(struct writing *writing, struct bide__run *run, void *row)
 {
     struct bide__columns columns = {0};
     for (size_t i = 0; i < writing->what.model->field_count; i++)
         if (writing->read & bit(i))
             columns.field[columns.count++] = (unsigned char)i;
-    return bide__row_read(connection, statement, writing->what.model, &columns, writing->work.arena,
-                          row, &writing->work.trouble);
+    return bide__row_read(run, writing->what.model, &columns, writing->work.arena, row,
+                          &writing->work.trouble);
 }
 
-static int bind_fields(struct writing *writing, struct bide__connection *connection,
-                       struct bide__statement *statement, uint64_t fields, const void *row,
-                       int *next)
+/* The fields of the set, behind the binds that are there; how many there are then. */
+static size_t bind_fields(const bide_model *model, uint64_t fields, const void *row,
+                          bide_bind *binds, size_t count)
 {
-    const bide_model *model = writing->what.model;
-    for (size_t i = 0; i < model->field_count; i++) {
-        if (!(fields & bit(i)))
-            continue;
-        bide_bind bind = bide__bind_field(model, &model->fields[i], row);
-        int code = connection->driver->bind(statement, (*next)++, &bind, &writing->work.trouble);
-        if (code < 0)
-            return code;
-    }
-    return 0;
+    for (size_t i = 0; i < model->field_count; i++)
+        if (fields & bit(i))
+            binds[count++] = bide__bind_field(model, &model->fields[i], row);
+    return count;
 }
 
 static int insert_row(struct writing *writing, struct bide__connection *connection, void *row,
                       struct bide__statement **statement)
 {
     struct bide__trouble *trouble = &writing->work.trouble;
+    struct bide__run run = {.statement = NULL};
+    bide_bind binds[64];
     uint64_t given, read;
-    int next = 1;
     int code = sort_fields(writing->what.model, row, &given, &read, trouble);
     if (code < 0)
         return code;
@@ -192,11 +186,12 @@ static int insert_row(struct writing *writing, struct bide__connection *connecti
         if (code < 0)
             return code;
     }
-    code = bind_fields(writing, connection, *statement, given, row, &next);
+    size_t count = bind_fields(writing->what.model, given, row, binds, 0);
+    code = bide__start(&run, connection, *statement, binds, count, trouble);
     int got = 0;
-    while (code == 0 && (got = connection->driver->step(*statement, trouble)) > 0)
-        code = read_back(writing, connection, *statement, row);
-    connection->driver->reset(*statement);
+    while (code == 0 && (got = connection->driver->step(&run, trouble)) > 0)
+        code = read_back(writing, &run, row);
+    bide__finish(&run);
     return code < 0 ? code : got;
 }
 
@@ -215,30 +210,27 @@ static int run_change(struct bide__work *work, struct bide__connection *connecti
 {
     struct writing *writing = writing_of(work);
     struct bide__trouble *trouble = &work->trouble;
+    const bide_model *model = writing->what.model;
     struct bide__statement *statement;
-    int next = 1;
+    struct bide__run run = {.statement = NULL};
+    bide_bind binds[128] = {writing->key};
+    size_t count = 1;
     int code = bide__statement_of(connection, bide_buf_str(writing->text),
                                   bide_buf_length(writing->text), &statement, trouble);
     if (code < 0)
         return code;
     if (writing->what.rows) {
-        uint64_t keys =
-            columns_of(writing->what.model, 0) & ~columns_of(writing->what.model, BIDE_KEY);
-        code = bind_fields(writing, connection, statement, writing->what.fields, writing->what.rows,
-                           &next);
-        if (code == 0)
-            code = bind_fields(writing, connection, statement, keys, writing->what.rows, &next);
-    } else {
-        code = connection->driver->bind(statement, 1, &writing->key, trouble);
+        uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
+        count = bind_fields(model, writing->what.fields, writing->what.rows, binds, 0);
+        count = bind_fields(model, keys, writing->what.rows, binds, count);
     }
+    code = bide__start(&run, connection, statement, binds, count, trouble);
     if (code == 0)
-        code = connection->driver->step(statement, trouble);
-    connection->driver->reset(statement);
+        code = connection->driver->step(&run, trouble);
+    bide__finish(&run);
     if (code < 0)
         return code;
-    return connection->driver->affected(connection) > 0
-               ? 0
-               : bide__trouble(trouble, BIDE_NOT_FOUND, "no such %s", writing->what.model->name);
+    return run.affected > 0 ? 0 : bide__trouble(trouble, BIDE_NOT_FOUND, "no such %s", model->name);
 }
 
 /* ---- the calls ---- */
