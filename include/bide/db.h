@@ -46,7 +46,12 @@
  * foreign key, check or not-null rule says no; `field` names it if it is known. BIDE_QUERY: the
  * query itself is wrong: a name, a column, a count. BIDE_NOT_FOUND: no such row. BIDE_TIMEOUT:
  * other processes held the database too long. BIDE_SYSTEM: the disk, with its errno. In web
- * handlers the first two are 409 and 422, the others 500.
+ * handlers the first two are 409 and 422, the others 500. Of a server also:
+ * BIDE_TX_RETRY        a serialization failure or a deadlock (SQLSTATE 40001, 40P01): nothing was
+ *                      done, and the same transaction, made again from its start, may succeed
+ * BIDE_OUTCOME_UNKNOWN the connection was lost after COMMIT, or a statement that commits by itself,
+ *                      was sent: it may have been done or not. Never retried
+ * BIDE_UNREACHABLE     no connection, or it was lost before anything was committed
  *
  * Source: sqlite.org: lang_transaction, wal, pragma; PostgreSQL's numbering of parameters.
  *

@@ -55,7 +55,10 @@
     X(STOPPED, 11, "the program is stopping")                                                      \
     X(CONFLICT, 12, "conflict")                                                                    \
     X(CONSTRAINT, 13, "rule broken")                                                               \
-    X(QUERY, 14, "wrong query")
+    X(QUERY, 14, "wrong query")                                                                    \
+    X(TX_RETRY, 15, "transaction to be made again")                                                \
+    X(OUTCOME_UNKNOWN, 16, "outcome unknown")                                                      \
+    X(UNREACHABLE, 17, "server not reachable")
 
 enum bide_code {
 #define X(name, number, text) BIDE_##name = (number),
