@@ -130,7 +130,7 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 /* ---- queries: `on` is a bide_db * or a bide_tx * ---- */
 
 /* bide_exec(on, "sql", binds...): async(int64_t), the number of rows it changed. */
-#define bide_exec(on, ...) bide__db_exec(bide__on(on), BIDE__SQL(__VA_ARGS__))
+#define bide_exec(on, ...) bide__db_exec(bide__on(on), BIDE__SQL(BIDE__NOTE_OF_EXEC, __VA_ARGS__))
 
 /*
  * bide_one(on, M, "where or query", binds...): async(M_ptr), the one row: none is BIDE_NOT_FOUND,
@@ -153,7 +153,8 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
    field: the one column of the one row. BIDE_NOT_FOUND for no row, BIDE_QUERY for NULL. */
 #define bide_scalar(on, T, ...)                                                                    \
     ((bide__async_##T){                                                                            \
-        *(bide_type_##T *)bide__db_scalar(bide__on(on), bide__info_##T(), BIDE__SQL(__VA_ARGS__))  \
+        *(bide_type_##T *)bide__db_scalar(bide__on(on), bide__info_##T(),                          \
+                                          BIDE__SQL(BIDE__NOTE_OF_SCALAR(T), __VA_ARGS__))         \
              .await})
 
 /*
@@ -171,10 +172,10 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
     BIDE__WRITE(on, M, BIDE__UPSERT, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
 #define bide_update(on, M, row, ...)                                                               \
     BIDE__WRITE(on, M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
-#define bide_delete(on, M, key) bide__db_delete(bide__on(on), M##_model(), BIDE__BIND(key))
+#define bide_delete(on, M, key) bide__db_delete(bide__on(on), BIDE__DELETED(M), BIDE__BIND(key))
 
 /* Makes the model's table if there is none of that name: for tests and first steps. */
-#define bide_create_table(on, M) bide__db_create(bide__on(on), M##_model())
+#define bide_create_table(on, M) bide__db_create(bide__on(on), BIDE__CREATED(M))
 
 #include <bide/db_macros.h>
 

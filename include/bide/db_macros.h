@@ -113,10 +113,66 @@ static inline bide_bind bide__bind_hash(bide_hash hash)
              bide_secret: bide__bind_secret, bide_hash: bide__bind_hash)(value)
 #define BIDE__BIND_ITEM(a, b, value) BIDE__BIND(value),
 
-/* BIDE__SQL("text", binds...) is the arguments text, binds, count. The text must be a literal; it
-   is the first bind too, so that no list is empty. */
-#define BIDE__SQL(...) \
-    "" BIDE__SQL_TEXT(__VA_ARGS__, ) "", \
+/* ---- notes: what a use needs of the database ---- */
+
+/* Each use leaves one in a section of its own, where `bide check` finds it whether or not the code
+   ever runs (check.c). Nothing points at them, and nothing reads them elsewhere. */
+enum bide__note_kind {
+    BIDE__NOTE_EXEC,
+    BIDE__NOTE_ROWS,
+    BIDE__NOTE_SCALAR,
+    BIDE__NOTE_WRITE, /* `how`: enum bide__write_kind */
+    BIDE__NOTE_DELETE,
+    BIDE__NOTE_CREATE,
+};
+struct bide__note {
+    const char *file, *text;           /* "" without one */
+    const bide_model *(*model)(void);  /* of rows and writes */
+    const bide_type *(*type)(void);    /* of a scalar */
+    const unsigned char *binds;        /* enum bide__bind_kind; 0 is the text */
+    uint64_t fields;                   /* of an update or upsert */
+    uint32_t line, bind_count;
+    uint32_t kind, how;                /* enum bide__note_kind; enum bide__how of rows */
+};
+#ifdef __has_attribute
+#if __has_attribute(__retain__) /* a linker with --gc-sections keeps it */
+#define BIDE__RETAIN __retain__,
+#endif
+#endif
+#ifndef BIDE__RETAIN
+#define BIDE__RETAIN
+#endif
+/* An alignment that is said keeps compilers from choosing a larger one: there are no gaps. */
+#define BIDE__NOTE(...) \
+    static struct bide__note bide__noted \
+        __attribute__((__used__, BIDE__RETAIN __section__("bide_notes"), __aligned__(8))) = \
+            {.file = __FILE__, .line = __LINE__, __VA_ARGS__}
+
+#define BIDE__KIND_OF_BIND(value) \
+    _Generic((value), bool: BIDE__BIND_BOOL, float: BIDE__BIND_REAL, double: BIDE__BIND_REAL, \
+             char *: BIDE__BIND_TEXT, const char *: BIDE__BIND_TEXT, void *: BIDE__BIND_NULL, \
+             const void *: BIDE__BIND_NULL, bide_bytes: BIDE__BIND_BYTES, \
+             bide_uuid: BIDE__BIND_UUID, bide_date: BIDE__BIND_DATE, \
+             bide_decimal: BIDE__BIND_DECIMAL, bide_json: BIDE__BIND_TEXT, \
+             bide_secret: BIDE__BIND_TEXT, bide_hash: BIDE__BIND_TEXT, default: BIDE__BIND_INT)
+#define BIDE__KIND_ITEM(a, b, value) BIDE__KIND_OF_BIND(value),
+
+/* A model that is written, with its note. */
+#define BIDE__NOTED_MODEL(M, ...) \
+    __extension__({ \
+        BIDE__NOTE(.text = "", .model = M##_model, __VA_ARGS__); \
+        M##_model(); \
+    })
+
+/* BIDE__SQL((note), "text", binds...) is the arguments text, binds, count. The text must be a
+   literal; it is the first bind too, so that no list is empty. */
+#define BIDE__SQL(note, ...) \
+    __extension__({ \
+        static const unsigned char bide__kinds[] = {BIDE__FE(BIDE__KIND_ITEM, , , __VA_ARGS__)}; \
+        BIDE__NOTE(.text = "" BIDE__SQL_TEXT(__VA_ARGS__, ) "", .binds = bide__kinds, \
+                   .bind_count = sizeof bide__kinds, BIDE__UNWRAP note); \
+        "" BIDE__SQL_TEXT(__VA_ARGS__, ) ""; \
+    }), \
     ((const bide_bind[]){BIDE__FE(BIDE__BIND_ITEM, , , __VA_ARGS__)}), \
     sizeof((const bide_bind[]){BIDE__FE(BIDE__BIND_ITEM, , , __VA_ARGS__)}) / sizeof(bide_bind)
 #define BIDE__SQL_TEXT(text, ...) text
@@ -153,7 +209,11 @@ SPAWNABLE(bide__cell_ptr, bide__db_scalar, struct bide__on, const bide_type *, c
 
 #define BIDE__WANT(M, how, page, size) ((struct bide__want){M##_model(), how, page, size})
 #define BIDE__ROWS(on, M, how, page, size, ...) \
-    bide__db_rows(bide__on(on), BIDE__WANT(M, how, page, size), BIDE__SQL(__VA_ARGS__))
+    bide__db_rows(bide__on(on), BIDE__WANT(M, how, page, size), \
+                  BIDE__SQL(BIDE__NOTE_OF_ROWS(M, how), __VA_ARGS__))
+#define BIDE__NOTE_OF_ROWS(M, how_) (.kind = BIDE__NOTE_ROWS, .how = how_, .model = M##_model)
+#define BIDE__NOTE_OF_EXEC (.kind = BIDE__NOTE_EXEC)
+#define BIDE__NOTE_OF_SCALAR(T) (.kind = BIDE__NOTE_SCALAR, .type = bide__info_##T)
 
 enum bide__write_kind { BIDE__INSERT, BIDE__UPSERT, BIDE__UPDATE };
 struct bide__write {
@@ -169,17 +229,19 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 
 #define BIDE__FIELDS(M, ...) (UINT64_C(0) BIDE__FE(BIDE__FIELD_BIT, M, , __VA_ARGS__))
 #define BIDE__FIELD_BIT(M, b, field) | BIDE__BIT(M, field)
-#define BIDE__WRITE_OF(M, kind, rows, count, fields) \
-    ((struct bide__write){M##_model(), kind, (0 ? (M *)0 : (rows)), count, fields})
+#define BIDE__WRITE_OF(M, write_kind, rows, count, set) \
+    ((struct bide__write){BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = write_kind, \
+                                            .fields = set), \
+                          write_kind, (0 ? (M *)0 : (rows)), count, set})
 #define BIDE__WRITE(on, M, kind, rows, count, fields) \
     bide__db_write(bide__on(on), BIDE__WRITE_OF(M, kind, rows, count, fields))
 
 /* ---- attempt(&err, bide_insert, tx, user, &u) ---- */
 #define bide_exec__attempt(e, at, on, ...) \
-    bide__db_exec__attempt(e, at, bide__on(on), BIDE__SQL(__VA_ARGS__))
+    bide__db_exec__attempt(e, at, bide__on(on), BIDE__SQL(BIDE__NOTE_OF_EXEC, __VA_ARGS__))
 #define BIDE__TRY_ROWS(e, at, on, M, how, page, size, ...) \
     bide__db_rows__attempt(e, at, bide__on(on), BIDE__WANT(M, how, page, size), \
-                           BIDE__SQL(__VA_ARGS__))
+                           BIDE__SQL(BIDE__NOTE_OF_ROWS(M, how), __VA_ARGS__))
 #define bide_one__attempt(e, at, on, M, ...) \
     M##__row_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__ONE, 0, 0, __VA_ARGS__)).await
 #define bide_maybe__attempt(e, at, on, M, ...) \
@@ -192,7 +254,8 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
     M##__page_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__PAGE, page, size, __VA_ARGS__)).await
 #define bide_scalar__attempt(e, at, on, T, ...) \
     BIDE__SCALAR_OR_ZERO(T, bide__db_scalar__attempt(e, at, bide__on(on), bide__info_##T(), \
-                                                     BIDE__SQL(__VA_ARGS__)))
+                                                     BIDE__SQL(BIDE__NOTE_OF_SCALAR(T), \
+                                                               __VA_ARGS__)))
 #define BIDE__SCALAR_OR_ZERO(T, call) \
     __extension__({ \
         const bide_type_##T *bide__value = (call); \
@@ -209,7 +272,9 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
     bide__db_write__attempt(e, at, bide__on(on), \
         BIDE__WRITE_OF(M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))
 #define bide_delete__attempt(e, at, on, M, key) \
-    bide__db_delete__attempt(e, at, bide__on(on), M##_model(), BIDE__BIND(key))
+    bide__db_delete__attempt(e, at, bide__on(on), BIDE__DELETED(M), BIDE__BIND(key))
+#define BIDE__DELETED(M) BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_DELETE)
+#define BIDE__CREATED(M) BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_CREATE)
 
 /* ---- the block of a transaction ---- */
 bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const struct bide_site *at);
