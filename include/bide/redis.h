@@ -3,8 +3,8 @@
  *
  *     with(bide_redis, r, "redis://:secret@127.0.0.1:6379/0", NULL) {
  *         await(bide_redis_set(r, "user:7", "Ada", bide_s(60)));
- *         const char *name = await(bide_redis_get(r, arena, "user:7")).text;
- *         bide_redis_reply top = await(bide_redis(r, arena, "ZRANGE", "scores", 0, 9));
+ *         const char *name = await(bide_redis_get(r, "user:7")).text;
+ *         bide_redis_reply top = await(bide_redis(r, "ZRANGE", "scores", 0, 9));
  *         for (size_t i = 0; i < top.count; i++)
  *             puts(top.items[i].text);
  *     }
@@ -25,7 +25,8 @@
  *     it. At most options.max_waiting wait at a time; one more raises BIDE_LIMIT at once.
  *  5. An error that the server answers is raised as BIDE_REDIS_REFUSED with its text. Errors inside
  *     of arrays, as of EXEC, are items of kind BIDE_REDIS_ERROR.
- *  6. Texts and items of a reply live in the arena that was given.
+ *  6. Texts and items of a reply belong to the request, elsewhere to the outermost task
+ *     (bide_task_arena, task.h): nobody frees them. Loops that go on for long: with_arena.
  *
  * Without hiredis (libhiredis-dev, hiredis-devel) bide_redis_open raises BIDE_INVALID and says so.
  * The protocol is RESP2: https://redis.io/docs/reference/protocol-spec/.
@@ -37,20 +38,19 @@
 #ifndef BIDE_REDIS_H
 #define BIDE_REDIS_H
 
-#include <bide/arena.h>
 #include <bide/channel.h>
 #include <bide/clock.h>
 #include <bide/resource.h>
 #include <bide/task.h>
 #include <bide/value.h>
 
-/* Codes of errors, besides those of error.h. */
-enum bide_redis_code {
-    BIDE_REDIS_REFUSED = 40,  /* the server answered with an error: its text is the message */
-    BIDE_REDIS_LOST = 41,     /* the connection was lost after the command was sent */
-    BIDE_REDIS_CONFLICT = 42, /* a watched key was changed: the transaction was not done */
-    BIDE_REDIS_PROTOCOL = 43, /* the peer does not speak Redis' protocol */
-};
+/*
+ * Codes of errors, which stand in error.h:
+ * BIDE_REDIS_REFUSED   the server answered with an error: its text is the message
+ * BIDE_REDIS_LOST      the connection was lost after the command was sent
+ * BIDE_REDIS_CONFLICT  a watched key was changed: the transaction was not done
+ * BIDE_REDIS_PROTOCOL  the peer does not speak Redis' protocol
+ */
 
 typedef struct bide_redis bide_redis;
 typedef bide_redis *bide_redis_ptr;
@@ -111,19 +111,18 @@ typedef struct bide_redis_arg {
 } bide_redis_arg;
 
 /*
- * await(bide_redis(r, arena, "SET", key, value, "EX", 60)): does one command and gives its reply.
- * 1 to 16 arguments: texts, bide_bytes, integers, doubles. With a NULL arena the reply has its kind
- * and number only, as it will do for SET, DEL, INCR. An `async(bide_redis_reply)`; attempt(&err,
- * bide_redis, r, arena, ...) works, with at most 6 arguments. Suspends. Raises what the invariants
- * say, and BIDE_NO_MEMORY when the reply does not fit into the arena.
+ * await(bide_redis(r, "SET", key, value, "EX", 60)): does one command and gives its reply. 1 to 16
+ * arguments: texts, bide_bytes, integers, doubles. An `async(bide_redis_reply)`; attempt(&err,
+ * bide_redis, r, ...) works, with at most 7 arguments. Suspends. Raises what the invariants say,
+ * and BIDE_NO_MEMORY when there is no room for the reply.
  */
-#define bide_redis(r, arena, ...)                                                                  \
-    bide_redis_argv(r, arena, BIDE__REDIS_ARGS(__VA_ARGS__), BIDE__REDIS_COUNT(__VA_ARGS__))
+#define bide_redis(r, ...)                                                                         \
+    bide_redis_argv(r, BIDE__REDIS_ARGS(__VA_ARGS__), BIDE__REDIS_COUNT(__VA_ARGS__))
 
 /* The same for a list that was made at run time: bide_redis_arg(x) makes one of it. What they point
    to must stay until it returns. */
-bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, bide_arena *arena,
-                                             const bide_redis_arg *args, size_t count);
+bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, const bide_redis_arg *args,
+                                             size_t count);
 #define bide_redis_arg(x) BIDE__REDIS_ARG(x)
 
 /*
@@ -136,20 +135,18 @@ bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, bide_arena *arena,
  * bide_redis_mget: an array with an item per key, TEXT or NIL.
  * bide_redis_hgetall: an array of names and values in turn.
  */
-bide_async(bide_redis_reply) bide_redis_get(bide_redis *r, bide_arena *arena, const char *key);
+bide_async(bide_redis_reply) bide_redis_get(bide_redis *r, const char *key);
 bide_async(void) bide_redis_set(bide_redis *r, const char *key, const char *value,
                                 bide_duration ttl);
 bide_async(bool) bide_redis_del(bide_redis *r, const char *key);
 bide_async(int64_t) bide_redis_incr(bide_redis *r, const char *key, int64_t by);
 bide_async(bool) bide_redis_expire(bide_redis *r, const char *key, bide_duration ttl);
-bide_async(bide_redis_reply) bide_redis_mget(bide_redis *r, bide_arena *arena,
-                                             const char *const *keys, size_t count);
-bide_async(bide_redis_reply) bide_redis_hget(bide_redis *r, bide_arena *arena, const char *key,
-                                             const char *field);
+bide_async(bide_redis_reply) bide_redis_mget(bide_redis *r, const char *const *keys, size_t count);
+bide_async(bide_redis_reply) bide_redis_hget(bide_redis *r, const char *key, const char *field);
 bide_async(void) bide_redis_hset(bide_redis *r, const char *key, const char *field,
                                  const char *value);
 bide_async(bool) bide_redis_hdel(bide_redis *r, const char *key, const char *field);
-bide_async(bide_redis_reply) bide_redis_hgetall(bide_redis *r, bide_arena *arena, const char *key);
+bide_async(bide_redis_reply) bide_redis_hgetall(bide_redis *r, const char *key);
 
 /*
  * A Lua script, called by its hash, and by its text only when the server does not know it yet. A
@@ -162,9 +159,8 @@ typedef struct bide_redis_script {
 typedef bide_redis_script *bide_redis_script_ptr;
 
 /* `args`: `keys` keys, then the other arguments, `count` in all. As bide_redis_argv. */
-bide_async(bide_redis_reply) bide_redis_eval(bide_redis *r, bide_arena *arena,
-                                             bide_redis_script *script, const bide_redis_arg *args,
-                                             size_t keys, size_t count);
+bide_async(bide_redis_reply) bide_redis_eval(bide_redis *r, bide_redis_script *script,
+                                             const bide_redis_arg *args, size_t keys, size_t count);
 
 /*
  * with(bide_redis_leased, c, r) { ... }: `c` is a handle like `r` with a connection of its own, for
@@ -186,7 +182,7 @@ void bide_redis_discard(bide_redis *leased);
  *
  *     with_redis_tx(tx, r) {
  *         await(bide_redis_watch(tx, "stock"));
- *         bide_redis_reply left = await(bide_redis_get(bide_redis_tx_reads(tx), arena, "stock"));
+ *         bide_redis_reply left = await(bide_redis_get(bide_redis_tx_reads(tx), "stock"));
  *         if (left.text)
  *             bide_redis_queue(tx, "DECR", "stock");
  *     }                                    // MULTI, DECR, EXEC; changed meanwhile: CONFLICT
@@ -219,7 +215,7 @@ void bide_redis_queue_argv(bide_redis_tx *tx, const bide_redis_arg *args, size_t
 
 /* Does what is queued now, for its replies: an array with an item per command. Then the block's end
    has nothing to do. */
-bide_async(bide_redis_reply) bide_redis_exec(bide_redis_tx *tx, bide_arena *arena);
+bide_async(bide_redis_reply) bide_redis_exec(bide_redis_tx *tx);
 
 /*
  * Messages of channels, or of patterns, as a channel (channel.h):
@@ -266,26 +262,24 @@ bide_channel(bide_redis_message_ptr) *bide_redis_messages(bide_redis_subscriptio
 
 /* All of them can be attempted, spawned and given a deadline by move_on_after. */
 SPAWNABLE(bide_redis_ptr, bide_redis_open, const char *, const struct bide_redis_options *)
-SPAWNABLE(bide_redis_reply, bide_redis_argv, bide_redis *, bide_arena *, const bide_redis_arg *,
-          size_t)
-SPAWNABLE(bide_redis_reply, bide_redis_get, bide_redis *, bide_arena *, const char *)
+SPAWNABLE(bide_redis_reply, bide_redis_argv, bide_redis *, const bide_redis_arg *, size_t)
+SPAWNABLE(bide_redis_reply, bide_redis_get, bide_redis *, const char *)
 SPAWNABLE(void, bide_redis_set, bide_redis *, const char *, const char *, bide_duration)
 SPAWNABLE(bool, bide_redis_del, bide_redis *, const char *)
 SPAWNABLE(int64_t, bide_redis_incr, bide_redis *, const char *, int64_t)
 SPAWNABLE(bool, bide_redis_expire, bide_redis *, const char *, bide_duration)
-SPAWNABLE(bide_redis_reply, bide_redis_mget, bide_redis *, bide_arena *, const char *const *,
-          size_t)
-SPAWNABLE(bide_redis_reply, bide_redis_hget, bide_redis *, bide_arena *, const char *, const char *)
+SPAWNABLE(bide_redis_reply, bide_redis_mget, bide_redis *, const char *const *, size_t)
+SPAWNABLE(bide_redis_reply, bide_redis_hget, bide_redis *, const char *, const char *)
 SPAWNABLE(void, bide_redis_hset, bide_redis *, const char *, const char *, const char *)
 SPAWNABLE(bool, bide_redis_hdel, bide_redis *, const char *, const char *)
-SPAWNABLE(bide_redis_reply, bide_redis_hgetall, bide_redis *, bide_arena *, const char *)
-SPAWNABLE(bide_redis_reply, bide_redis_eval, bide_redis *, bide_arena *, bide_redis_script *,
+SPAWNABLE(bide_redis_reply, bide_redis_hgetall, bide_redis *, const char *)
+SPAWNABLE(bide_redis_reply, bide_redis_eval, bide_redis *, bide_redis_script *,
           const bide_redis_arg *, size_t, size_t)
-SPAWNABLE(bide_redis_reply, bide_redis_exec, bide_redis_tx *, bide_arena *)
+SPAWNABLE(bide_redis_reply, bide_redis_exec, bide_redis_tx *)
 SPAWNABLE(bide_redis_ptr, bide__redis_lease, bide_redis_ptr)
 
-#define bide_redis__attempt(ret_error, at, r, arena, ...)                                          \
-    bide_redis_argv__attempt(ret_error, at, r, arena, BIDE__REDIS_ARGS(__VA_ARGS__),               \
+#define bide_redis__attempt(ret_error, at, r, ...)                                                 \
+    bide_redis_argv__attempt(ret_error, at, r, BIDE__REDIS_ARGS(__VA_ARGS__),                      \
                              BIDE__REDIS_COUNT(__VA_ARGS__))
 
 bide_redis_arg bide__redis_text(const char *text);

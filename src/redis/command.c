@@ -109,8 +109,9 @@ bide_async(void) bide__redis_do(bide_redis *r, const bide_redis_arg *args, size_
     return bide_void;
 }
 
-bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, bide_arena *arena,
-                                             const bide_redis_arg *args, size_t count)
+/* One command; texts and items of its reply into `arena`. NULL: only its kind and number. */
+static bide_async(bide_redis_reply) call(bide_redis *r, bide_arena *arena,
+                                         const bide_redis_arg *args, size_t count)
 {
     struct bide__redis_answer answer;
     answer.reply = (bide_redis_reply){.kind = BIDE_REDIS_NIL};
@@ -121,12 +122,26 @@ bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, bide_arena *arena,
     return bide_ready(bide_redis_reply, answer.reply);
 }
 
+bide_arena *bide__redis_arena(const bide_redis *r)
+{
+    bide_arena *arena = bide_task_arena();
+    if (bide__unlikely(!arena))
+        bide__raise(-ENOMEM, &r->client->object);
+    return arena;
+}
+
+bide_async(bide_redis_reply) bide_redis_argv(bide_redis *r, const bide_redis_arg *args,
+                                             size_t count)
+{
+    return call(r, bide__redis_arena(r), args, count);
+}
+
 /* Does a command whose reply must be of this kind. */
 static bide_async(bide_redis_reply) expect(bide_redis *r, bide_arena *arena,
                                            enum bide_redis_kind kind, bool nil_too,
                                            const bide_redis_arg *args, size_t count)
 {
-    bide_redis_reply reply = bide_await(bide_redis_argv(r, arena, args, count));
+    bide_redis_reply reply = bide_await(call(r, arena, args, count));
     if (reply.kind != kind && !(nil_too && reply.kind == BIDE_REDIS_NIL))
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_REDIS_PROTOCOL, "redis %s: %.*s: a reply of another kind",
@@ -144,9 +159,9 @@ static int64_t ttl_ms(bide_duration ttl)
     return ms > 0 ? ms : 1;
 }
 
-bide_async(bide_redis_reply) bide_redis_get(bide_redis *r, bide_arena *arena, const char *key)
+bide_async(bide_redis_reply) bide_redis_get(bide_redis *r, const char *key)
 {
-    return EXPECT(r, arena, BIDE_REDIS_TEXT, true, "GET", key);
+    return EXPECT(r, bide__redis_arena(r), BIDE_REDIS_TEXT, true, "GET", key);
 }
 
 bide_async(void) bide_redis_set(bide_redis *r, const char *key, const char *value,
@@ -182,9 +197,9 @@ bide_async(bool) bide_redis_expire(bide_redis *r, const char *key, bide_duration
     return bide_ready(bool, reply.integer > 0);
 }
 
-bide_async(bide_redis_reply) bide_redis_mget(bide_redis *r, bide_arena *arena,
-                                             const char *const *keys, size_t count)
+bide_async(bide_redis_reply) bide_redis_mget(bide_redis *r, const char *const *keys, size_t count)
 {
+    bide_arena *arena = bide__redis_arena(r);
     bide_redis_arg *args = bide_arena_alloc(arena, (count + 1) * sizeof *args);
     if (!args)
         bide__raise(-ENOMEM, &r->client->object);
@@ -194,10 +209,9 @@ bide_async(bide_redis_reply) bide_redis_mget(bide_redis *r, bide_arena *arena,
     return expect(r, arena, BIDE_REDIS_ARRAY, false, args, count + 1);
 }
 
-bide_async(bide_redis_reply) bide_redis_hget(bide_redis *r, bide_arena *arena, const char *key,
-                                             const char *field)
+bide_async(bide_redis_reply) bide_redis_hget(bide_redis *r, const char *key, const char *field)
 {
-    return EXPECT(r, arena, BIDE_REDIS_TEXT, true, "HGET", key, field);
+    return EXPECT(r, bide__redis_arena(r), BIDE_REDIS_TEXT, true, "HGET", key, field);
 }
 
 bide_async(void) bide_redis_hset(bide_redis *r, const char *key, const char *field,
@@ -214,7 +228,7 @@ bide_async(bool) bide_redis_hdel(bide_redis *r, const char *key, const char *fie
     return bide_ready(bool, reply.integer > 0);
 }
 
-bide_async(bide_redis_reply) bide_redis_hgetall(bide_redis *r, bide_arena *arena, const char *key)
+bide_async(bide_redis_reply) bide_redis_hgetall(bide_redis *r, const char *key)
 {
-    return EXPECT(r, arena, BIDE_REDIS_ARRAY, false, "HGETALL", key);
+    return EXPECT(r, bide__redis_arena(r), BIDE_REDIS_ARRAY, false, "HGETALL", key);
 }

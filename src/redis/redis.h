@@ -127,6 +127,9 @@ void bide__redis_unuse(bide_redis *client);
 bide_async(void) bide__redis_do(bide_redis *r, const bide_redis_arg *args, size_t count,
                                 struct bide__redis_answer *answer);
 
+/* Where replies go: the request's arena, or the outermost task's. Raises. */
+bide_arena *bide__redis_arena(const bide_redis *r);
+
 /* Raises the error that an answer holds; `args` name the command, and no value of it. */
 void bide__redis_check(const bide_redis *r, const bide_redis_arg *args,
                        const struct bide__redis_answer *answer);

@@ -20,7 +20,12 @@ static bide_async(void) load(bide_redis *r, bide_redis_script *script)
     bide_arena arena;
     bide_arena_init(&arena, NULL, BIDE_CAP_ARENA_CHUNK_BYTES);
     bide_defer(end_arena, &arena);
-    bide_redis_reply reply = bide_await(bide_redis(r, &arena, "SCRIPT", "LOAD", script->text));
+    const bide_redis_arg args[] = {bide__redis_text("SCRIPT"), bide__redis_text("LOAD"),
+                                   bide__redis_text(script->text)};
+    struct bide__redis_answer answer = {.arena = &arena};
+    (void)bide_await(bide__redis_do(r, args, 3, &answer));
+    bide__redis_check(r, args, &answer);
+    bide_redis_reply reply = answer.reply;
     if (!reply.text || reply.size + 1 != sizeof script->sha1)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_REDIS_PROTOCOL, "redis %s: SCRIPT LOAD gave no hash",
@@ -29,10 +34,10 @@ static bide_async(void) load(bide_redis *r, bide_redis_script *script)
     return bide_void;
 }
 
-bide_async(bide_redis_reply) bide_redis_eval(bide_redis *r, bide_arena *arena,
-                                             bide_redis_script *script, const bide_redis_arg *args,
-                                             size_t keys, size_t count)
+bide_async(bide_redis_reply) bide_redis_eval(bide_redis *r, bide_redis_script *script,
+                                             const bide_redis_arg *args, size_t keys, size_t count)
 {
+    bide_arena *arena = bide__redis_arena(r);
     if (!script->sha1[0])
         (void)bide_await(load(r, script));
     bide_redis_arg *all = bide__alloc((count + 3) * sizeof *all);

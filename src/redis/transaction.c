@@ -57,7 +57,7 @@ bide_redis *bide_redis_tx_reads(bide_redis_tx *tx)
 bide_async(void) bide_redis_watch(bide_redis_tx *tx, const char *key)
 {
     tx->watching = true;
-    (void)bide_await(bide_redis(tx->leased, NULL, "WATCH", key));
+    (void)bide_await(bide_redis(tx->leased, "WATCH", key));
     return bide_void;
 }
 
@@ -71,7 +71,7 @@ void bide_redis_queue_argv(bide_redis_tx *tx, const bide_redis_arg *args, size_t
     tx->count++;
 }
 
-bide_async(bide_redis_reply) bide_redis_exec(bide_redis_tx *tx, bide_arena *arena)
+static bide_async(bide_redis_reply) execute(bide_redis_tx *tx, bide_arena *arena)
 {
     bide_redis *client = tx->leased->client;
     const bide_redis_arg name = {.data = "EXEC", .size = 4};
@@ -94,6 +94,11 @@ bide_async(bide_redis_reply) bide_redis_exec(bide_redis_tx *tx, bide_arena *aren
     return bide_ready(bide_redis_reply, answer.reply);
 }
 
+bide_async(bide_redis_reply) bide_redis_exec(bide_redis_tx *tx)
+{
+    return execute(tx, bide__redis_arena(tx->leased));
+}
+
 static void drop(void *tx_)
 {
     bide_redis_tx *tx = tx_;
@@ -114,14 +119,14 @@ bide_async(void) bide__redis_tx_end(bide_redis_tx_ptr tx, bide_error *error)
         return bide_void;
     if (tx->count == 0) {
         if (tx->watching)
-            (void)bide_await(bide_redis(tx->leased, NULL, "UNWATCH"));
+            (void)bide_await(bide_redis(tx->leased, "UNWATCH"));
         tx->watching = false;
         return bide_void;
     }
     bide_arena arena;
     bide_arena_init(&arena, NULL, tx->leased->client->options.reply_bytes);
     bide_defer(end_arena, &arena);
-    bide_redis_reply replies = bide_await(bide_redis_exec(tx, &arena));
+    bide_redis_reply replies = bide_await(execute(tx, &arena));
     for (size_t i = 0; i < replies.count; i++)
         if (replies.items[i].kind == BIDE_REDIS_ERROR)
             bide__fail(bide__current->at,

@@ -2,37 +2,35 @@
  * Commands against a real server: replies to the right task, in order, whoever is cancelled;
  * limits; errors.
  */
+#include "base/caps.h"
 #include "redis_case.h"
 
 TEST(the_usual_commands, .real_clock = true)
 {
     struct redis_server server = redis_make(NULL);
     defer(redis_end, &server);
-    bide_arena arena;
-    bide_arena_init(&arena, NULL, 1 << 20);
-    defer(end_arena, &arena);
     const char *const urls[] = {server.url, server.tcp_url};
     for (int i = 0; i < 2; i++) {
         with(bide_redis, r, urls[i], NULL) {
             await(bide_redis_set(r, "name", "Ada", bide_s(60)));
-            check_str(await(bide_redis_get(r, &arena, "name")).text, "Ada");
-            check(await(bide_redis(r, NULL, "PTTL", "name")).integer > 50000);
+            check_str(await(bide_redis_get(r, "name")).text, "Ada");
+            check(await(bide_redis(r, "PTTL", "name")).integer > 50000);
             check(await(bide_redis_expire(r, "name", bide_ms(1))));
             await(bide_sleep(bide_ms(5)));
-            check_ptr(await(bide_redis_get(r, &arena, "name")).text, NULL);
+            check_ptr(await(bide_redis_get(r, "name")).text, NULL);
             await(bide_redis_set(r, "kept", "v", BIDE_FOREVER));
-            check_int(await(bide_redis(r, NULL, "TTL", "kept")).integer, -1);
+            check_int(await(bide_redis(r, "TTL", "kept")).integer, -1);
             check_int(await(bide_redis_incr(r, "n", 5)), 5);
             check_int(await(bide_redis_incr(r, "n", -7)), -2);
             const char *const keys[] = {"kept", "none", "n"};
-            bide_redis_reply all = await(bide_redis_mget(r, &arena, keys, 3));
+            bide_redis_reply all = await(bide_redis_mget(r, keys, 3));
             require(all.count == 3);
             check_str(all.items[0].text, "v");
             check_int(all.items[1].kind, BIDE_REDIS_NIL);
             check_str(all.items[2].text, "-2");
             await(bide_redis_hset(r, "h", "f", "1"));
-            check_str(await(bide_redis_hget(r, &arena, "h", "f")).text, "1");
-            check_int(await(bide_redis_hgetall(r, &arena, "h")).count, 2);
+            check_str(await(bide_redis_hget(r, "h", "f")).text, "1");
+            check_int(await(bide_redis_hgetall(r, "h")).count, 2);
             check(await(bide_redis_hdel(r, "h", "f")));
             check(!await(bide_redis_hdel(r, "h", "f")));
             check(await(bide_redis_del(r, "n")));
@@ -52,19 +50,19 @@ TEST(errors_of_the_server_are_raised, .real_clock = true)
         require(err);
         check_int(err->code, BIDE_REDIS_REFUSED);
         check_contains(err->message, "INCRBY: ERR value is not an integer");
-        attempt(&err, bide_redis, r, NULL, "NOSUCH", 1);
+        attempt(&err, bide_redis, r, "NOSUCH", 1);
         require(err);
         check_contains(err->message, "unknown command");
         attempt(&err, bide_redis_set, r, "k", NULL, BIDE_FOREVER);
         require(err);
         check_int(err->code, BIDE_INVALID);
-        attempt(&err, bide_redis_get, r, NULL, "text");
+        attempt(&err, bide_redis_get, r, "text");
         check_ptr(err, NULL);
-        await(bide_redis(r, NULL, "CONFIG", "SET", "maxmemory", 1));
+        await(bide_redis(r, "CONFIG", "SET", "maxmemory", 1));
         attempt(&err, bide_redis_set, r, "k", "v", BIDE_FOREVER);
         require(err);
         check_contains(err->message, "OOM command not allowed");
-        await(bide_redis(r, NULL, "CONFIG", "SET", "maxmemory", 0));
+        await(bide_redis(r, "CONFIG", "SET", "maxmemory", 0));
         await(bide_redis_set(r, "k", "v", BIDE_FOREVER));
     }
 }
@@ -78,10 +76,7 @@ TEST(login, .real_clock = true)
     snprintf(url, sizeof url, "redis://:s%%25e%%3ac@127.0.0.1:%s/2", server.port);
     struct bide_redis_options options = {.name = "tester"};
     with(bide_redis, r, url, &options) {
-        bide_arena arena;
-        bide_arena_init(&arena, NULL, 65536);
-        defer(end_arena, &arena);
-        const char *info = await(bide_redis(r, &arena, "CLIENT", "INFO")).text;
+        const char *info = await(bide_redis(r, "CLIENT", "INFO")).text;
         check_contains(info, " db=2 ");
         check_contains(info, " name=tester ");
     }
@@ -122,20 +117,17 @@ static async(void) echo(bide_redis_ptr r, int who, int rounds, size_t *wrong);
 SPAWNABLE(void, echo, bide_redis_ptr, int, int, size_t *)
 static async(void) echo(bide_redis_ptr r, int who, int rounds, size_t *wrong)
 {
-    bide_arena arena;
-    bide_arena_init(&arena, NULL, 65536);
-    defer(end_arena, &arena);
-    for (int i = 0; i < rounds; i++) {
-        char text[40];
-        snprintf(text, sizeof text, "%d of %d", i, who);
-        bide_redis_reply reply =
-            who % 3 ? await(bide_redis(r, &arena, "ECHO", text))
-                    : await(bide_redis(r, &arena, "EVAL", "return {ARGV[1],{ARGV[1]}}", 0, text));
-        if (reply.kind == BIDE_REDIS_ARRAY)
-            reply = reply.items[1].items[0];
-        *wrong += strcmp(reply.text, text) != 0;
-        bide_arena_reset(&arena);
-    }
+    for (int i = 0; i < rounds; i++)
+        with_arena {
+            char text[40];
+            snprintf(text, sizeof text, "%d of %d", i, who);
+            bide_redis_reply reply =
+                who % 3 ? await(bide_redis(r, "ECHO", text))
+                        : await(bide_redis(r, "EVAL", "return {ARGV[1],{ARGV[1]}}", 0, text));
+            if (reply.kind == BIDE_REDIS_ARRAY)
+                reply = reply.items[1].items[0];
+            *wrong += strcmp(reply.text, text) != 0;
+        }
     return bide_void;
 }
 
@@ -190,25 +182,20 @@ TEST(a_large_value_there_and_back, .real_clock = true, .timeout_ms = 30000)
     defer(free, value);
     for (size_t i = 0; i < SIZE; i++)
         value[i] = (unsigned char)(i * 31 + i / 997);
-    bide_arena arena;
-    bide_arena_init(&arena, NULL, 32 << 20);
-    defer(end_arena, &arena);
     size_t wrong = 0;
     with(bide_redis, r, server.tcp_url, NULL) {
         with_group(g) {
             spawn_void(g, echo, r, 1, 200, &wrong);
             bide_bytes bytes = {value, SIZE};
-            await(bide_redis(r, NULL, "SET", "large", bytes));
-            bide_redis_reply reply = await(bide_redis_get(r, &arena, "large"));
+            await(bide_redis(r, "SET", "large", bytes));
+            bide_redis_reply reply = await(bide_redis_get(r, "large"));
             require(reply.size == SIZE);
             check(memcmp(reply.text, value, SIZE) == 0);
         }
         /* One that has no room for it fails alone. */
-        bide_arena small;
         bide_error *err;
-        bide_arena_init(&small, NULL, 4096);
-        defer(end_arena, &small);
-        attempt(&err, bide_redis_get, r, &small, "large");
+        await(bide_redis(r, "SETRANGE", "large", BIDE_CAP_TASK_ARENA_BYTES, "x"));
+        attempt(&err, bide_redis_get, r, "large");
         require(err);
         check_int(err->code, BIDE_NO_MEMORY);
         await(echo(r, 2, 10, &wrong));
@@ -260,7 +247,7 @@ SPAWNABLE(void, wait_for_the_end, bide_redis_ptr, int *)
 static async(void) wait_for_the_end(bide_redis_ptr r, int *code)
 {
     bide_error *err;
-    attempt(&err, bide_redis, r, NULL, "BLPOP", "none", 0);
+    attempt(&err, bide_redis, r, "BLPOP", "none", 0);
     *code = err ? err->code : 0;
     return bide_void;
 }
@@ -295,7 +282,7 @@ static async(void) everything(const char *url, size_t *wrong)
         }
         with(bide_redis_subscription, s, r, names, 1, 4) {
             bide_redis_message *m;
-            await(bide_redis(r, NULL, "PUBLISH", "news", "x"));
+            await(bide_redis(r, "PUBLISH", "news", "x"));
             with_deadline(bide_s(1)) /* it is lost when the subscription's connection is */
                 if (await(bide_receive(bide_redis_messages(s), &m)))
                     bide_free(m);

@@ -8,7 +8,7 @@ SPAWNABLE(void, slow, bide_redis_ptr, int *)
 static async(void) slow(bide_redis_ptr r, int *code)
 {
     bide_error *err;
-    attempt(&err, bide_redis, r, NULL, "BLPOP", "none", 0);
+    attempt(&err, bide_redis, r, "BLPOP", "none", 0);
     *code = err ? err->code : 0;
     if (err)
         check_contains(err->message, "outcome is unknown");
@@ -71,9 +71,6 @@ TEST(a_stopped_server, .real_clock = true, .timeout_ms = 30000)
 {
     struct redis_server server = redis_make(NULL);
     defer(redis_end, &server);
-    bide_arena arena;
-    bide_arena_init(&arena, NULL, 65536);
-    defer(end_arena, &arena);
     with(bide_redis, r, server.url, NULL) {
         kill(server.pid, SIGSTOP);
         for (int i = 0; i < 10; i++) {
@@ -84,7 +81,7 @@ TEST(a_stopped_server, .real_clock = true, .timeout_ms = 30000)
         kill(server.pid, SIGCONT);
         /* Ten replies come for tasks that are gone; this one is of the right command. */
         await(bide_redis_set(r, "k", "mine", BIDE_FOREVER));
-        check_str(await(bide_redis_get(r, &arena, "k")).text, "mine");
+        check_str(await(bide_redis_get(r, "k")).text, "mine");
         check_int(await(bide_redis_incr(r, "n", 0)), 10);
     }
 }
@@ -104,7 +101,7 @@ TEST(a_server_that_says_nothing_is_left, .real_clock = true, .timeout_ms = 30000
         check_contains(err->message, "not replied for too long");
         await(bide_redis_set(r, "k", "v", BIDE_FOREVER));
         await(bide_sleep(bide_ms(250))); /* nothing is owed: silence is no fault */
-        check_int(await(bide_redis(r, NULL, "CLIENT", "ID")).integer > 0, true);
+        check_int(await(bide_redis(r, "CLIENT", "ID")).integer > 0, true);
     }
 }
 
@@ -140,14 +137,14 @@ TEST(a_peer_that_does_not_speak_the_protocol, .real_clock = true)
             snprintf(url, sizeof url, "redis://127.0.0.1:%u",
                      (unsigned)bide_listener_port(listener));
             with(bide_redis, r, url, NULL) {
-                attempt(&err, bide_redis, r, NULL, "GET", "k");
+                attempt(&err, bide_redis, r, "GET", "k");
                 require(err);
                 check_int(err->code, BIDE_REDIS_LOST);
-                attempt(&err, bide_redis, r, NULL, "GET", "k");
+                attempt(&err, bide_redis, r, "GET", "k");
                 require(err);
                 check_int(err->code, BIDE_REDIS_LOST);
                 /* One reply too many: the command has its own, the connection is ended. */
-                attempt(&err, bide_redis, r, NULL, "GET", "k");
+                attempt(&err, bide_redis, r, "GET", "k");
                 check_ptr(err, NULL);
             }
         }

@@ -8,7 +8,7 @@ SPAWNABLE(void, push, bide_redis_ptr, const char *)
 static async(void) push(bide_redis_ptr r, const char *value)
 {
     await(bide_sleep(bide_ms(20)));
-    await(bide_redis(r, NULL, "RPUSH", "list", value));
+    await(bide_redis(r, "RPUSH", "list", value));
     return bide_void;
 }
 
@@ -16,35 +16,32 @@ TEST(a_command_that_blocks, .real_clock = true)
 {
     struct redis_server server = redis_make(NULL);
     defer(redis_end, &server);
-    bide_arena arena;
-    bide_arena_init(&arena, NULL, 65536);
-    defer(end_arena, &arena);
     with(bide_redis, r, server.url, NULL) {
         int64_t id = 0;
         with_group(g) {
             spawn_void(g, push, r, "x");
             with(bide_redis_leased, c, r) {
-                id = await(bide_redis(c, NULL, "CLIENT", "ID")).integer;
-                bide_redis_reply reply = await(bide_redis(c, &arena, "BLPOP", "list", 5));
+                id = await(bide_redis(c, "CLIENT", "ID")).integer;
+                bide_redis_reply reply = await(bide_redis(c, "BLPOP", "list", 5));
                 require(reply.count == 2);
                 check_str(reply.items[1].text, "x");
             }
         }
         with(bide_redis_leased, c, r) { /* the same connection once more */
-            check_int(await(bide_redis(c, NULL, "CLIENT", "ID")).integer, id);
+            check_int(await(bide_redis(c, "CLIENT", "ID")).integer, id);
             bide_redis_discard(c);
         }
         with(bide_redis_leased, c, r)
-            check(await(bide_redis(c, NULL, "CLIENT", "ID")).integer != id);
+            check(await(bide_redis(c, "CLIENT", "ID")).integer != id);
     }
 }
 
-static async(void) pop(bide_redis_ptr r, bide_arena *arena);
-SPAWNABLE(void, pop, bide_redis_ptr, bide_arena *)
-static async(void) pop(bide_redis_ptr r, bide_arena *arena)
+static async(void) pop(bide_redis_ptr r);
+SPAWNABLE(void, pop, bide_redis_ptr)
+static async(void) pop(bide_redis_ptr r)
 {
     with(bide_redis_leased, c, r)
-        await(bide_redis(c, arena, "BLPOP", "none", 0));
+        await(bide_redis(c, "BLPOP", "none", 0));
     return bide_void;
 }
 
@@ -55,20 +52,20 @@ TEST(a_lease_that_was_cut_off_is_not_used_again, .real_clock = true)
     with(bide_redis, r, server.url, NULL) {
         int64_t id;
         with(bide_redis_leased, c, r)
-            id = await(bide_redis(c, NULL, "CLIENT", "ID")).integer;
+            id = await(bide_redis(c, "CLIENT", "ID")).integer;
         bool late;
-        move_on_after(&late, bide_ms(20), pop, r, NULL);
+        move_on_after(&late, bide_ms(20), pop, r);
         check(late);
         with(bide_redis_leased, c, r) {
             bide_error *err;
-            check(await(bide_redis(c, NULL, "CLIENT", "ID")).integer != id);
+            check(await(bide_redis(c, "CLIENT", "ID")).integer != id);
             with_group(g) {
                 task(bide_redis_reply) cut =
-                    spawn(g, bide_redis_argv, c, NULL, BIDE__REDIS_ARGS("BLPOP", "none", 0), 3);
+                    spawn(g, bide_redis_argv, c, BIDE__REDIS_ARGS("BLPOP", "none", 0), 3);
                 await(bide_sleep(bide_ms(20)));
                 bide_cancel(cut, "a test");
             }
-            attempt(&err, bide_redis, c, NULL, "PING");
+            attempt(&err, bide_redis, c, "PING");
             require(err);
             check_int(err->code, BIDE_CLOSED);
         }
@@ -84,15 +81,15 @@ TEST(leases_are_bounded, .real_clock = true)
     with(bide_redis, r, server.url, &options) {
         with_group(g) {
             bide_error *err;
-            task(void) first = spawn(g, pop, r, NULL);
-            spawn_void(g, pop, r, NULL);
+            task(void) first = spawn(g, pop, r);
+            spawn_void(g, pop, r);
             await(bide_sleep(bide_ms(20)));
             attempt(&err, bide__redis_lease, r);
             require(err);
             check_int(err->code, BIDE_TIMEOUT);
             bide_cancel(first, "a test");
             with(bide_redis_leased, c, r)
-                await(bide_redis(c, NULL, "PING"));
+                await(bide_redis(c, "PING"));
             bide_group_cancel(g, "the end");
         }
     }
@@ -105,8 +102,7 @@ static async(void) take_one(bide_redis_ptr r, bool disturb)
     with_redis_tx(tx, r)
     {
         await(bide_redis_watch(tx, "stock"));
-        check_int(await(bide_redis_get(bide_redis_tx_reads(tx), NULL, "stock")).kind,
-                  BIDE_REDIS_TEXT);
+        check_int(await(bide_redis_get(bide_redis_tx_reads(tx), "stock")).kind, BIDE_REDIS_TEXT);
         if (disturb)
             await(bide_redis_incr(r, "stock", 10));
         bide_redis_queue(tx, "DECR", "stock");
@@ -146,9 +142,6 @@ TEST(transactions, .real_clock = true)
 {
     struct redis_server server = redis_make(NULL);
     defer(redis_end, &server);
-    bide_arena arena;
-    bide_arena_init(&arena, NULL, 65536);
-    defer(end_arena, &arena);
     with(bide_redis, r, server.url, NULL) {
         bide_error *err;
         await(bide_redis_set(r, "stock", "3", BIDE_FOREVER));
@@ -158,7 +151,7 @@ TEST(transactions, .real_clock = true)
         require(err);
         check_int(err->code, BIDE_REDIS_CONFLICT);
         check_int(await(bide_redis_incr(r, "stock", 0)), 12);
-        check_int(await(bide_redis(r, NULL, "LLEN", "sold")).integer, 1);
+        check_int(await(bide_redis(r, "LLEN", "sold")).integer, 1);
         attempt(&err, fail_in_the_middle, r);
         require(err);
         check_int(err->code, 1000);
@@ -175,7 +168,7 @@ TEST(transactions, .real_clock = true)
         {
             bide_redis_queue(tx, "INCR", "stock");
             bide_redis_queue(tx, "GET", "stock");
-            bide_redis_reply replies = await(bide_redis_exec(tx, &arena));
+            bide_redis_reply replies = await(bide_redis_exec(tx));
             require(replies.count == 2);
             check_int(replies.items[0].integer, 14);
             check_str(replies.items[1].text, "14");
@@ -192,13 +185,13 @@ TEST(scripts, .real_clock = true)
     bide_redis_script add = {.text = "return redis.call('INCRBY', KEYS[1], ARGV[1])"};
     with(bide_redis, r, server.url, NULL) {
         const bide_redis_arg args[] = {bide_redis_arg("n"), bide_redis_arg(4)};
-        check_int(await(bide_redis_eval(r, NULL, &add, args, 1, 2)).integer, 4);
-        check_int(await(bide_redis_eval(r, NULL, &add, args, 1, 2)).integer, 8);
-        await(bide_redis(r, NULL, "SCRIPT", "FLUSH"));
-        check_int(await(bide_redis_eval(r, NULL, &add, args, 1, 2)).integer, 12);
+        check_int(await(bide_redis_eval(r, &add, args, 1, 2)).integer, 4);
+        check_int(await(bide_redis_eval(r, &add, args, 1, 2)).integer, 8);
+        await(bide_redis(r, "SCRIPT", "FLUSH"));
+        check_int(await(bide_redis_eval(r, &add, args, 1, 2)).integer, 12);
         bide_redis_script wrong = {.text = "return redis.call('INCRBY', 'n', 'x')"};
         bide_error *err;
-        attempt(&err, bide_redis_eval, r, NULL, &wrong, NULL, 0, 0);
+        attempt(&err, bide_redis_eval, r, &wrong, NULL, 0, 0);
         require(err);
         check_int(err->code, BIDE_REDIS_REFUSED);
     }
@@ -213,9 +206,9 @@ TEST(messages, .real_clock = true)
         with(bide_redis_subscription, s, r, names, 2, 4) {
             with(bide_redis_pattern_subscription, p, r, patterns, 1, 4) {
                 bide_redis_message *m;
-                await(bide_redis(r, NULL, "PUBLISH", "news", "one"));
-                await(bide_redis(r, NULL, "PUBLISH", "weather", ""));
-                await(bide_redis(r, NULL, "PUBLISH", "none", "two"));
+                await(bide_redis(r, "PUBLISH", "news", "one"));
+                await(bide_redis(r, "PUBLISH", "weather", ""));
+                await(bide_redis(r, "PUBLISH", "none", "two"));
                 check(await(bide_receive(bide_redis_messages(s), &m)));
                 check_str(m->channel, "news");
                 check_str(m->text, "one");
@@ -234,7 +227,7 @@ TEST(messages, .real_clock = true)
                 bide_free(m);
                 /* More than there is room for, and nobody receives them. */
                 for (int i = 0; i < 10; i++)
-                    await(bide_redis(r, NULL, "PUBLISH", "news", i));
+                    await(bide_redis(r, "PUBLISH", "news", i));
                 await(bide_sleep(bide_ms(20)));
                 check_int(bide_channel_count(bide_redis_messages(s)), 4);
             }
@@ -255,7 +248,7 @@ TEST(messages_go_on_after_the_server_was_away, .real_clock = true, .timeout_ms =
             /* Until somebody hears it. */
             for (int64_t heard = 0; heard == 0;) {
                 bide_error *err;
-                heard = attempt(&err, bide_redis, r, NULL, "PUBLISH", "news", "back").integer;
+                heard = attempt(&err, bide_redis, r, "PUBLISH", "news", "back").integer;
                 await(bide_sleep(bide_ms(10)));
             }
             check(await(bide_receive(bide_redis_messages(s), &m)));

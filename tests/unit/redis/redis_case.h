@@ -120,9 +120,4 @@ static inline void redis_end(void *server_)
     rmdir(server->folder);
 }
 
-static inline void end_arena(void *arena)
-{
-    bide_arena_done(arena);
-}
-
 #endif
