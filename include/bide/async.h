@@ -88,7 +88,19 @@ bide__await_left(struct bide__await_mark *mark)
         bide__await_unwound(mark->outer);
 }
 
-#define BIDE__AWAIT(n, text, ...) BIDE__AWAIT2(n, text, __VA_ARGS__)
+/* A call that expands to `bide__must_read(), call` gives a count that may not be left unread: its
+   await is then wrapped in a function that both compilers watch. */
+static inline void bide__must_read(void)
+{
+}
+BIDE__MUST_USE static inline int64_t bide__read(int64_t count)
+{
+    return count;
+}
+#define BIDE__AWAIT(n, text, ...)                                                                  \
+    BIDE__CAT(BIDE__AWAIT_, BIDE__COUNT(__VA_ARGS__))(n, text, __VA_ARGS__)
+#define BIDE__AWAIT_1(n, text, call) BIDE__AWAIT2(n, text, call)
+#define BIDE__AWAIT_2(n, text, mark, call) bide__read(BIDE__AWAIT2(n, text, call))
 #define BIDE__AWAIT2(n, text, ...)                                                                 \
     __extension__({                                                                                \
         static const struct bide_site bide__site_##n = {__FILE__, __func__, text, __LINE__};       \

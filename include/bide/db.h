@@ -8,7 +8,7 @@
  *         await(bide_insert(db, user, &u));                    // u.id is set; a taken e-mail fails
  *         user *found = await(bide_maybe(db, user, "email = $1", "frodo@shire.example"));
  *         with_tx(tx, db) {                                    // commits at its end
- *             await(bide_exec(tx, "update users set age = age + $1 where id = $2", 1, u.id));
+ *             await(bide_do(tx, "update users set age = age + $1 where id > $2", 1, 10));
  *             found->age++;
  *             await(bide_update(tx, user, found, age));        // only these fields
  *         }
@@ -35,23 +35,34 @@
  *  3. What is committed survives a crash of the machine, unless the URL says otherwise.
  *  4. No task sees what another transaction has not committed.
  *
- * URLs: sqlite:///absolute/path, sqlite://relative/path, sqlite://:memory: (private to this
- * engine), percent-encoded, with these after `?`: synchronous=full|normal|off   full: a commit is
- * on the disk before it returns. normal: a power cut may lose the last commits. off: it may destroy
- * the file busy_timeout_ms=5000          how long to wait for other processes that write readers=4
- * transactions that read at a time, and slow queries Connections use the write-ahead log, and check
- * foreign keys. Needs SQLite (sqlite3) at build.
+ * URLs (parts are percent-encoded):
  *
- * Errors: BIDE_CONFLICT: a unique field is taken; `field` of the error names it. BIDE_CONSTRAINT: a
- * foreign key, check or not-null rule says no; `field` names it if it is known. BIDE_QUERY: the
- * query itself is wrong: a name, a column, a count. BIDE_NOT_FOUND: no such row. BIDE_TIMEOUT:
- * other processes held the database too long. BIDE_SYSTEM: the disk, with its errno. In web
- * handlers the first two are 409 and 422, the others 500. Of a server also:
- * BIDE_TX_RETRY        a serialization failure or a deadlock (SQLSTATE 40001, 40P01): nothing was
- *                      done, and the same transaction, made again from its start, may succeed
- * BIDE_OUTCOME_UNKNOWN the connection was lost after COMMIT, or a statement that commits by itself,
- *                      was sent: it may have been done or not. Never retried
- * BIDE_UNREACHABLE     no connection, or it was lost before anything was committed
+ *     sqlite:///absolute/path
+ *     sqlite://relative/path
+ *     sqlite://:memory:            private to this engine
+ *
+ * with these after `?`, `&` between them:
+ *
+ *     synchronous=full|normal|off  full: a commit is on the disk before it returns; normal: a power
+ *                                  cut may lose the last commits; off: it may destroy the file
+ *     busy_timeout_ms=5000         how long to wait for other processes that write
+ *     readers=4                    transactions that read at a time, and slow queries
+ *
+ * Connections use the write-ahead log and check foreign keys. Needs SQLite (sqlite3) at build.
+ *
+ * Errors, as codes:
+ *
+ *     BIDE_CONFLICT        a unique field is taken; `field` of the error names it (web: 409)
+ *     BIDE_CONSTRAINT      a foreign key, check or not-null rule says no; `field` names it if it is
+ *                          known (web: 422)
+ *     BIDE_QUERY           the query itself is wrong: a name, a column, a count
+ *     BIDE_NOT_FOUND       no such row
+ *     BIDE_TX_RETRY        a serialization failure or a deadlock (SQLSTATE 40001, 40P01), or
+ * another process that held the database too long: nothing was done, and the same transaction, made
+ * again from its start, may succeed (web: 503) BIDE_OUTCOME_UNKNOWN the connection was lost after
+ * COMMIT, or a statement that commits by itself, was sent: it may have been done or not. Never
+ * retried BIDE_UNREACHABLE     no connection, or it was lost before anything was committed (web:
+ * 503) BIDE_SYSTEM          the disk, with its errno
  *
  * Source: sqlite.org: lang_transaction, wal, pragma; PostgreSQL's numbering of parameters.
  *
@@ -129,8 +140,14 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 
 /* ---- queries: `on` is a bide_db * or a bide_tx * ---- */
 
-/* bide_exec(on, "sql", binds...): async(int64_t), the number of rows it changed. */
-#define bide_exec(on, ...) bide__db_exec(bide__on(on), BIDE__SQL(BIDE__NOTE_OF_EXEC, __VA_ARGS__))
+/*
+ * bide_exec(on, "sql", binds...): async(int64_t), the number of rows it changed, which must be
+ * read: an update that met no row is no success. bide_do(on, "sql", binds...): async(void), for a
+ * statement whose count says nothing: a definition, a clean-up.
+ */
+#define bide_exec(on, ...)                                                                         \
+    BIDE__MUST_READ(bide__db_exec(bide__on(on), BIDE__SQL(BIDE__NOTE_OF_EXEC, __VA_ARGS__)))
+#define bide_do(on, ...) bide__db_do(bide__on(on), BIDE__SQL(BIDE__NOTE_OF_EXEC, __VA_ARGS__))
 
 /*
  * bide_one(on, M, "where or query", binds...): async(M_ptr), the one row: none is BIDE_NOT_FOUND,
@@ -172,7 +189,8 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
     BIDE__WRITE(on, M, BIDE__UPSERT, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
 #define bide_update(on, M, row, ...)                                                               \
     BIDE__WRITE(on, M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
-#define bide_delete(on, M, key) bide__db_delete(bide__on(on), BIDE__DELETED(M), BIDE__BIND(key))
+#define bide_delete(on, M, key)                                                                    \
+    M##__done(bide__db_delete(bide__on(on), BIDE__DELETED(M), BIDE__BIND(key)))
 
 /* Makes the model's table if there is none of that name: for tests and first steps. */
 #define bide_create_table(on, M) bide__db_create(bide__on(on), BIDE__CREATED(M))

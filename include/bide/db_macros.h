@@ -202,6 +202,8 @@ typedef const void *bide__cell_ptr;
 AWAITABLE(bide__rows);
 AWAITABLE(bide__cell_ptr);
 SPAWNABLE(int64_t, bide__db_exec, struct bide__on, const char *, const bide_bind *, size_t)
+SPAWNABLE(void, bide__db_do, struct bide__on, const char *, const bide_bind *, size_t)
+#define BIDE__MUST_READ(...) bide__must_read(), __VA_ARGS__
 SPAWNABLE(bide__rows, bide__db_rows, struct bide__on, struct bide__want, const char *,
           const bide_bind *, size_t)
 SPAWNABLE(bide__cell_ptr, bide__db_scalar, struct bide__on, const bide_type *, const char *,
@@ -233,8 +235,10 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
     ((struct bide__write){BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = write_kind, \
                                             .fields = set), \
                           write_kind, (0 ? (M *)0 : (rows)), count, set})
+/* The user's word, M, begins the name of the outer call: gcc then reports that nobody awaits it,
+   though the macro is a system header's. */
 #define BIDE__WRITE(on, M, kind, rows, count, fields) \
-    bide__db_write(bide__on(on), BIDE__WRITE_OF(M, kind, rows, count, fields))
+    M##__done(bide__db_write(bide__on(on), BIDE__WRITE_OF(M, kind, rows, count, fields)))
 
 /* ---- attempt(&err, bide_insert, tx, user, &u) ---- */
 #define bide_exec__attempt(e, at, on, ...) \
@@ -242,6 +246,8 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 #define BIDE__TRY_ROWS(e, at, on, M, how, page, size, ...) \
     bide__db_rows__attempt(e, at, bide__on(on), BIDE__WANT(M, how, page, size), \
                            BIDE__SQL(BIDE__NOTE_OF_ROWS(M, how), __VA_ARGS__))
+#define bide_do__attempt(e, at, on, ...) \
+    bide__db_do__attempt(e, at, bide__on(on), BIDE__SQL(BIDE__NOTE_OF_EXEC, __VA_ARGS__))
 #define bide_one__attempt(e, at, on, M, ...) \
     M##__row_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__ONE, 0, 0, __VA_ARGS__)).await
 #define bide_maybe__attempt(e, at, on, M, ...) \

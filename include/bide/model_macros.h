@@ -269,6 +269,11 @@ typedef struct bide__rows {
         return (struct forgotten_await_##M##_page){ \
             {(M *)r.items, r.count, r.total, r.page, r.size}}; \
     } \
+    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_void M##__done( \
+        struct forgotten_await_void done) \
+    { \
+        return done; \
+    } \
     typedef M bide_type_##M; \
     enum { bide__kind_##M = BIDE_KIND_OBJ }; \
     BIDE__MODEL_HELPER const bide_type *bide__info_##M(void) \

@@ -1,6 +1,6 @@
 /*
- * Queries: bide_exec, bide_one ... bide_page, bide_scalar. Called by users through db_macros.h;
- * calls perform.c, row.c, connection.c.
+ * Queries: bide_exec, bide_do, bide_one ... bide_page, bide_scalar. Called by users through
+ * db_macros.h; calls perform.c, row.c, connection.c.
  */
 #include "db/db.h"
 
@@ -122,6 +122,15 @@ bide_async(int64_t) bide__db_exec(struct bide__on on, const char *text, const bi
     prepare(&query, text, binds, count);
     bide__perform(on, &query.work);
     return bide_ready(int64_t, query.affected);
+}
+
+bide_async(void) bide__db_do(struct bide__on on, const char *text, const bide_bind *binds,
+                             size_t count)
+{
+    struct query query;
+    prepare(&query, text, binds, count);
+    bide__perform(on, &query.work);
+    return bide_void;
 }
 
 /* ---- scalars ---- */

@@ -113,7 +113,7 @@ static int failed(struct connection *connection, int result, struct bide__troubl
     switch (result & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        bide__trouble(trouble, BIDE_TIMEOUT, "another process holds the database");
+        bide__trouble(trouble, BIDE_TX_RETRY, "another process holds the database");
         return -EAGAIN;
     case SQLITE_INTERRUPT:
         bide__trouble(trouble, BIDE_TIMEOUT, "the query was interrupted");

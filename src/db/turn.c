@@ -47,7 +47,7 @@ int bide__busy_wait(bide_db *db, int64_t since_ns, int *tries, struct bide__trou
         return code;
     int64_t now_ns = bide__loop_clock_ns(me->loop);
     if (now_ns - since_ns >= db->options.busy_timeout_ms * BIDE__NS_PER_MS) {
-        bide__trouble(trouble, BIDE_TIMEOUT, "another process has held the database for %d ms",
+        bide__trouble(trouble, BIDE_TX_RETRY, "another process has held the database for %d ms",
                       db->options.busy_timeout_ms);
         return -ETIMEDOUT;
     }

@@ -137,6 +137,9 @@ static int status_of(const bide_error *error)
         return 409;
     case BIDE_CONSTRAINT:
         return 422;
+    case BIDE_TX_RETRY:
+    case BIDE_UNREACHABLE:
+        return 503;
     default:
         return error->code >= 400 && error->code <= 599 ? error->code : 0;
     }

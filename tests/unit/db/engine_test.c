@@ -198,7 +198,7 @@ POST(add_item, "/items", item_name, status(201), body(item_in, form),
 
 POST(add_part, "/parts", nothing, depends(bide_tx *, tx, writes))
 {
-    await(bide_exec(tx, "insert into parts (item) values (77)"));
+    await(bide_do(tx, "insert into parts (item) values (77)"));
 }
 
 GET(list_items, "/items", page(item_name))
@@ -211,7 +211,7 @@ TEST(handlers_use_transactions, .cancel_everywhere = true)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, item));
-        await(bide_exec(db, "create table parts (item integer references items(id))"));
+        await(bide_do(db, "create table parts (item integer references items(id))"));
         bide_app *app = bide_app_new(.state = db);
         bide_app_add(app, "", &add_item_route, &add_part_route, &list_items_route);
         with_client(client, app) {

@@ -139,9 +139,9 @@ TEST(broken_rules_name_the_field)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(fill(db));
-        await(bide_exec(db,
-                        "create table parts (id integer primary key, item integer not null "
-                        "references items(id), n integer, constraint n_is_small check (n < 10))"));
+        await(bide_do(db,
+                      "create table parts (id integer primary key, item integer not null "
+                      "references items(id), n integer, constraint n_is_small check (n < 10))"));
         item again = {.name = "a"};
         CHECK_VOID_FAILS(BIDE_CONFLICT, "this name is taken", "name", bide_insert, db, item,
                          &again);

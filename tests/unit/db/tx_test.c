@@ -215,7 +215,7 @@ static async(int) foreign_main(void)
         await(bide_create_table(db, item));
         with_tx(tx, db)
         {
-            await(bide_exec(tx, "delete from items"));
+            await(bide_do(tx, "delete from items"));
             with_group(g) {
                 spawn_void(g, use_it, tx);
             }
@@ -260,7 +260,7 @@ static async(void) everything(bide_db *db)
         await(bide_insert(tx, item, &b));
         with_tx(inner, tx)
         {
-            await(bide_exec(inner, "update items set amount = 5"));
+            await(bide_do(inner, "update items set amount = 5"));
         }
         check_int(await(bide_all(tx, item, "")).count, 2);
     }
@@ -355,7 +355,7 @@ TEST(a_process_that_holds_it_is_a_timeout)
         char line[16];
         require(other && fgets(line, sizeof line, other));
         attempt(&err, bide_exec, db, "delete from items");
-        check(err && err->code == BIDE_TIMEOUT);
+        check(err && err->code == BIDE_TX_RETRY);
         if (err)
             check_contains(err->message, "200 ms");
         check_int(await(count(db)), 0);
