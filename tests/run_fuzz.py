@@ -43,7 +43,7 @@ JSON = [
 ]
 PARTS = (b"--b\r\nContent-Disposition: form-data; name=\"one\"; filename=\"f\"\r\n"
          b"Content-Type: x/y\r\n\r\ndata\r\n--b\r\nContent-Disposition: form-data; "
-         b"name=\"text\"\r\n\r\na\r\n--b--\r\n")
+         b"name=\"text\"\r\n\r\n-a\r\n--b--\r\n")
 HTTP = ["http/head.c", "http/whole_lines.c", "http/framing.c", "http/names.c", "http/fields.c",
         "http/body.c", "http/scan.c"]
 # Target: its sources (None: the whole library), the archives or folders with its seeds, seeds of

@@ -61,7 +61,8 @@ static bool read_json(bide_request *req, bide_problems *problems, int *ret_error
 
 /* ---- multipart ---- */
 
-/* A part on its way: its data lies in one piece in the body. */
+/* A part on its way: its data lies in one piece in the body, from the end of its head on. What the
+   parser gives is only counted: it may be the front of a delimiter, which the parser keeps. */
 struct part {
     struct bide__slice name, file_name, content_type;
     bool is_file;
@@ -77,10 +78,11 @@ static bool copy(bide_request *req, struct bide__slice from, struct bide__slice 
     return text != NULL;
 }
 
-static bool begin_part(bide_request *req, const struct bide__multipart *form, struct part *part)
+static bool begin_part(bide_request *req, const struct bide__multipart *form, const char *data,
+                       struct part *part)
 {
     part->is_file = form->is_file;
-    part->data = NULL;
+    part->data = data;
     part->size = 0;
     return copy(req, form->name, &part->name) && copy(req, form->file_name, &part->file_name) &&
            copy(req, form->content_type, &part->content_type);
@@ -90,10 +92,9 @@ static bool begin_part(bide_request *req, const struct bide__multipart *form, st
 static int end_part(bide_request *req, bide_problems *problems, struct bide__web_form *form,
                     const struct part *part, struct bide__web_upload ***end)
 {
-    const char *data = part->data ? part->data : "";
     if (!part->is_file) {
-        int result =
-            bide__pairs_add(req, problems, &form->pairs, part->name, bide__slice(data, part->size));
+        int result = bide__pairs_add(req, problems, &form->pairs, part->name,
+                                     bide__slice(part->data, part->size));
         return result == -ENOMEM ? result : 0;
     }
     if (part->file_name.length == 0 && part->size == 0)
@@ -103,7 +104,7 @@ static int end_part(bide_request *req, bide_problems *problems, struct bide__web
         return -ENOMEM;
     *upload = (struct bide__web_upload){
         NULL, part->name,
-        (bide_upload){part->file_name.bytes, part->content_type.bytes, data, part->size}};
+        (bide_upload){part->file_name.bytes, part->content_type.bytes, part->data, part->size}};
     **end = upload;
     *end = &upload->next;
     return 0;
@@ -115,7 +116,7 @@ static enum bide__http_result parse_parts(bide_request *req, bide_problems *prob
                                           struct bide__web_form *form, int *ret_error)
 {
     struct bide__web_upload **end = &form->uploads;
-    struct part part = {.data = NULL};
+    struct part part = {.data = rest.bytes};
     for (;;) {
         struct bide__slice data;
         size_t used;
@@ -124,13 +125,11 @@ static enum bide__http_result parse_parts(bide_request *req, bide_problems *prob
         rest = bide__slice_from(rest, used);
         switch (result) {
         case BIDE__HTTP_PART:
-            if (!begin_part(req, parser, &part))
+            if (!begin_part(req, parser, rest.bytes, &part))
                 *ret_error = -ENOMEM;
             break;
         case BIDE__HTTP_DATA:
-            if (!part.data)
-                part.data = data.bytes;
-            part.size = (size_t)(data.bytes + data.length - part.data);
+            part.size += data.length;
             break;
         case BIDE__HTTP_PART_END:
             *ret_error = end_part(req, problems, form, &part, &end);

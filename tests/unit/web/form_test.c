@@ -113,6 +113,28 @@ TEST(files_and_fields_of_one_form)
     }
 }
 
+/* A part that begins like a delimiter, or has a front of one inside. */
+TEST(parts_that_look_like_a_delimiter)
+{
+    static const char *const texts[] = {
+        "-",          "--",        "-5",      "--bide", "--bide-client-boundary-7d1",
+        "\r\n--bide", "a\r\n-b\r", "\r\r\n-",
+    };
+    with_client(c, make_app()) {
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+            reply r = await(client_post(c, "/upload",
+                                        multipart(c, part("username", texts[i]),
+                                                  part_file("avatar", texts[i], "x", "y/z"),
+                                                  part_file("more", texts[i], "x", "y/z"))));
+            check_int(r.status, 200);
+            check_str(json_str(r, "username"), texts[i]);
+            check_str(json_str(r, "file"),
+                      bide_arena_printf(bide_task_arena(), "x|y/z|%s", texts[i]));
+            check_int(json_int(r, "bytes"), (int64_t)strlen(texts[i]));
+        }
+    }
+}
+
 TEST(missing_files)
 {
     with_client(c, make_app()) {
