@@ -138,6 +138,24 @@ bide_async(void) bide_tx_rollback(bide_tx *tx);
 void bide_tx_on_commit(bide_tx *tx, void (*fn)(void *arg), void *arg);
 void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 
+/*
+ * retry_tx(&err, db, fn, args...): calls a SPAWNABLE function, whose first parameter is a bide_tx *
+ * and is not among `args`, in a write transaction of its own, and gives its value as `attempt` does
+ * (error.h):
+ *
+ *     SPAWNABLE(int64_t, transfer, bide_tx *, int64_t, int64_t)
+ *     int64_t left = retry_tx(&err, db, transfer, from, to);
+ *
+ * On BIDE_TX_RETRY, also of the commit, all of it is made again: up to 8 times, after a random
+ * pause that doubles from 4 ms, and not if a deadline would pass meanwhile. Any other error ends
+ * it, BIDE_OUTCOME_UNKNOWN too. `fn` may run several times: what it does besides the transaction
+ * belongs into bide_tx_on_commit. Only an engine can: a nested transaction cannot begin again.
+ */
+#define bide_retry_tx(ret_error, db, ...) BIDE__RETRY_TX(__COUNTER__, ret_error, db, __VA_ARGS__)
+#ifndef BIDE_NO_KEYWORDS
+#define retry_tx(ret_error, db, ...) BIDE__RETRY_TX(__COUNTER__, ret_error, db, __VA_ARGS__)
+#endif
+
 /* ---- queries: `on` is a bide_db * or a bide_tx * ---- */
 
 /*

@@ -286,6 +286,38 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const struct bide_site *at);
 void bide__tx_leave(bide_tx *tx);
 
+bide_error *bide__retry_tx(const struct bide_site *at, struct bide_db *db, bide_tx **slot,
+                           void (*thunk)(void *args), void *args, size_t result_size) BIDE__AWAITS;
+
+/* The arguments are made as for gather, without the transaction, which each try puts there. */
+#define BIDE__RETRY_TX(n, e, db, ...) \
+    BIDE__CAT(BIDE__RETRY_TX_, BIDE__COUNT(__VA_ARGS__))(n, e, db, __VA_ARGS__)
+#define BIDE__RETRY_TX_1(n, e, db, fn) \
+    BIDE__RETRY_TX2(n, e, db, fn, \
+                    fn##__call(&bide__tried_##n, &bide__tried_##n.result, NULL, BIDE__SITE(#fn), \
+                               NULL))
+#define BIDE__RETRY_TX_N(n, e, db, fn, ...) \
+    BIDE__RETRY_TX2(n, e, db, fn, \
+                    fn##__call(&bide__tried_##n, &bide__tried_##n.result, NULL, BIDE__SITE(#fn), \
+                               NULL, __VA_ARGS__))
+#define BIDE__RETRY_TX_2 BIDE__RETRY_TX_N
+#define BIDE__RETRY_TX_3 BIDE__RETRY_TX_N
+#define BIDE__RETRY_TX_4 BIDE__RETRY_TX_N
+#define BIDE__RETRY_TX_5 BIDE__RETRY_TX_N
+#define BIDE__RETRY_TX_6 BIDE__RETRY_TX_N
+#define BIDE__RETRY_TX_7 BIDE__RETRY_TX_N
+#define BIDE__RETRY_TX2(n, e, db, fn, call) \
+    __extension__({ \
+        struct fn##__args bide__tried_##n; \
+        _Static_assert(__builtin_types_compatible_p(__typeof__(bide__tried_##n.a0), bide_tx *), \
+                       "retry_tx: the first parameter of `" #fn "` is no bide_tx *"); \
+        (void)call; \
+        *(e) = bide__retry_tx(BIDE__SITE("retry_tx(" #fn ")"), (db), \
+                              (bide_tx **)(void *)&bide__tried_##n.a0, fn##__thunk, \
+                              &bide__tried_##n, sizeof bide__tried_##n.result); \
+        bide__tried_##n.result; \
+    })
+
 #define BIDE__WITH_TX(n, tx, on, writes, text) BIDE__WITH_TX2(n, tx, on, writes, text)
 #define BIDE__WITH_TX2(n, tx, on, writes, text) \
     if (0) { \

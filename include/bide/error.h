@@ -58,7 +58,7 @@
     X(QUERY, 14, "wrong query")                                                                    \
     X(TX_RETRY, 15, "transaction to be made again")                                                \
     X(OUTCOME_UNKNOWN, 16, "outcome unknown")                                                      \
-    X(UNREACHABLE, 17, "server not reachable")\
+    X(UNREACHABLE, 17, "server not reachable")                                                     \
     X(REDIS_REFUSED, 40, "refused by redis")                                                       \
     X(REDIS_LOST, 41, "connection lost, outcome unknown")                                          \
     X(REDIS_CONFLICT, 42, "a watched key was changed")                                             \

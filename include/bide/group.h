@@ -149,9 +149,10 @@ bide_async(void) bide__each(const struct bide__each *each);
 #define BIDE__INTO(ret_value, ret_error, ...)                                                      \
     BIDE__CAT(BIDE__INTO_, BIDE__COUNT(__VA_ARGS__))(ret_value, ret_error, __VA_ARGS__)
 #define BIDE__INTO_1(ret_value, ret_error, fn)                                                     \
-    fn##__call(&(struct fn##__args){0}, ret_value, ret_error, BIDE__SITE(#fn))
+    fn##__call(BIDE__OWN_TASK(&(struct fn##__args){0}, fn, ), ret_value, ret_error, BIDE__SITE(#fn))
 #define BIDE__INTO_N(ret_value, ret_error, fn, ...)                                                \
-    fn##__call(&(struct fn##__args){0}, ret_value, ret_error, BIDE__SITE(#fn), __VA_ARGS__)
+    fn##__call(BIDE__OWN_TASK(&(struct fn##__args){0}, fn, ), ret_value, ret_error,                \
+               BIDE__SITE(#fn), __VA_ARGS__)
 #define BIDE__INTO_2 BIDE__INTO_N
 #define BIDE__INTO_3 BIDE__INTO_N
 #define BIDE__INTO_4 BIDE__INTO_N

@@ -44,14 +44,25 @@
 
 /* Starts `fn(args...)` as a child of group `g` and gives its handle. Arguments are copied by
    value. Never suspends. In a cancelled group the child is started and cancelled at once. */
-#define bide_spawn(g, ...) BIDE__INVOKE(__spawn, (g), __VA_ARGS__)
+#define bide_spawn(g, ...) BIDE__INVOKE(__spawn, (BIDE__OWN_TASK(g, __VA_ARGS__, )), __VA_ARGS__)
+
+/* The group, and a check: what belongs to one task (a bide_tx, db.h) is not given to another. */
+#define BIDE__OWN_TASK(g, fn, ...)                                                                 \
+    ((void)sizeof(struct {                                                                         \
+         _Static_assert(!fn##__takes_tx, "a transaction belongs to one task: `" #fn                \
+                                         "` takes a bide_tx * and cannot be spawned");             \
+         char unused;                                                                              \
+     }),                                                                                           \
+     (g))
 
 /* The same for a child whose result nobody reads. */
-#define bide_spawn_void(g, ...) BIDE__INVOKE(__spawn_void, (g), __VA_ARGS__)
+#define bide_spawn_void(g, ...)                                                                    \
+    BIDE__INVOKE(__spawn_void, (BIDE__OWN_TASK(g, __VA_ARGS__, )), __VA_ARGS__)
 
 /* Starts a child and waits until it calls bide_task_ready(), which a child that fails or ends
    before turns into an error: `await(start_ready(g, serve, port))`. Its result is not read. */
-#define bide_start_ready(g, ...) bide__start_ready(BIDE__INVOKE(__spawn, (g), __VA_ARGS__).ref)
+#define bide_start_ready(g, ...)                                                                   \
+    bide__start_ready(BIDE__INVOKE(__spawn, (BIDE__OWN_TASK(g, __VA_ARGS__, )), __VA_ARGS__).ref)
 
 /* Waits for the task to end and takes its result. Raises the task's error, if it failed: as
    BIDE_CANCELLED if it was cancelled. */
@@ -59,9 +70,11 @@
 
 #ifndef BIDE_NO_KEYWORDS
 #define task(T) struct bide_task_##T
-#define spawn(g, ...) BIDE__INVOKE(__spawn, (g), __VA_ARGS__)
-#define spawn_void(g, ...) BIDE__INVOKE(__spawn_void, (g), __VA_ARGS__)
-#define start_ready(g, ...) bide__start_ready(BIDE__INVOKE(__spawn, (g), __VA_ARGS__).ref)
+#define spawn(g, ...) BIDE__INVOKE(__spawn, (BIDE__OWN_TASK(g, __VA_ARGS__, )), __VA_ARGS__)
+#define spawn_void(g, ...)                                                                         \
+    BIDE__INVOKE(__spawn_void, (BIDE__OWN_TASK(g, __VA_ARGS__, )), __VA_ARGS__)
+#define start_ready(g, ...)                                                                        \
+    bide__start_ready(BIDE__INVOKE(__spawn, (BIDE__OWN_TASK(g, __VA_ARGS__, )), __VA_ARGS__).ref)
 #define await_task(handle) BIDE__AWAIT_TASK(__COUNTER__, "await_task(" #handle ")", handle)
 #endif
 
@@ -166,7 +179,9 @@ struct bide__call {
 };
 
 /* clang-format off */
-/* Lists over the parameter types: P parameters, M members, F initialisers, A call arguments. */
+/* Lists over the parameter types: P parameters, M members, X whether one is a transaction, F
+   initialisers, A call arguments. */
+struct bide_tx;
 #define BIDE__P_1(A) , A a0
 #define BIDE__P_2(A, B) , A a0, B a1
 #define BIDE__P_3(A, B, C) , A a0, B a1, C a2
@@ -181,6 +196,14 @@ struct bide__call {
 #define BIDE__M_5(A, B, C, D, E) A a0; B a1; C a2; D a3; E a4;
 #define BIDE__M_6(A, B, C, D, E, F) A a0; B a1; C a2; D a3; E a4; F a5;
 #define BIDE__M_7(A, B, C, D, E, F, G) A a0; B a1; C a2; D a3; E a4; F a5; G a6;
+#define BIDE__X_1(A) BIDE__IS_TX(A)
+#define BIDE__X_2(A, B) BIDE__IS_TX(A) || BIDE__IS_TX(B)
+#define BIDE__X_3(A, B, C) BIDE__X_2(A, B) || BIDE__IS_TX(C)
+#define BIDE__X_4(A, B, C, D) BIDE__X_3(A, B, C) || BIDE__IS_TX(D)
+#define BIDE__X_5(A, B, C, D, E) BIDE__X_4(A, B, C, D) || BIDE__IS_TX(E)
+#define BIDE__X_6(A, B, C, D, E, F) BIDE__X_5(A, B, C, D, E) || BIDE__IS_TX(F)
+#define BIDE__X_7(A, B, C, D, E, F, G) BIDE__X_6(A, B, C, D, E, F) || BIDE__IS_TX(G)
+#define BIDE__IS_TX(A) __builtin_types_compatible_p(A, struct bide_tx *)
 #define BIDE__F_1 , .a0 = a0
 #define BIDE__F_2 BIDE__F_1, .a1 = a1
 #define BIDE__F_3 BIDE__F_2, .a2 = a2
@@ -200,7 +223,7 @@ struct bide__call {
 #define BIDE__SPAWNABLE(s, h, v, ...) \
     BIDE__CAT(BIDE__SPAWNABLE_, BIDE__COUNT(__VA_ARGS__))(s, h, v, __VA_ARGS__)
 #define BIDE__SPAWNABLE_1(s, h, v, fn) \
-    BIDE__SPAWNABLE_EMIT(s, h, v, fn, #fn, (void), (), (), (), ())
+    BIDE__SPAWNABLE_EMIT(s, h, v, fn, #fn, (void), (), (), (0), (), ())
 #define BIDE__SPAWNABLE_2(s, h, v, fn, ...) BIDE__SPAWNABLE_N(1, s, h, v, fn, #fn, __VA_ARGS__)
 #define BIDE__SPAWNABLE_3(s, h, v, fn, ...) BIDE__SPAWNABLE_N(2, s, h, v, fn, #fn, __VA_ARGS__)
 #define BIDE__SPAWNABLE_4(s, h, v, fn, ...) BIDE__SPAWNABLE_N(3, s, h, v, fn, #fn, __VA_ARGS__)
@@ -210,12 +233,14 @@ struct bide__call {
 #define BIDE__SPAWNABLE_8(s, h, v, fn, ...) BIDE__SPAWNABLE_N(7, s, h, v, fn, #fn, __VA_ARGS__)
 #define BIDE__SPAWNABLE_N(n, s, h, v, fn, name, ...) \
     BIDE__SPAWNABLE_EMIT(s, h, v, fn, name, (__VA_ARGS__), (BIDE__P_##n(__VA_ARGS__)), \
-                         (BIDE__M_##n(__VA_ARGS__)), (BIDE__F_##n), (BIDE__A_##n))
+                         (BIDE__M_##n(__VA_ARGS__)), (BIDE__X_##n(__VA_ARGS__)), (BIDE__F_##n), \
+                         (BIDE__A_##n))
 
 #define BIDE__HELPER __attribute__((__unused__)) static inline
-#define BIDE__SPAWNABLE_EMIT(async_struct, handle, value_type, fn, name, types, P, M, F, A) \
+#define BIDE__SPAWNABLE_EMIT(async_struct, handle, value_type, fn, name, types, P, M, X, F, A) \
     BIDE__MUST_USE BIDE__AWAITS async_struct fn types; \
     struct fn##__args { value_type result; BIDE__UNWRAP M char bide__given; }; \
+    enum { fn##__takes_tx = X }; \
     BIDE__HELPER void fn##__thunk(void *args_) BIDE__UNCHECKED \
     { \
         struct fn##__args *bide__in = args_; \

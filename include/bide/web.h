@@ -295,7 +295,8 @@ int bide_reply_status(const bide_request *req);
  * start if the request fails: its commit has not happened. Its error goes to the runtime's hook. An
  * orderly stop waits for it, within the drain. It must not touch what belongs to the request.
  */
-#define bide_after_reply(req, ...) BIDE__INVOKE(__spawn_void, (bide__after_reply(req)), __VA_ARGS__)
+#define bide_after_reply(req, ...)                                                                 \
+    BIDE__INVOKE(__spawn_void, (BIDE__OWN_TASK(bide__after_reply(req), __VA_ARGS__, )), __VA_ARGS__)
 bide_group *bide__after_reply(bide_request *req);
 
 /* The text with & < > " ' as entities, for HTML and its quoted attributes; in the arena. NULL for

@@ -244,6 +244,10 @@
 #define BIDE_CAP_DB_OPEN_BUSY_MS 50
 /* ms that a read may take on the loop; then it is made once more on a lane */
 #define BIDE_CAP_DB_INLINE_MS 10
+/* tries of a transaction that is made again, and ms between them: it doubles up to the second */
+#define BIDE_CAP_DB_TRIES 8
+#define BIDE_CAP_DB_RETRY_FIRST_MS 4
+#define BIDE_CAP_DB_RETRY_MOST_MS 256
 /* autocommit writes in one commit */
 #define BIDE_CAP_DB_GROUP 256
 

@@ -83,3 +83,58 @@ async(int) run(bide_db *db, bide_tx *tx)
     return ready(int, u != NULL);
 }
 #endif // CASE_query_that_is_no_literal
+
+SPAWNABLE(int64_t, book, bide_tx *, int64_t)
+SPAWNABLE(int64_t, look_up, bide_db *, int64_t)
+
+#ifdef CASE_spawn_with_a_transaction
+// gcc: a transaction belongs to one task: `book` takes a bide_tx * and cannot be spawned
+// clang: a transaction belongs to one task: `book` takes a bide_tx * and cannot be spawned
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    int64_t booked = 0;
+    (void)db;
+    (void)tx;
+#ifndef FIXED
+    with_group(g) {
+        spawn_void(g, book, tx, 7); // <- here
+    }
+#else
+    booked = await(book(tx, 7));
+#endif
+    return ready(int, (int)booked);
+}
+#endif // CASE_spawn_with_a_transaction
+
+#ifdef CASE_gather_with_a_transaction
+// gcc: a transaction belongs to one task: `book` takes a bide_tx * and cannot be spawned
+// clang: a transaction belongs to one task: `book` takes a bide_tx * and cannot be spawned
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    int64_t first = 0, second = 0;
+    (void)db;
+    (void)tx;
+#ifndef FIXED
+    await(gather(bide_into(&first, book, tx, 7))); // <- here
+#else
+    await(gather(bide_into(&first, look_up, db, 7), bide_into(&second, look_up, db, 8)));
+#endif
+    return ready(int, (int)(first + second));
+}
+#endif // CASE_gather_with_a_transaction
+
+#ifdef CASE_retry_of_what_takes_no_transaction
+// gcc: retry_tx: the first parameter of `look_up` is no bide_tx *
+// clang: retry_tx: the first parameter of `look_up` is no bide_tx *
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    bide_error *err;
+    (void)tx;
+#ifndef FIXED
+    int64_t n = retry_tx(&err, db, look_up, 7); // <- here
+#else
+    int64_t n = retry_tx(&err, db, book, 7);
+#endif
+    return ready(int, err ? -1 : (int)n);
+}
+#endif // CASE_retry_of_what_takes_no_transaction

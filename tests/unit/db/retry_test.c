@@ -1,0 +1,125 @@
+/*
+ * retry_test.c: retry_tx: which errors make it again, how often, and what is left of a try.
+ */
+#include "db_case.h"
+
+struct trouble {
+    int calls, failing; /* the first so many calls fail ... */
+    int code;           /* ... with this */
+    int committed, rolled_back;
+};
+
+static void note(void *arg)
+{
+    ++*(int *)arg;
+}
+
+SPAWNABLE(int64_t, put_item, bide_tx *, struct trouble *, const char *)
+async(int64_t) put_item(bide_tx *tx, struct trouble *trouble, const char *name)
+{
+    item i = {.name = name};
+    bide_tx_on_commit(tx, note, &trouble->committed);
+    bide_tx_on_rollback(tx, note, &trouble->rolled_back);
+    await(bide_insert(tx, item, &i));
+    if (++trouble->calls <= trouble->failing)
+        fail(bide_error_new(trouble->code, "on purpose"));
+    return ready(int64_t, i.id + 100);
+}
+
+SPAWNABLE(void, only_once, bide_tx *)
+async(void) only_once(bide_tx *tx)
+{
+    await(bide_do(tx, "delete from items"));
+    return bide_void;
+}
+
+static async(int64_t) count(bide_db *db)
+{
+    return ready(int64_t, await(bide_scalar(db, i64, "select count(*) from items")));
+}
+
+TEST(it_is_made_again_until_it_succeeds)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    struct trouble trouble = {.failing = 3, .code = BIDE_TX_RETRY};
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        int64_t got = retry_tx(&err, db, put_item, &trouble, "ring");
+        check(!err);
+        check(got > 100);
+        check_int(trouble.calls, 4);
+        check_int(trouble.committed, 1);
+        check_int(trouble.rolled_back, 3);
+        check_int(await(count(db)), 1);
+        retry_tx(&err, db, only_once);
+        check(!err);
+        check_int(await(count(db)), 0);
+    }
+}
+
+TEST(it_gives_up_after_eight_tries)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    struct trouble trouble = {.failing = 100, .code = BIDE_TX_RETRY};
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        int64_t got = retry_tx(&err, db, put_item, &trouble, "ring");
+        check(err && err->code == BIDE_TX_RETRY);
+        check_int(got, 0);
+        check_int(trouble.calls, 8);
+        check_int(trouble.rolled_back, 8);
+        check_int(await(count(db)), 0);
+    }
+}
+
+TEST(other_errors_end_it)
+{
+    static const int codes[] = {BIDE_OUTCOME_UNKNOWN, BIDE_UNREACHABLE, BIDE_QUERY, 1000};
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+            struct trouble trouble = {.failing = 1, .code = codes[i]};
+            retry_tx(&err, db, put_item, &trouble, "ring");
+            check(err && err->code == codes[i]);
+            check_int(trouble.calls, 1);
+        }
+        check_int(await(count(db)), 0);
+    }
+}
+
+SPAWNABLE(void, until_cancelled, bide_db *, struct trouble *, bool *)
+async(void) until_cancelled(bide_db *db, struct trouble *trouble, bool *was_cancel)
+{
+    bide_error *err = NULL;
+    bide_cancel_task(bide_current_task(), "enough");
+    retry_tx(&err, db, put_item, trouble, "ring");
+    *was_cancel = err && err->is_cancel;
+    return bide_void;
+}
+
+TEST(a_deadline_and_a_cancel_end_it)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    struct trouble trouble = {.failing = 100, .code = BIDE_TX_RETRY};
+    bool was_cancel = false;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        with_deadline(bide_ms(0)) {
+            retry_tx(&err, db, put_item, &trouble, "ring");
+        }
+        check(err != NULL);
+        check(trouble.calls <= 1);
+        trouble.calls = 0;
+        with_group(g) {
+            spawn_void(g, until_cancelled, db, &trouble, &was_cancel);
+        }
+        check(was_cancel);
+        check_int(trouble.calls, 0);
+        check_int(await(count(db)), 0);
+    }
+}
