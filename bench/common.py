@@ -33,6 +33,7 @@ class Bar:
     against: str
     sign: str  # "<=", "<" or ">="
     limit: float
+    number: str = ""  # of the case, that it asks for: _cpu ...; the case's own
 
     def holds(self, measured):
         if self.sign == ">=":

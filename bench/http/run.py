@@ -10,7 +10,6 @@ status: 1 when a bar is missed or bide's server could not be built, else 0.
 import argparse
 import dataclasses
 import os
-import random
 import resource
 import shutil
 import signal
@@ -25,7 +24,8 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from common import (LOAD_CORE, SERVER_CORE, Quiet, chosen_cases, close_report, cores,  # noqa: E402
-                    finish, out_folder, print_table, rounded, start)
+                    finish, out_folder, print_table, start)
+from pairs import all_rows, note_wide_intervals  # noqa: E402
 from cases import CASES  # noqa: E402
 from programs import Programs  # noqa: E402
 
@@ -33,8 +33,6 @@ OUT = out_folder("http")
 PAIRS = 9  # of bide and the system that the bar names
 QUICK_PAIRS = 5
 OTHER_ROUNDS = 3  # of the systems that no bar names, and of idle connections
-RESAMPLES = 2000
-WIDE = 0.1  # an interval that is a greater part of its ratio decides nothing
 SETTLE_S = 0.5  # between the last reply and the weighing of idle connections
 TRACED_MS = 300
 UNITS = {"": "requests/s", "_cpu": "us/request", "_p99": "us"}  # of what is shown besides
@@ -198,70 +196,6 @@ class Runner:
         return {case.name: (after - before) / case.connections}
 
 
-def resampled(ours, theirs):
-    """95 % of what the ratio of medians, or the median, is over resamples of the pairs."""
-    chance = random.Random(len(ours))
-    count = min(len(ours), len(theirs)) if theirs else len(ours)
-    results = []
-    for _ in range(RESAMPLES):
-        picked = [chance.randrange(count) for _ in range(count)]
-        result = statistics.median(ours[i] for i in picked)
-        if theirs:
-            result /= statistics.median(theirs[i] for i in picked)
-        results.append(result)
-    results.sort()
-    return results[RESAMPLES // 40], results[-1 - RESAMPLES // 40]
-
-
-def compare(row, values, name, against):
-    """Adds the ratio to another system, from the rounds that both were in."""
-    ours, theirs = values.get((name, row["system"])), values.get((name, against))
-    if not ours or not theirs or not min(theirs):
-        return
-    count = min(len(ours), len(theirs))
-    ours, theirs = ours[:count], theirs[:count]
-    row.update({"against": against, "pairs": count,
-                "ratio": rounded(statistics.median(ours) / statistics.median(theirs)),
-                "interval": [rounded(end) for end in resampled(ours, theirs)]})
-
-
-def judge(row, bar, values, name):
-    """A bar holds if the better end of the interval reaches it."""
-    interval = row["interval"]
-    if not bar.against:
-        interval = row["interval"] = [
-            rounded(end) for end in resampled(values[(name, "bide")], None)]
-    row["bar"] = str(bar)
-    better = max if bar.sign == ">=" else min
-    row["holds"] = None if interval is None else bar.holds(better(interval))
-
-
-def rows_of(case, number, values):
-    """The rows of one number of a case; bide has one for each bar. What the bars ask for is the
-    number that is the case's own."""
-    rows = []
-    name, own = case.name + number, number == case.number
-    title = case.name if own else name if number else f"{name}_rate"
-    for system in case.systems:
-        if (name, system) not in values:
-            continue
-        value = statistics.median(values[(name, system)])
-        for bar in case.bars if system == "bide" else (None,):
-            row = {"case": title, "system": system, "value": round(value, 4),
-                   "unit": case.unit if own else UNITS[number], "against": None, "ratio": None,
-                   "interval": None}
-            compare(row, values, name, bar.against if bar else "bide")
-            if bar and own:
-                judge(row, bar, values, name)
-            rows.append(row)
-    return rows
-
-
-def all_rows(cases, values):
-    return [row for case in cases for number in (case.number, *case.also)
-            for row in rows_of(case, number, values)]
-
-
 def note_conditions(cases, values):
     print("bide: on: limits, deadlines, counters, watchdog, as by default, but any number of "
           "requests per connection; off: access log, middleware. Others: access log off")
@@ -272,14 +206,6 @@ def note_conditions(cases, values):
                 load = statistics.median(values[(f"{case.name}_load_busy", system)])
                 print(f"{case.name}, {system}: the server used {statistics.median(busy):.0%} of "
                       f"its core, the load {load:.0%}: compare the CPU per request too")
-
-
-def note_wide_intervals(rows):
-    """A wide interval reaches a bar by being wide."""
-    for row in rows:
-        low, high = row["interval"] or (0, 0)
-        if row.get("bar") and high - low > WIDE * row[row["against"] and "ratio" or "value"]:
-            print(f"{row['case']}: the interval is too wide to say much")
 
 
 def systems_of(case, programs, number, quick):
@@ -349,7 +275,7 @@ def main():
     runner = Runner(programs, options.quick)
     runner.prepare(cases)
     rounds = run_rounds(runner, cases, options.quick)
-    rows = all_rows(cases, runner.values)
+    rows = all_rows(cases, UNITS, runner.values)
     print_table(rows)
     note_conditions(cases, runner.values)
     note_wide_intervals(rows)
