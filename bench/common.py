@@ -88,18 +88,22 @@ def children_s():
 
 
 class Quiet:
-    """Repeats runs during which others used the cores, for `repeats_s` in all."""
+    """Repeats runs during which others used the cores, for `repeats_s` in all. `servers_s` is the
+    CPU time so far of what the runs use, but do not start."""
 
-    def __init__(self, repeats_s):
-        self.repeats_s = repeats_s
+    def __init__(self, repeats_s, servers_s=lambda: 0):
+        self.repeats_s, self.servers_s = repeats_s, servers_s
         self.disturbed = 0  # runs kept although something else was using the core
 
     def run(self, used_cores, run_once):
+        def others_s():
+            return busy_s(used_cores) - children_s() - self.servers_s()
+
         while True:
-            began_s, others_before_s = time.monotonic(), busy_s(used_cores) - children_s()
+            began_s, others_before_s = time.monotonic(), others_s()
             numbers = run_once()
             elapsed_s = time.monotonic() - began_s
-            foreign_s = busy_s(used_cores) - children_s() - others_before_s
+            foreign_s = others_s() - others_before_s
             if foreign_s <= FOREIGN_SHARE * elapsed_s + 2 * TICK_S:
                 return numbers
             if self.repeats_s < elapsed_s:

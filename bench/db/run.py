@@ -1,0 +1,242 @@
+"""./dev bench db [CASE...] [--quick]: SQL, Redis and the pool beside bare libraries and others.
+
+Called by ./dev, which has built the library and says where in BIDE_BUILD; builds the programs of
+this folder into build/bench/db, starts PostgreSQL and Redis in scratch folders, runs the programs
+in rounds, prints a table and writes build/bench/db.json. A CASE may be a pattern (`pg_*`). A
+database server runs on one core, its client on another. Each round runs every system of a case
+once, one after the other, every second round in reverse order. A ratio is that of the medians, its
+interval is bootstrapped over the pairs. Exit status: 1 when a bar is missed or bide's program
+could not be built, else 0.
+"""
+import argparse
+import os
+import re
+import socket
+import sqlite3
+import statistics
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+from common import (LOAD_CORE, SERVER_CORE, Quiet, children_s, chosen_cases,  # noqa: E402
+                    close_report, finish, out_folder, print_table, start)
+from pairs import all_rows, note_wide_intervals  # noqa: E402
+from cases import CASES  # noqa: E402
+from programs import Programs  # noqa: E402
+from servers import Postgres, Redis  # noqa: E402
+
+OUT = out_folder("db")
+PAIRS = 9  # of bide and the systems that the bars name
+QUICK_PAIRS = 3
+OTHER_ROUNDS = 3  # of the systems that no bar names
+UNITS = {"_cpu": "us/operation"}
+ACCOUNTS = 10000
+REQUEST = "GET /accounts/7 HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
+REPLY = '{"id":7,"name":"account of number 7","balance":0}'
+HTTP_CONNECTIONS = 64
+MOST_BLOCKED_MS = 150
+# redis-benchmark and pgbench count; about as much as fits into the time.
+REDIS_COMMANDS_PER_MS, REDIS_PIPELINE = 1500, 16
+PGBENCH = {"pg_select": 64, "pg_tx": 16}  # clients
+
+
+def fresh_sqlite(path):
+    """The tables of schema.sql, in SQLite's way."""
+    for end in ("", "-wal", "-shm"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+    connection = sqlite3.connect(path)
+    connection.execute("pragma journal_mode=wal")
+    connection.execute("create table accounts (id integer primary key, name text not null, "
+                       "balance integer not null)")
+    connection.execute("create table entries (id integer primary key, account integer not null, "
+                       "delta integer not null, note text not null)")
+    connection.executemany("insert into accounts values (?, ?, 0)",
+                           ((i, f"account of number {i}") for i in range(1, ACCOUNTS + 1)))
+    connection.commit()
+    connection.close()
+
+
+class Runner:
+    def __init__(self, programs, servers, quick):
+        self.programs, self.servers = programs, servers
+        self.run_ms = 300 if quick else 1000
+        self.quiet = Quiet(4.0 if quick else 30.0, self.servers_s)
+        self.values = {}  # (number's name, system) -> one value per round
+        self.learned = set()  # files of replies
+
+    def servers_s(self):
+        return sum(server.cpu_s() for server in self.servers.values())
+
+    def measure(self, case, system):
+        url = self.prepare(case)
+        once = {"http_pg": self.serve, "pgbench": self.pgbench,
+                "redis-benchmark": self.redis_benchmark}
+        run_once = once.get(case.name) or once.get(system) or self.run_program
+        numbers = self.quiet.run({SERVER_CORE, LOAD_CORE}, lambda: run_once(case, system, url))
+        for name, value in numbers.items():
+            name = case.name if name == "mutex" else name
+            self.values.setdefault((name, system), []).append(value)
+
+    def prepare(self, case):
+        """Data as at the beginning; where it is."""
+        if case.data == "sqlite":
+            path = OUT / "bench.db"
+            fresh_sqlite(path)
+            return path
+        if case.data == "postgres":
+            server = self.servers["postgres"]
+            server.move(LOAD_CORE if case.name == "http_pg" else SERVER_CORE)
+            server.sql("truncate entries restart identity; update accounts set balance = 0 "
+                       "where balance <> 0; vacuum analyze accounts; checkpoint")
+        return self.servers[case.data].url if case.data else None
+
+    def run_program(self, case, system, url):
+        command = self.programs.command(system, case, url)
+        # A task that measures itself keeps its loop: bide would report a second of that.
+        run_ms = min(self.run_ms, MOST_BLOCKED_MS) if case.unit == "ns" else self.run_ms
+        return finish(start(command, {LOAD_CORE}, run_ms), command)
+
+    def counted(self, case, command, pattern):
+        """The rate that another's program prints, and its CPU time."""
+        before_s = children_s()
+        process = start(command, {LOAD_CORE}, self.run_ms)
+        output, _ = process.communicate()
+        found = re.search(pattern, output)
+        if process.returncode or not found:
+            raise SystemExit(f"bench: not what was expected of {command[0]}: {output}")
+        return float(found[1]), children_s() - before_s, output
+
+    def pgbench(self, case, _system, url):
+        clients, script = PGBENCH[case.name], HERE / f"pgbench_{case.name[3:]}.sql"
+        seconds = max(1, self.run_ms // 1000)
+        command = [Postgres.program("pgbench"), "-n", "-M", "prepared", "-c", clients, "-T",
+                   seconds, "-f", script, url]
+        rate, used_s, output = self.counted(case, command, r"tps = ([0-9.]+) \(without")
+        count = int(re.search(r"actually processed: (\d+)", output)[1])
+        return {case.name: rate, f"{case.name}_cpu": used_s / count * 1e6}
+
+    def redis_benchmark(self, case, _system, _url):
+        count = REDIS_COMMANDS_PER_MS * self.run_ms
+        command = ["redis-benchmark", "-p", self.servers["redis"].port, "-n", count, "-P",
+                   REDIS_PIPELINE, "--csv", "get", "key"]
+        rate, used_s, _ = self.counted(case, command, r'\n"[^"]*","([0-9.]+)"')
+        return {case.name: rate, f"{case.name}_cpu": used_s / count * 1e6}
+
+    @contextmanager
+    def serving(self, system, command):
+        """A server on the one core, while the load and PostgreSQL have the other."""
+        log = OUT / f"{system}.log"
+        with open(log, "w", encoding="utf-8") as errors:
+            server = start(command, {SERVER_CORE}, self.run_ms, stderr=errors)
+        try:
+            line = server.stdout.readline().split()
+            if len(line) != 2 or line[0] != "PORT":
+                raise SystemExit(f"bench: {system} did not start, see {os.path.relpath(log)}")
+            yield server.pid, line[1]
+        finally:
+            server.kill()
+            server.communicate()
+
+    def serve(self, case, system, url):
+        if system == "bare":
+            command = [self.programs.path("rival_bare"), self.servers["postgres"].socket,
+                       self.reply_file(case, url)]
+        else:
+            command = self.programs.command(system, case, url)
+        with self.serving(system, command) as (pid, port):
+            load = [self.programs.path("http_load"), case.name, port, HTTP_CONNECTIONS, 1, pid,
+                    REQUEST, 200, REPLY]
+            return finish(start(load, {LOAD_CORE}, self.run_ms), load)
+
+    def reply_file(self, case, url):
+        """Where the bytes are that the bare server sends: bide's, learned from it once."""
+        path = self.programs.path("reply")
+        if path not in self.learned:
+            reply = b""
+            command = self.programs.command("bide", case, url)
+            with self.serving("bide", command) as (_, port), \
+                 socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+                peer.sendall(REQUEST.encode())
+                while not reply.endswith(REPLY.encode()):
+                    part = peer.recv(4096)
+                    if not part:
+                        raise SystemExit(f"bench: not the reply that was expected: {reply!r}")
+                    reply += part
+            path.write_bytes(reply)
+            self.learned.add(path)
+        return path
+
+
+def note_limits(cases, values):
+    """Says where a server of http_pg was not what limited the load."""
+    for case in cases:
+        for system in case.systems:
+            busy = values.get((f"{case.name}_server_busy", system))
+            if busy and statistics.median(busy) < 0.9:
+                print(f"{case.name}, {system}: the server used {statistics.median(busy):.0%} of "
+                      "its core: compare the CPU per request too")
+
+
+def systems_of(case, programs, number, quick):
+    """Who runs in this round."""
+    named = ("bide", *(bar.against for bar in case.bars))
+    return [system for system in case.systems if system in programs.systems
+            and (system in named or (not quick and number < OTHER_ROUNDS))]
+
+
+def run_rounds(runner, cases, quick):
+    """Gives the number of rounds: fewer than planned where the machine is too slow for them."""
+    rounds, limit_s = (QUICK_PAIRS, 90) if quick else (PAIRS, 900)
+    began_s = time.monotonic()
+    for number in range(rounds):
+        used_s = time.monotonic() - began_s
+        if number and used_s + used_s / number > limit_s:
+            print(f"the machine is slow: {number} rounds in place of {rounds}")
+            return number
+        for case in cases:
+            systems = systems_of(case, runner.programs, number, quick)
+            for system in systems if number % 2 == 0 else reversed(systems):
+                runner.measure(case, system)
+    return rounds
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench db", description=__doc__.splitlines()[0])
+    parser.add_argument("case", nargs="*", help="names or patterns; without any, all cases")
+    parser.add_argument("--quick", action="store_true",
+                        help="few short runs, and only the systems that a bar names")
+    options = parser.parse_args()
+    cases = chosen_cases(CASES, options.case)
+    os.sched_setaffinity(0, {LOAD_CORE})  # the runner keeps off the servers' core
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    programs = Programs(HERE, OUT)
+    programs.build({system for case in cases for system in case.systems})
+    cases = [case for case in cases if programs.possible(case)]
+    for line in programs.left_out:
+        print(f"left out: {line}")
+    if programs.incomplete:
+        return 1
+    used = {case.data for case in cases}
+    with ExitStack() as started:
+        servers = {}
+        for data, kind in (("postgres", Postgres), ("redis", Redis)):
+            if data in used:
+                servers[data] = kind()
+                started.callback(servers[data].close)
+                servers[data].open()
+        runner = Runner(programs, servers, options.quick)
+        rounds = run_rounds(runner, cases, options.quick)
+    rows = all_rows(cases, UNITS, runner.values)
+    print_table(rows)
+    note_limits(cases, runner.values)
+    note_wide_intervals(rows)
+    return 1 if close_report("db", rows, rounds, runner.quiet.disturbed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
