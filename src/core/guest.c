@@ -48,6 +48,7 @@ bool bide__guest_call(struct bide__guest *guest, const struct bide_task *host,
         ret_error->cause = ret_error->also = ret_error->next = NULL;
         ret_error->owner = NULL;
         ret_error->dropped += (error->cause != NULL) + (error->also != NULL);
+        ret_error->serial = 0;      /* of no loop: it would name an error of the host's */
         ret_error->spawn_count = 0; /* the host's are the ones to tell */
         ret_error->is_cancel = false;
     }

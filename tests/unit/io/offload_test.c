@@ -395,6 +395,64 @@ TEST(a_call_that_fails_raises_in_the_task)
     check_int(await(offload(BIDE_CPU, add, 1, 2)), 3);
 }
 
+/* Its error is the `number`th of its thread. */
+static void fails_after_others(int number)
+{
+    bide_error *error = NULL;
+    for (int i = 0; i < number; i++)
+        error = bide_error_new(700 + i, "from a lane");
+    bide_fail(error);
+}
+OFFLOADABLE(void, fails_after_others, int)
+
+static void fail_at_last(void *unused)
+{
+    (void)unused;
+    fail(bide_error_new(800, "a task's own"));
+}
+
+static async(void) fail_when_cancelled(void);
+SPAWNABLE(void, fail_when_cancelled)
+static async(void) fail_when_cancelled(void)
+{
+    defer(fail_at_last, NULL);
+    await(bide_sleep(bide_s(60)));
+    return bide_void;
+}
+
+static async(void) both_fail(int number);
+SPAWNABLE(void, both_fail, int)
+static async(void) both_fail(int number)
+{
+    with_group(g) {
+        spawn_void(g, fail_when_cancelled);
+        await(bide_yield());
+        await(offload(BIDE_CPU, fails_after_others, number));
+    }
+    return bide_void;
+}
+
+static async(void) both_fail_in_turn(void)
+{
+    for (int number = 1; number < 8; number++) {
+        bide_error *error;
+        attempt(&error, both_fail, number);
+        require(error);
+        bool lanes_first = error->code >= 700 && error->code < 800;
+        check(lanes_first || error->code == 800);
+        require(error->also);
+        check(lanes_first ? error->also->code == 800 : error->also->code < 800);
+    }
+    return bide_void;
+}
+
+/* An error of a lane is never taken for one of the loop that has the same number. */
+TEST_PLAIN(a_failed_call_beside_a_failed_task)
+{
+    for (int i = 0; i < 3; i++)
+        check_int(bide_run(both_fail_in_turn), 0);
+}
+
 /* Their memory is the thread's, and given back after each. */
 TEST(many_calls_fail)
 {
