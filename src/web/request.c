@@ -124,6 +124,10 @@ void bide__set_cookie(bide_request *req, const char *name, const char *value,
 
 bide_group *bide__after_reply(bide_request *req)
 {
+    if (bide__current->attention & BIDE__ATTENTION_OUTSIDE)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_MISUSE, "bide_after_reply() in a `blocking` handler, which "
+                                               "runs on a thread outside of tasks"));
     if (!req->later) {
         bide_group *group = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *group);
         if (!group)
