@@ -63,7 +63,8 @@
  *   list(NAME)      returned as NAME_list, as an array
  *   page(NAME)      returned as NAME_page: {"items":[...],"total","page","size","pages"}
  *   maybe(NAME)     returned as `const NAME *`; NULL is answered with 404
- *   text, html      a `const char *`, as text/plain or text/html; see bide_html_escape
+ *   text, html      a `const char *`, as text/plain or text/html (NULL: an empty one); see
+ *                   bide_html_escape
  *   raw             a bide_raw: bytes of any type
  *   redirect        a bide_redirect: `return (bide_redirect){303, "/items"};`
  *   nothing         the function is void: 204
@@ -293,7 +294,8 @@ int bide_reply_status(const bide_request *req);
  * bide_after_reply(req, fn, args...): spawns a SPAWNABLE function as a background task
  * (bide_background) once the reply has been handed to the peer; arguments are copied. It does not
  * start if the request fails: its commit has not happened. Its error goes to the runtime's hook. An
- * orderly stop waits for it, within the drain. It must not touch what belongs to the request.
+ * orderly stop waits for it, within the drain. It must not touch what belongs to the request. Raises
+ * BIDE_NO_MEMORY, and BIDE_MISUSE in a `blocking` handler, which is outside of tasks.
  */
 #define bide_after_reply(req, ...)                                                                 \
     BIDE__INVOKE(__spawn_void, (BIDE__OWN_TASK(bide__after_reply(req), __VA_ARGS__, )), __VA_ARGS__)

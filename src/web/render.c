@@ -80,7 +80,7 @@ static void render_page(bide_request *req, const struct any_page *page) BIDE__TA
 static void render_page(bide_request *req, const struct any_page *page)
 {
     bide_buf *buf = start(req);
-    int64_t pages = page->size > 0 ? (page->total + page->size - 1) / page->size : 0;
+    int64_t pages = page->size > 0 ? page->total / page->size + (page->total % page->size > 0) : 0;
     bide_buf_append_str(buf, "{\"items\":");
     write_rows(req, page->items, page->count, buf);
     bide_buf_printf(buf, ",\"total\":%lld,\"page\":%d,\"size\":%d,\"pages\":%lld}",
@@ -92,13 +92,16 @@ static void render_page(bide_request *req, const struct any_page *page)
 static void render_bytes(bide_request *req, const char *content_type, const void *data, size_t size)
 {
     const char *type = content_type ? content_type : "application/octet-stream";
+    if (!data) {
+        data = "";
+        size = 0;
+    }
     if (req->plan->step_count == 1) {
         bide__web_reply(req, req->plan->status, type, data, size);
         return;
     }
     bide_buf *buf = start(req);
-    if (size > 0)
-        bide_buf_append(buf, data, size);
+    bide_buf_append(buf, data, size);
     if (req->plan->shape == bide__kind_raw && !(type = bide_arena_strdup(bide_arena_of(req), type)))
         raise_unwritten(req, -ENOMEM);
     finish(req, type);

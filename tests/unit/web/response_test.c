@@ -25,6 +25,27 @@ GET(picture, "/picture", raw, query(str, type, optional))
     return (bide_raw){type, bytes, sizeof bytes};
 }
 
+PROVIDER(int, own_number)
+{
+    provide(1);
+}
+
+GET(no_text, "/no_text", text)
+{
+    return NULL;
+}
+
+GET(no_bytes, "/no_bytes", raw)
+{
+    return (bide_raw){NULL, NULL, 4};
+}
+
+GET(no_provided_bytes, "/no_provided_bytes", raw, depends(int, one, own_number))
+{
+    (void)one;
+    return (bide_raw){"a/b", NULL, 0};
+}
+
 GET(elsewhere, "/elsewhere", redirect, query(str, to), query(i32, with, dflt(303)))
 {
     return (bide_redirect){with, to};
@@ -36,6 +57,26 @@ GET(cookies, "/cookies", nothing, query(str, value, dflt("v")))
     bide_set_cookie(req, "theme", "dark", .path = "/x", .for_scripts = true,
                     .over_plain_http = true, .same_site = BIDE_SAME_SITE_STRICT);
     bide_set_cookie(req, "old", "", .max_age_s = -1);
+}
+
+static bide_app *nothing_app(void)
+{
+    bide_app *app = bide_app_new(.title = "nothing");
+    bide_app_add(app, "", &no_text_route, &no_bytes_route, &no_provided_bytes_route);
+    return app;
+}
+
+TEST(no_text_and_no_bytes_are_empty)
+{
+    static const char *const targets[] = {"/no_text", "/no_bytes", "/no_provided_bytes"};
+    with_client(c, nothing_app()) {
+        for (int i = 0; i < 3; i++) {
+            reply r = await(client_get(c, targets[i]));
+            check_int(r.status, 200);
+            check_int((int64_t)r.length, 0);
+            check_str(r.body, "");
+        }
+    }
 }
 
 static bide_app *make_app(void)
@@ -138,10 +179,23 @@ POST(hidden_one, "/hidden", nothing, hidden)
 {
 }
 
+static async(void) never(void);
+SPAWNABLE(void, never)
+static async(void) never(void)
+{
+    check(false);
+    return bide_void;
+}
+
+POST(mail_from_a_lane, "/mail_from_a_lane", nothing, blocking)
+{
+    bide_after_reply(req, never);
+}
+
 static bide_app *lane_app(void)
 {
     bide_app *app = bide_app_new(.title = "lane");
-    bide_app_add(app, "", &slow_route, &hidden_one_route);
+    bide_app_add(app, "", &slow_route, &hidden_one_route, &mail_from_a_lane_route);
     return app;
 }
 
@@ -161,6 +215,16 @@ TEST(a_blocking_handler)
         check(strstr(r.body, "secret") == NULL);
         r = await(client_get(c, "/slow/x"));
         check_int(r.status, 422);
+    }
+}
+
+TEST(nothing_comes_after_the_reply_of_a_blocking_handler)
+{
+    with_client(c, lane_app()) {
+        test_capture_stderr();
+        reply r = await(client_post(c, "/mail_from_a_lane", no_body));
+        check_int(r.status, 500);
+        check_contains(test_captured(), "bide_after_reply() in a `blocking` handler");
     }
 }
 
