@@ -49,11 +49,15 @@ static async(void) pg_tx(uint64_t seed)
             int64_t id = next_account(&seed);
             with_tx(tx, db)
             {
-                await(bide_scalar(tx, i64, "select balance from accounts where id = $1", id));
-                await(bide_exec(tx, "update accounts set balance = balance + 1 where id = $1", id));
-                await(bide_exec(tx,
-                                "insert into entries (account, delta, note) values ($1, $2, $3)",
-                                id, 1, NOTE));
+                int64_t rows = 0;
+                (void)await(bide_scalar(tx, i64, "select balance from accounts where id = $1", id));
+                rows += await(
+                    bide_exec(tx, "update accounts set balance = balance + 1 where id = $1", id));
+                rows += await(
+                    bide_exec(tx, "insert into entries (account, delta, note) values ($1, $2, $3)",
+                              id, 1, NOTE));
+                if (rows != 2)
+                    abort();
             }
         }
         rate_goes_on(&rate, 1);
@@ -81,8 +85,11 @@ static async(void) insert_batches(uint64_t seed)
 static async(void) sqlite_write(uint64_t seed)
 {
     do {
-        await(bide_exec(db, "insert into entries (account, delta, note) values ($1, $2, $3)",
-                        next_account(&seed), 1, NOTE));
+        int64_t rows =
+            await(bide_exec(db, "insert into entries (account, delta, note) values ($1, $2, $3)",
+                            next_account(&seed), 1, NOTE));
+        if (rows != 1)
+            abort();
     } while (rate_goes_on(&rate, 1));
     return bide_void;
 }
