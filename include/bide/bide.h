@@ -30,6 +30,7 @@
 #include <bide/json.h>
 #include <bide/settings.h>
 #include <bide/db.h>
+#include <bide/migrate.h>
 #include <bide/redis.h>
 #include <bide/http.h>
 #include <bide/web.h>

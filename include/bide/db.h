@@ -82,8 +82,8 @@ AWAITABLE(bide_db_ptr);
 enum bide__tx_state {
     BIDE__TX_NONE, /* not begun: no statement has run */
     BIDE__TX_OPEN,
-    BIDE__TX_ENDED, /* committed or rolled back */
     BIDE__TX_LOST,  /* the database rolled it back by itself */
+    BIDE__TX_ENDED, /* committed or rolled back */
 };
 
 /* The fields are private. Lives in the frame of its block. */

@@ -59,6 +59,7 @@
     X(TX_RETRY, 15, "transaction to be made again")                                                \
     X(OUTCOME_UNKNOWN, 16, "outcome unknown")                                                      \
     X(UNREACHABLE, 17, "server not reachable")                                                     \
+    X(SCHEMA, 18, "the schema does not match")                                                     \
     X(REDIS_REFUSED, 40, "refused by redis")                                                       \
     X(REDIS_LOST, 41, "connection lost, outcome unknown")                                          \
     X(REDIS_CONFLICT, 42, "a watched key was changed")                                             \

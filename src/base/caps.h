@@ -250,6 +250,10 @@
 #define BIDE_CAP_DB_RETRY_MOST_MS 256
 /* autocommit writes in one commit */
 #define BIDE_CAP_DB_GROUP 256
+/* bytes of a file of migrations, of its name, and of all of a folder with what is kept of them */
+#define BIDE_CAP_DB_MIGRATION_BYTES (4 << 20)
+#define BIDE_CAP_DB_MIGRATION_NAME 100
+#define BIDE_CAP_DB_MIGRATIONS_BYTES (64 << 20)
 
 /* Redis */
 

@@ -111,6 +111,22 @@ int bide__command(struct bide__connection *connection, const char *text,
     return code < 0 ? code : 0;
 }
 
+int bide__command_once(struct bide__connection *connection, const char *text, size_t length,
+                       struct bide__trouble *trouble)
+{
+    struct bide__statement *statement;
+    struct bide__run run = {.statement = NULL};
+    int code = connection->driver->prepare(connection, text, length, &statement, trouble);
+    if (code < 0)
+        return code;
+    code = bide__start(&run, connection, statement, NULL, 0, trouble);
+    while (code >= 0 && (code = connection->driver->step(&run, trouble)) > 0)
+        continue;
+    bide__finish(&run);
+    connection->driver->discard(statement);
+    return code;
+}
+
 int bide__connect(struct bide_db *db, enum bide__connection_role role,
                   struct bide__connection **ret_connection, struct bide__trouble *trouble)
 {

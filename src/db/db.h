@@ -96,6 +96,10 @@ void bide__finish(struct bide__run *run);
 int bide__command(struct bide__connection *connection, const char *text,
                   struct bide__trouble *trouble);
 
+/* The same for one that is not kept, to its end; the byte behind the text is 0. */
+int bide__command_once(struct bide__connection *connection, const char *text, size_t length,
+                       struct bide__trouble *trouble);
+
 int bide__connect(struct bide_db *db, enum bide__connection_role role,
                   struct bide__connection **ret_connection, struct bide__trouble *trouble);
 void bide__disconnect(struct bide__connection *connection);

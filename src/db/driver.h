@@ -22,6 +22,7 @@
 struct bide__trouble {
     int code;         /* enum bide_code; 0: nothing */
     int system_errno; /* with BIDE_SYSTEM */
+    int position;     /* in the statement, in bytes from 1, of what is wrong; 0: not known */
     char field[BIDE__NAME_BYTES];
     char message[200];
 };
@@ -101,6 +102,9 @@ struct bide__driver {
     /* How long a step may take, in ns from now, until -EINTR; 0: as long as it takes, but when
        bide_offload_cancelled() says so. */
     void (*set_budget)(struct bide__connection *connection, int64_t ns);
+    /* A statement that makes all processes that change the schema wait for each other, until the
+       transaction ends; NULL: one that writes does that by itself. */
+    const char *schema_lock;
 };
 
 extern const struct bide__driver bide__driver_sqlite;

@@ -210,6 +210,17 @@ static int connect_to(const struct bide__db_options *options, enum bide__connect
     return 0;
 }
 
+/* Where in its text the last statement is wrong, from 1; 0: SQLite does not know, or is older. */
+static int error_position(const struct connection *connection)
+{
+#if SQLITE_VERSION_NUMBER >= 3038000
+    return sqlite3_error_offset(connection->handle) + 1;
+#else
+    (void)connection;
+    return 0;
+#endif
+}
+
 static bool only_space(const char *text)
 {
     return text[strspn(text, " \t\r\n;")] == 0;
@@ -228,9 +239,10 @@ static int prepare(struct bide__connection *base, const char *text, size_t lengt
     int result = sqlite3_prepare_v3(connection->handle, text, (int)length + 1,
                                     SQLITE_PREPARE_PERSISTENT, &statement->handle, &rest);
     int code = 0;
-    if (result != SQLITE_OK)
+    if (result != SQLITE_OK) {
         code = failed(connection, result, trouble);
-    else if (!statement->handle)
+        trouble->position = error_position(connection);
+    } else if (!statement->handle)
         code = bide__trouble(trouble, BIDE_QUERY, "the query is empty");
     else if (!only_space(rest))
         code = bide__trouble(trouble, BIDE_QUERY, "more than one statement in a query");
@@ -387,9 +399,9 @@ static void set_budget(struct bide__connection *base, int64_t ns)
     connection_of(base)->until_ns = ns ? bide__clock_monotonic_ns() + ns : 0;
 }
 
-const struct bide__driver bide__driver_sqlite = {"sqlite", connect_to,  disconnect,     prepare,
-                                                 discard,  column_name, start,          step,
-                                                 cell,     finish,      in_transaction, set_budget};
+const struct bide__driver bide__driver_sqlite = {
+    "sqlite", connect_to, disconnect, prepare,        discard,    column_name, start,
+    step,     cell,       finish,     in_transaction, set_budget, NULL};
 
 #else
 
