@@ -203,10 +203,15 @@ TEST(a_turn_that_waits_for_itself_is_told)
     }
 }
 
-SPAWNABLE(int64_t, use_it, bide_tx *)
-async(int64_t) use_it(bide_tx *tx)
+/* The compilers refuse a bide_tx * as a parameter. */
+struct holder {
+    bide_tx *tx;
+};
+
+SPAWNABLE(int64_t, use_it, struct holder *)
+async(int64_t) use_it(struct holder *holder)
 {
-    return ready(int64_t, await(bide_exec(tx, "delete from items")));
+    return ready(int64_t, await(bide_exec(holder->tx, "delete from items")));
 }
 
 static async(int) foreign_main(void)
@@ -216,8 +221,9 @@ static async(int) foreign_main(void)
         with_tx(tx, db)
         {
             await(bide_do(tx, "delete from items"));
+            struct holder holder = {tx};
             with_group(g) {
-                spawn_void(g, use_it, tx);
+                spawn_void(g, use_it, &holder);
             }
         }
     }
