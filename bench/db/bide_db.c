@@ -47,8 +47,7 @@ static async(void) pg_tx(uint64_t seed)
     while (!rate.over) {
         with_arena {
             int64_t id = next_account(&seed);
-            with_tx(tx, db)
-            {
+            with_tx(tx, db) {
                 int64_t rows = 0;
                 (void)await(bide_scalar(tx, i64, "select balance from accounts where id = $1", id));
                 rows += await(

@@ -294,8 +294,8 @@ int bide_reply_status(const bide_request *req);
  * bide_after_reply(req, fn, args...): spawns a SPAWNABLE function as a background task
  * (bide_background) once the reply has been handed to the peer; arguments are copied. It does not
  * start if the request fails: its commit has not happened. Its error goes to the runtime's hook. An
- * orderly stop waits for it, within the drain. It must not touch what belongs to the request. Raises
- * BIDE_NO_MEMORY, and BIDE_MISUSE in a `blocking` handler, which is outside of tasks.
+ * orderly stop waits for it, within the drain. It must not touch what belongs to the request.
+ * Raises BIDE_NO_MEMORY, and BIDE_MISUSE in a `blocking` handler, which is outside of tasks.
  */
 #define bide_after_reply(req, ...)                                                                 \
     BIDE__INVOKE(__spawn_void, (BIDE__OWN_TASK(bide__after_reply(req), __VA_ARGS__, )), __VA_ARGS__)

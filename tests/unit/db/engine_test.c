@@ -27,8 +27,7 @@ TEST(a_slow_read_leaves_the_loop, .real_clock = true)
         with_group(g) {
             task(void) other = spawn(g, tick, &ticks);
             check_int(await(bide_scalar(db, i64, SLOW_QUERY, 2000000)), 2000000);
-            with_read_tx(tx, db)
-            {
+            with_read_tx(tx, db) {
                 check_int(await(bide_scalar(tx, i64, SLOW_QUERY, 2000000)), 2000000);
             }
             check(ticks > 3);
@@ -72,8 +71,7 @@ static async(void) write_on_a_loop(void)
                 await(bide_insert(db, item, &row));
                 continue;
             }
-            with_tx(tx, db)
-            {
+            with_tx(tx, db) {
                 await(bide_insert(tx, item, &row));
                 await(bide_yield());
             }
@@ -149,8 +147,7 @@ TEST(every_string_is_stored_and_read_back)
 SPAWNABLE(void, use_for_a_while, bide_db *)
 async(void) use_for_a_while(bide_db *db)
 {
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         item row = {.name = "late"};
         await(bide_insert(tx, item, &row));
         bide_task_ready();
@@ -178,8 +175,7 @@ TEST(closing_waits_for_the_last_user)
 PROVIDER(bide_tx *, writes)
 {
     bide_db *db = bide_app_state(req);
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         provide(tx);
     }
 }

@@ -22,8 +22,7 @@ static void note(void *arg)
 SPAWNABLE(int, leave, bide_db *, int, int *)
 async(int) leave(bide_db *db, int how, int *hooks)
 {
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         item i = {.name = bide_arena_printf(bide_task_arena(), "left-%d", how)};
         await(bide_insert(tx, item, &i));
         bide_tx_on_commit(tx, note, &hooks[0]);
@@ -70,12 +69,10 @@ TEST(it_commits_or_rolls_back_by_how_it_is_left)
         check_int(await(count(db)), 2);
         check_int(hooks[0], 2);
         check_int(hooks[1], 3);
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             (void)tx; /* without a statement nothing begins */
         }
-        with_read_tx(tx, db)
-        {
+        with_read_tx(tx, db) {
             check_int(await(bide_scalar(tx, i64, "select count(*) from items")), 2);
             attempt(&err, bide_exec, tx, "delete from items");
             check(err && err->code == BIDE_MISUSE);
@@ -90,17 +87,14 @@ TEST(a_nested_one_is_a_savepoint)
     int hooks[2] = {0};
     with(bide_database, db, c.url) {
         await(bide_create_table(db, item));
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             item a = {.name = "a"}, b = {.name = "b"}, again = {.name = "a"};
-            with_tx(inner, tx)
-            {
+            with_tx(inner, tx) {
                 await(bide_insert(inner, item, &a));
                 bide_tx_on_commit(inner, note, &hooks[0]);
             }
             check_int(hooks[0], 0);
-            with_tx(inner, tx)
-            {
+            with_tx(inner, tx) {
                 await(bide_insert(inner, item, &b));
                 bide_tx_on_rollback(inner, note, &hooks[1]);
                 await(bide_tx_rollback(inner));
@@ -120,8 +114,7 @@ TEST(a_nested_one_is_a_savepoint)
 SPAWNABLE(void, add_slowly, bide_db *, int, int *)
 async(void) add_slowly(bide_db *db, int n, int *inside)
 {
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         item i = {.name = bide_arena_printf(bide_task_arena(), "slow-%d", n)};
         await(bide_insert(tx, item, &i));
         check_int(++*inside, 1);
@@ -191,8 +184,7 @@ TEST(a_turn_that_waits_for_itself_is_told)
         bide_error *err = NULL;
         await(bide_create_table(db, item));
         test_capture_stderr();
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             item i = {.name = "a"};
             await(bide_insert(tx, item, &i));
             attempt(&err, bide_exec, db, "delete from items");
@@ -218,8 +210,7 @@ static async(int) foreign_main(void)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, item));
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             await(bide_do(tx, "delete from items"));
             struct holder holder = {tx};
             with_group(g) {
@@ -245,8 +236,7 @@ TEST(a_reader_sees_one_state)
     DB_CASE(c, "");
     with(bide_database, db, c.url) {
         await(bide_create_table(db, item));
-        with_read_tx(tx, db)
-        {
+        with_read_tx(tx, db) {
             check_int(await(bide_scalar(tx, i64, "select count(*) from items")), 0);
             await(add(db, 1));
             check_int(await(bide_scalar(tx, i64, "select count(*) from items")), 0);
@@ -261,17 +251,14 @@ static async(void) everything(bide_db *db)
 {
     item a = {.name = "a"}, b = {.name = "b"};
     await(bide_insert(db, item, &a));
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         await(bide_insert(tx, item, &b));
-        with_tx(inner, tx)
-        {
+        with_tx(inner, tx) {
             await(bide_do(inner, "update items set amount = 5"));
         }
         check_int(await(bide_all(tx, item, "")).count, 2);
     }
-    with_read_tx(tx, db)
-    {
+    with_read_tx(tx, db) {
         check_int(await(bide_all(tx, item, "order by id")).count, 2);
     }
     await(bide_page(db, item, 1, 10, "order by id"));
@@ -304,8 +291,7 @@ SPAWNABLE(void, write_some, bide_db *, const char *)
 async(void) write_some(bide_db *db, const char *who)
 {
     for (int i = 0; i < 30; i++) {
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             item row = {.name = bide_arena_printf(bide_task_arena(), "%s-%d", who, i)};
             await(bide_insert(tx, item, &row));
             await(bide_sleep(bide_ms(1)));

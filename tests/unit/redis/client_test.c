@@ -275,8 +275,7 @@ static async(void) everything(const char *url, size_t *wrong)
         await(echo(r, 3, 2, wrong));
         with(bide_redis_leased, c, r)
             await(echo(c, 1, 1, wrong));
-        with_redis_tx(tx, r)
-        {
+        with_redis_tx(tx, r) {
             await(bide_redis_watch(tx, "n"));
             bide_redis_queue(tx, "INCR", "n");
         }

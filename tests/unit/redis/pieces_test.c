@@ -99,8 +99,7 @@ static async(void) take_one(bide_redis_ptr r, bool disturb);
 SPAWNABLE(void, take_one, bide_redis_ptr, bool)
 static async(void) take_one(bide_redis_ptr r, bool disturb)
 {
-    with_redis_tx(tx, r)
-    {
+    with_redis_tx(tx, r) {
         await(bide_redis_watch(tx, "stock"));
         check_int(await(bide_redis_get(bide_redis_tx_reads(tx), "stock")).kind, BIDE_REDIS_TEXT);
         if (disturb)
@@ -115,8 +114,7 @@ static async(void) fail_in_the_middle(bide_redis_ptr r);
 SPAWNABLE(void, fail_in_the_middle, bide_redis_ptr)
 static async(void) fail_in_the_middle(bide_redis_ptr r)
 {
-    with_redis_tx(tx, r)
-    {
+    with_redis_tx(tx, r) {
         bide_redis_queue(tx, "DECR", "stock");
         fail(bide_error_new(1000, "no"));
     }
@@ -127,8 +125,7 @@ static async(void) wrong_command(bide_redis_ptr r, bool unknown);
 SPAWNABLE(void, wrong_command, bide_redis_ptr, bool)
 static async(void) wrong_command(bide_redis_ptr r, bool unknown)
 {
-    with_redis_tx(tx, r)
-    {
+    with_redis_tx(tx, r) {
         bide_redis_queue(tx, "INCR", "stock");
         if (unknown)
             bide_redis_queue(tx, "NOSUCH");
@@ -164,8 +161,7 @@ TEST(transactions, .real_clock = true)
         require(err);
         check_contains(err->message, "command 2 of EXEC: WRONGTYPE");
         check_int(await(bide_redis_incr(r, "stock", 0)), 13);
-        with_redis_tx(tx, r)
-        {
+        with_redis_tx(tx, r) {
             bide_redis_queue(tx, "INCR", "stock");
             bide_redis_queue(tx, "GET", "stock");
             bide_redis_reply replies = await(bide_redis_exec(tx));
