@@ -96,6 +96,7 @@ typedef struct bide_tx {
     const struct bide_site *site; /* ... and where it was opened */
     bide_error *was;
     struct bide__tx_hook *hooks; /* newest first */
+    struct bide__queued *queued; /* oldest first */
     bool writes;
     uint8_t state; /* enum bide__tx_state */
 } bide_tx;
@@ -209,6 +210,23 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
     BIDE__WRITE(on, M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
 #define bide_delete(on, M, key)                                                                    \
     M##__done(bide__db_delete(bide__on(on), BIDE__DELETED(M), BIDE__BIND(key)))
+
+/*
+ * bide_add(tx, M, row), bide_add_all(tx, M, rows, count): plain calls that queue rows for an insert
+ * of `tx`. They are inserted before its next query, before a transaction inside it begins, at its
+ * commit, and by await(bide_flush(tx)): those of one model together, the models in the order in
+ * which they were first added. What the database makes is read back into them then, so they must
+ * stay where they are until then. What a rollback finds is forgotten. An error of the flush says
+ * which row of the model, and leaves the query, or the block, that caused it; all that was queued
+ * is then forgotten. Raise BIDE_NO_MEMORY, or BIDE_LIMIT beyond 100,000 rows.
+ * bide_refresh(on, M, row): reads the row with its key anew: BIDE_NOT_FOUND if it is gone.
+ */
+#define bide_add(tx, M, row) bide__db_add((tx), BIDE__WRITE_OF(M, BIDE__INSERT, row, 1, 0))
+#define bide_add_all(tx, M, rows, count)                                                           \
+    bide__db_add((tx), BIDE__WRITE_OF(M, BIDE__INSERT, rows, count, 0))
+bide_async(void) bide_flush(bide_tx *tx);
+#define bide_refresh(on, M, row)                                                                   \
+    M##__done(bide__db_refresh(bide__on(on), M##_model(), (0 ? (M *)0 : (row))))
 
 /* Makes the model's table if there is none of that name: for tests and first steps. */
 #define bide_create_table(on, M) bide__db_create(bide__on(on), BIDE__CREATED(M))

@@ -224,8 +224,12 @@ struct bide__write {
     void *rows;
     size_t count;
     uint64_t fields; /* of an update: those written; of an upsert: those that may clash */
+    void **each;     /* instead of `rows`: pointers to them */
 };
 SPAWNABLE(void, bide__db_write, struct bide__on, struct bide__write)
+void bide__db_add(bide_tx *tx, struct bide__write what);
+SPAWNABLE(void, bide_flush, bide_tx *)
+SPAWNABLE(void, bide__db_refresh, struct bide__on, const bide_model *, void *)
 SPAWNABLE(void, bide__db_delete, struct bide__on, const bide_model *, bide_bind)
 SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 
@@ -234,7 +238,7 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 #define BIDE__WRITE_OF(M, write_kind, rows, count, set) \
     ((struct bide__write){BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = write_kind, \
                                             .fields = set), \
-                          write_kind, (0 ? (M *)0 : (rows)), count, set})
+                          write_kind, (0 ? (M *)0 : (rows)), count, set, NULL})
 /* The user's word, M, begins the name of the outer call: gcc then reports that nobody awaits it,
    though the macro is a system header's. */
 #define BIDE__WRITE(on, M, kind, rows, count, fields) \
@@ -277,6 +281,8 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 #define bide_update__attempt(e, at, on, M, row, ...) \
     bide__db_write__attempt(e, at, bide__on(on), \
         BIDE__WRITE_OF(M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))
+#define bide_refresh__attempt(e, at, on, M, row) \
+    bide__db_refresh__attempt(e, at, bide__on(on), M##_model(), (0 ? (M *)0 : (row)))
 #define bide_delete__attempt(e, at, on, M, key) \
     bide__db_delete__attempt(e, at, bide__on(on), BIDE__DELETED(M), BIDE__BIND(key))
 #define BIDE__DELETED(M) BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_DELETE)

@@ -248,6 +248,10 @@
 #define BIDE_CAP_DB_TRIES 8
 #define BIDE_CAP_DB_RETRY_FIRST_MS 4
 #define BIDE_CAP_DB_RETRY_MOST_MS 256
+/* rows that wait in a transaction for its flush; rows, and values, of one statement that inserts */
+#define BIDE_CAP_DB_QUEUED 100000
+#define BIDE_CAP_DB_INSERT_ROWS 64
+#define BIDE_CAP_DB_INSERT_BINDS 1024
 /* autocommit writes in one commit */
 #define BIDE_CAP_DB_GROUP 256
 /* bytes of a file of migrations, of its name, and of all of a folder with what is kept of them */

@@ -164,6 +164,17 @@ struct bide__connection *bide__tx_connection(struct bide_tx *tx);
 /* After work in it: notes if the database has ended it by itself. */
 void bide__tx_after(struct bide_tx *tx);
 
+/* Checks that the running task may use it. */
+void bide__tx_check(const struct bide_tx *tx);
+
+/* ---- session.c ---- */
+
+/* Inserts what is queued; raises. Before each query, a nested transaction, and the commit. */
+void bide__queue_flush(struct bide_tx *tx);
+
+/* Forgets what is queued. */
+void bide__queue_drop(struct bide_tx *tx);
+
 /* ---- row.c ---- */
 
 /* One cell into a value. 0 or -EBADMSG. */

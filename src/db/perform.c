@@ -161,6 +161,8 @@ void bide__perform(struct bide__on on, struct bide__work *work)
     struct bide_db *db = on.db;
     int code;
     bide__db_check(db);
+    if (on.tx && on.tx->queued)
+        bide__queue_flush(on.tx);
     work->arena = bide_task_arena();
     if (!work->arena)
         code = bide__trouble(&work->trouble, BIDE_NO_MEMORY, "out of memory for rows");

@@ -54,6 +54,12 @@ static void check_innermost(const bide_tx *tx)
                      tx->site->file, tx->site->line, tx->inner->site->file, tx->inner->site->line);
 }
 
+void bide__tx_check(const bide_tx *tx)
+{
+    check_owner(tx);
+    check_innermost(tx);
+}
+
 bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const struct bide_site *at)
 {
     struct bide_task *me = bide__task_current();
@@ -65,6 +71,8 @@ bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const stru
             bide__misuse("with_tx at %s:%d inside the with_read_tx of %s:%d", at->file, at->line,
                          on.tx->site->file, on.tx->site->line);
     }
+    if (on.tx && on.tx->queued)
+        bide__queue_flush(on.tx); /* a rollback of the inner one leaves it */
     *tx = (bide_tx){.outer = on.tx,
                     .task = me,
                     .task_id = me->head.id,
@@ -234,6 +242,7 @@ static void end(bide_tx *tx)
 static void roll_back(bide_tx *tx)
 {
     struct bide__trouble trouble;
+    bide__queue_drop(tx);
     if (tx->state == BIDE__TX_OPEN && !tx->outer) {
         bide__roll_back(tx->connection);
     } else if (tx->state == BIDE__TX_OPEN) {
@@ -273,6 +282,21 @@ static void commit_outermost(bide_tx *tx)
     run_hooks(tx, true);
 }
 
+static void flush(void *arg)
+{
+    bide__queue_flush(arg);
+}
+
+/* What is queued, as the last statements; what they fail with rolls back first. */
+static void flush_at_end(bide_tx *tx)
+{
+    bide_error *error = tx->queued ? bide__attempt(tx->site, flush, tx) : NULL;
+    if (error) {
+        roll_back(tx);
+        bide__fail(tx->site, error);
+    }
+}
+
 static void finish(void *arg)
 {
     bide_tx *tx = arg;
@@ -281,11 +305,13 @@ static void finish(void *arg)
         roll_back(tx);
         if (lost && bide_error_current() == tx->was)
             raise_lost(tx);
-    } else if (tx->outer) {
-        commit_nested(tx);
-    } else {
-        commit_outermost(tx);
+        return;
     }
+    flush_at_end(tx);
+    if (tx->outer)
+        commit_nested(tx);
+    else
+        commit_outermost(tx);
 }
 
 void bide__tx_leave(bide_tx *tx)

@@ -4,7 +4,10 @@
  */
 #include "db/db.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -12,9 +15,11 @@ struct writing {
     struct bide__work work;
     struct bide__write what;
     bide_buf *text;
-    uint64_t given; /* fields that the text binds, in this order ... */
-    uint64_t read;  /* ... and that it gives back */
-    bide_bind key;  /* of a delete */
+    size_t text_rows; /* rows that the text inserts; 0: there is none */
+    bide_bind *binds; /* room for BIDE_CAP_DB_INSERT_BINDS, with more than one row */
+    uint64_t given;   /* fields that the text binds, in this order ... */
+    uint64_t read;    /* ... and that it gives back */
+    bide_bind key;    /* of a delete */
     int64_t affected;
 };
 
@@ -112,7 +117,19 @@ static uint64_t columns_of(const bide_model *model, uint32_t without_flags)
     return fields;
 }
 
-static void put_insert(struct writing *writing)
+/* ($1,$2),($3,$4): the values of so many rows. */
+static void put_values(bide_buf *buf, int fields, size_t rows)
+{
+    int next = 1;
+    for (size_t row = 0; row < rows; row++) {
+        bide_buf_append_str(buf, row ? ",(" : "(");
+        for (int i = 0; i < fields; i++, next++)
+            bide_buf_printf(buf, "%s$%d", i ? "," : "", next);
+        bide_buf_append_str(buf, ")");
+    }
+}
+
+static void put_insert(struct writing *writing, size_t rows)
 {
     const bide_model *model = writing->what.model;
     bide_buf *buf = writing->text;
@@ -121,10 +138,8 @@ static void put_insert(struct writing *writing)
     if (count > 0) {
         bide_buf_append_str(buf, "(");
         put_fields(buf, model, writing->given);
-        bide_buf_append_str(buf, ") values (");
-        for (int i = 1; i <= count; i++)
-            bide_buf_printf(buf, "%s$%d", i > 1 ? "," : "", i);
-        bide_buf_append_str(buf, ")");
+        bide_buf_append_str(buf, ") values ");
+        put_values(buf, count, rows);
     } else {
         bide_buf_append_str(buf, "default values");
     }
@@ -164,46 +179,122 @@ static size_t bind_fields(const bide_model *model, uint64_t fields, const void *
     return count;
 }
 
-static int insert_row(struct writing *writing, struct bide__connection *connection, void *row,
-                      struct bide__statement **statement)
+static void *row_at(const struct writing *writing, size_t index)
+{
+    const struct bide__write *what = &writing->what;
+    return what->each ? what->each[index] : (char *)what->rows + index * what->model->size;
+}
+
+/* How many rows from `first` on the next statement takes: those that give the same fields, and a
+   power of four, so that a model has few statements to keep. */
+static int rows_alike(struct writing *writing, size_t first, uint64_t *ret_given,
+                      uint64_t *ret_read, size_t *ret_rows)
 {
     struct bide__trouble *trouble = &writing->work.trouble;
-    struct bide__run run = {.statement = NULL};
-    bide_bind binds[64];
+    const bide_model *model = writing->what.model;
     uint64_t given, read;
-    int code = sort_fields(writing->what.model, row, &given, &read, trouble);
+    int code = sort_fields(model, row_at(writing, first), ret_given, ret_read, trouble);
+    size_t fields = (size_t)__builtin_popcountll(*ret_given);
+    size_t most = writing->what.count - first, alike = 1;
+    if (fields == 0 || most > BIDE_CAP_DB_INSERT_ROWS)
+        most = fields ? BIDE_CAP_DB_INSERT_ROWS : 1;
+    if (fields && most > BIDE_CAP_DB_INSERT_BINDS / fields)
+        most = BIDE_CAP_DB_INSERT_BINDS / fields;
+    for (; code == 0 && alike < most; alike++) {
+        code = sort_fields(model, row_at(writing, first + alike), &given, &read, trouble);
+        if (given != *ret_given || read != *ret_read)
+            break;
+    }
+    for (*ret_rows = 1; *ret_rows * 4 <= alike;)
+        *ret_rows *= 4;
+    return code;
+}
+
+/* Inserts some rows by one statement. Both databases return them in the order of the values. */
+static int insert_rows(struct writing *writing, struct bide__connection *connection, size_t first,
+                       size_t rows)
+{
+    struct bide__trouble *trouble = &writing->work.trouble;
+    struct bide__statement *statement;
+    struct bide__run run = {.statement = NULL};
+    bide_bind few[64], *binds = rows > 1 ? writing->binds : few;
+    size_t count = 0, back = 0;
+    if (writing->text_rows != rows) {
+        writing->text_rows = rows;
+        bide_buf_reset(writing->text);
+        put_insert(writing, rows);
+    }
+    if (bide_buf_error(writing->text))
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+    int code = bide__statement_of(connection, bide_buf_str(writing->text),
+                                  bide_buf_length(writing->text), &statement, trouble);
     if (code < 0)
         return code;
-    if (!*statement || given != writing->given) {
-        writing->given = given;
-        writing->read = read;
-        bide_buf_reset(writing->text);
-        put_insert(writing);
-        if (bide_buf_error(writing->text))
-            return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
-        code = bide__statement_of(connection, bide_buf_str(writing->text),
-                                  bide_buf_length(writing->text), statement, trouble);
-        if (code < 0)
-            return code;
-    }
-    size_t count = bind_fields(writing->what.model, given, row, binds, 0);
-    code = bide__start(&run, connection, *statement, binds, count, trouble);
+    for (size_t i = 0; i < rows; i++)
+        count = bind_fields(writing->what.model, writing->given, row_at(writing, first + i), binds,
+                            count);
+    code = bide__start(&run, connection, statement, binds, count, trouble);
     int got = 0;
-    while (code == 0 && (got = connection->driver->step(&run, trouble)) > 0)
-        code = read_back(writing, &run, row);
+    while (code == 0 && (got = connection->driver->step(&run, trouble)) > 0 && back < rows)
+        code = read_back(writing, &run, row_at(writing, first + back++));
     bide__finish(&run);
     return code < 0 ? code : got;
+}
+
+static int name_rows(struct writing *writing, size_t first, size_t last, int code)
+{
+    char *message = writing->work.trouble.message;
+    size_t used = strlen(message), room = sizeof writing->work.trouble.message - used;
+    if (writing->what.count == 1)
+        return code;
+    if (first == last)
+        snprintf(message + used, room, " (row %zu of %zu)", first + 1, writing->what.count);
+    else
+        snprintf(message + used, room, " (one of the rows %zu to %zu)", first + 1, last + 1);
+    return code;
+}
+
+/* The rows of a statement that failed, one after the other, to learn which it is. A database whose
+   transaction is over by then says something else: the first answer stands. */
+static int insert_singly(struct writing *writing, struct bide__connection *connection, size_t first,
+                         size_t rows)
+{
+    struct bide__trouble *trouble = &writing->work.trouble, before = *trouble;
+    for (size_t i = first; i < first + rows; i++) {
+        int code = insert_rows(writing, connection, i, 1);
+        if (code == 0)
+            continue;
+        if (trouble->code == before.code)
+            return name_rows(writing, i, i, code);
+        *trouble = before;
+        return name_rows(writing, first, first + rows - 1, -EBADMSG);
+    }
+    return 0;
 }
 
 static int run_insert(struct bide__work *work, struct bide__connection *connection)
 {
     struct writing *writing = writing_of(work);
-    struct bide__statement *statement = NULL;
-    int code = 0;
-    for (size_t i = 0; code == 0 && i < writing->what.count; i++)
-        code = insert_row(writing, connection,
-                          (char *)writing->what.rows + i * writing->what.model->size, &statement);
-    return code;
+    size_t rows;
+    for (size_t i = 0; i < writing->what.count; i += rows) {
+        uint64_t given, read;
+        int code = rows_alike(writing, i, &given, &read, &rows);
+        if (code < 0)
+            return code;
+        if (given != writing->given || read != writing->read || !writing->binds)
+            writing->text_rows = 0;
+        writing->given = given;
+        writing->read = read;
+        code = insert_rows(writing, connection, i, rows);
+        bool rule = work->trouble.code == BIDE_CONFLICT || work->trouble.code == BIDE_CONSTRAINT;
+        if (code < 0 && rule && rows > 1)
+            code = insert_singly(writing, connection, i, rows);
+        else if (code < 0 && rule)
+            name_rows(writing, i, i, code);
+        if (code < 0)
+            return code;
+    }
+    return 0;
 }
 
 static int run_change(struct bide__work *work, struct bide__connection *connection)
@@ -299,11 +390,19 @@ static void perform(struct bide__on on, struct writing *writing)
     bide__perform(on, &writing->work);
 }
 
+static void free_binds(bide_bind **binds)
+{
+    bide__free(*binds);
+}
+
 bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
 {
     bide_buf text __attribute__((cleanup(buf_done)));
-    struct writing writing = {.what = what, .text = &text};
+    bide_bind *binds __attribute__((cleanup(free_binds))) = NULL;
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    if (what.count > 1 && !(binds = bide__alloc(BIDE_CAP_DB_INSERT_BINDS * sizeof *binds)))
+        bide__raise(-ENOMEM, NULL);
+    struct writing writing = {.what = what, .text = &text, .binds = binds};
     check_model(what.model, &writing.work.trouble);
     writing.work.run = what.kind == BIDE__UPDATE ? run_change : run_insert;
     writing.work.many = what.count > 1;

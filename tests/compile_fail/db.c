@@ -138,3 +138,51 @@ async(int) run(bide_db *db, bide_tx *tx)
     return ready(int, err ? -1 : (int)n);
 }
 #endif // CASE_retry_of_what_takes_no_transaction
+
+#ifdef CASE_awaited_add
+// gcc: declared void
+// clang: incomplete type 'void'
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    user u = {.email = "a"};
+    (void)db;
+#ifndef FIXED
+    await(bide_add(tx, user, &u)); // <- here
+#else
+    bide_add(tx, user, &u);
+#endif
+    await(bide_flush(tx));
+    return ready(int, 0);
+}
+#endif // CASE_awaited_add
+
+#ifdef CASE_flush_without_await
+// gcc: ignoring return value of 'bide_flush' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    (void)db;
+#ifndef FIXED
+    bide_flush(tx); // <- here
+#else
+    await(bide_flush(tx));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_flush_without_await
+
+#ifdef CASE_refresh_without_await
+// gcc: ignoring return value of 'user__done' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    user u = {.id = 1};
+    (void)tx;
+#ifndef FIXED
+    bide_refresh(db, user, &u); // <- here
+#else
+    await(bide_refresh(db, user, &u));
+#endif
+    return ready(int, u.age);
+}
+#endif // CASE_refresh_without_await

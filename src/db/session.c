@@ -1,0 +1,132 @@
+/*
+ * The queueing session: bide_add, bide_add_all, bide_flush, bide_refresh. Rows wait in their
+ * transaction until its next query, its commit or a flush; those of one model then go together.
+ * Called by users through db_macros.h, by perform.c and tx.c; calls write.c and query.c.
+ */
+#include "db/db.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* Rows that follow each other in memory: the caller's. */
+struct bide__queued {
+    struct bide__queued *next;
+    const bide_model *model;
+    void *rows;
+    size_t count;
+};
+
+static void free_queue(struct bide__queued **queue)
+{
+    struct bide__queued *entry;
+    while ((entry = *queue)) {
+        *queue = entry->next;
+        bide__free(entry);
+    }
+}
+
+void bide__queue_drop(struct bide_tx *tx)
+{
+    free_queue(&tx->queued);
+}
+
+void bide__db_add(bide_tx *tx, struct bide__write what)
+{
+    bide__tx_check(tx);
+    if (!tx->writes)
+        bide__misuse("bide_add in the with_read_tx of %s:%d", tx->site->file, tx->site->line);
+    struct bide__queued **end = &tx->queued;
+    size_t waiting = what.count;
+    for (; *end; end = &(*end)->next)
+        waiting += (*end)->count;
+    if (waiting > BIDE_CAP_DB_QUEUED)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_LIMIT, "more than %d rows are queued: bide_flush them",
+                                  BIDE_CAP_DB_QUEUED));
+    struct bide__queued *entry = what.count ? bide__alloc(sizeof *entry) : NULL;
+    if (what.count && !entry)
+        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a row"));
+    if (entry) {
+        *entry = (struct bide__queued){NULL, what.model, what.rows, what.count};
+        *end = entry;
+    }
+}
+
+static void free_list(void ***list)
+{
+    bide__free(*list);
+}
+
+/* Takes the rows of the first one's model out of the queue and inserts them. */
+static void insert_first_model(struct bide_tx *tx, struct bide__queued **queue)
+{
+    void **each __attribute__((cleanup(free_list))) = NULL;
+    struct bide__write what = {.model = (*queue)->model, .kind = BIDE__INSERT};
+    size_t total = 0;
+    for (struct bide__queued *entry = *queue; entry; entry = entry->next)
+        total += entry->model == what.model ? entry->count : 0;
+    each = bide__alloc(total * sizeof *each);
+    if (!each)
+        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "out of memory for rows"));
+    for (struct bide__queued **at = queue; *at;) {
+        struct bide__queued *entry = *at;
+        if (entry->model != what.model) {
+            at = &entry->next;
+            continue;
+        }
+        for (size_t i = 0; i < entry->count; i++)
+            each[what.count++] = (char *)entry->rows + i * entry->model->size;
+        *at = entry->next;
+        bide__free(entry);
+    }
+    what.each = each;
+    (void)bide__db_write(bide__on_tx(tx), what).await;
+}
+
+void bide__queue_flush(struct bide_tx *tx)
+{
+    /* What it inserts asks for a flush as every query does: it finds nothing. */
+    struct bide__queued *queue __attribute__((cleanup(free_queue))) = tx->queued;
+    tx->queued = NULL;
+    while (queue)
+        insert_first_model(tx, &queue);
+}
+
+bide_async(void) bide_flush(bide_tx *tx)
+{
+    bide__tx_check(tx);
+    bide__queue_flush(tx);
+    return bide_void;
+}
+
+static void buf_done(bide_buf *buf)
+{
+    bide_buf_done(buf);
+}
+
+bide_async(void) bide__db_refresh(struct bide__on on, const bide_model *model, void *row)
+{
+    bide_buf text __attribute__((cleanup(buf_done)));
+    bide_bind binds[65] = {{.kind = BIDE__BIND_NULL}}; /* from 1 on */
+    struct bide__trouble trouble = {0};
+    size_t count = 1;
+    bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    for (size_t i = 0; i < model->field_count; i++) {
+        const bide_field *field = &model->fields[i];
+        if (!(field->flags & BIDE_KEY))
+            continue;
+        bide_buf_printf(&text, "%s\"%s\" = $%zu", count > 1 ? " and " : "", field->name, count);
+        binds[count++] = bide__bind_field(model, field, row);
+    }
+    if (count == 1)
+        bide__trouble(&trouble, BIDE_QUERY, "the model %s has no key", model->name);
+    else if (bide_buf_error(&text))
+        bide__trouble(&trouble, BIDE_NO_MEMORY, "out of memory for a query");
+    if (trouble.code)
+        bide__db_raise(-1, &trouble, NULL);
+    struct bide__want want = {.model = model, .how = BIDE__ONE};
+    bide__rows got = bide__db_rows(on, want, bide_buf_str(&text), binds, count).await;
+    memcpy(row, got.items, model->size);
+    return bide_void;
+}

@@ -1,0 +1,214 @@
+/*
+ * session_test.c: the queueing session: when queued rows are inserted, what is read back, what an
+ * error says, what a rollback forgets.
+ */
+#include "db_case.h"
+
+MODEL(line, "lines", (i64, id, key, generated), (i64, item_id), (i32, amount));
+
+enum { MANY = 203 };
+
+static async(int64_t) count(bide_db *db)
+{
+    return ready(int64_t, await(bide_scalar(db, i64, "select count(*) from items")));
+}
+
+TEST(rows_wait_for_a_query_a_flush_or_the_commit)
+{
+    DB_CASE(c, "");
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        item first = {.name = "a"}, second = {.name = "b"}, third = {.name = "c"};
+        with_tx(tx, db)
+        {
+            bide_add(tx, item, &first);
+            check_int(first.id, 0);
+            check_int(await(bide_scalar(tx, i64, "select count(*) from items")), 1);
+            check(first.id > 0);
+            bide_add(tx, item, &second);
+            await(bide_flush(tx));
+            check(second.id > first.id);
+            await(bide_flush(tx)); /* nothing is left to do */
+            bide_add(tx, item, &third);
+        }
+        check(third.id > second.id);
+        check_int(await(count(db)), 3);
+    }
+}
+
+TEST(many_rows_of_two_models_get_their_keys)
+{
+    DB_CASE(c, "");
+    static item items[MANY];
+    static line lines[MANY];
+    static char names[MANY][16];
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        await(bide_create_table(db, line));
+        with_tx(tx, db)
+        {
+            for (int i = 0; i < MANY; i++) {
+                snprintf(names[i], sizeof names[i], "item-%d", i);
+                items[i] = (item){.name = names[i], .amount = i};
+                lines[i] = (line){.item_id = i, .amount = 2 * i};
+                if (i % 7 == 0) /* another set of fields: another statement */
+                    items[i].note = "seventh";
+                bide_add(tx, item, &items[i]);
+                if (i < MANY / 2)
+                    bide_add(tx, line, &lines[i]);
+            }
+            bide_add_all(tx, line, lines + MANY / 2, MANY - MANY / 2);
+        }
+        check_int(await(count(db)), MANY);
+        for (int i = 0; i < MANY; i++) {
+            item *got = await(bide_one(db, item, "name = $1", names[i]));
+            check(got->id == items[i].id);
+            check_int(got->amount, i);
+            line *other = await(bide_one(db, line, "id = $1", lines[i].id));
+            check_int(other->item_id, i);
+        }
+    }
+}
+
+SPAWNABLE(void, add_twice, bide_db *, int *)
+async(void) add_twice(bide_db *db, int *reached)
+{
+    with_tx(tx, db)
+    {
+        static item rows[6] = {{.name = "a"}, {.name = "b"}, {.name = "c"},
+                               {.name = "d"}, {.name = "b"}, {.name = "e"}};
+        bide_add_all(tx, item, rows, 6);
+        ++*reached;
+    }
+    ++*reached;
+    return bide_void;
+}
+
+TEST(a_flush_that_fails_names_row_and_field_and_rolls_back)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    int reached = 0;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        attempt(&err, add_twice, db, &reached);
+        check(err && err->code == BIDE_CONFLICT);
+        if (err) {
+            check_str(err->field, "name");
+            check_contains(err->message, "row 5 of 6");
+        }
+        check_int(reached, 1);
+        check_int(await(count(db)), 0);
+    }
+}
+
+SPAWNABLE(void, fail_with_rows, bide_db *)
+async(void) fail_with_rows(bide_db *db)
+{
+    with_tx(tx, db)
+    {
+        item lost = {.name = "lost"};
+        bide_add(tx, item, &lost);
+        fail(bide_error_new(1000, "on purpose"));
+    }
+    return bide_void;
+}
+
+TEST(a_rollback_forgets_what_is_queued)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        attempt(&err, fail_with_rows, db);
+        check(err && err->code == 1000);
+        with_tx(tx, db)
+        {
+            item lost = {.name = "lost"};
+            bide_add(tx, item, &lost);
+            await(bide_tx_rollback(tx));
+        }
+        check_int(await(count(db)), 0);
+    }
+}
+
+SPAWNABLE(void, nest, bide_tx *)
+async(void) nest(bide_tx *outer)
+{
+    with_tx(inner, outer)
+    {
+        static item lost = {.name = "inner"};
+        bide_add(inner, item, &lost);
+        await(bide_flush(inner));
+        fail(bide_error_new(1000, "on purpose"));
+    }
+    return bide_void;
+}
+
+TEST(a_nested_one_that_rolls_back_leaves_the_outer_rows)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        item outer = {.name = "outer"};
+        with_tx(tx, db)
+        {
+            bide_add(tx, item, &outer);
+            attempt(&err, nest, tx);
+            check(err && err->code == 1000);
+            with_tx(inner, tx)
+            {
+                static item kept = {.name = "kept"};
+                bide_add(inner, item, &kept);
+            }
+        }
+        check(outer.id > 0);
+        check_int(await(count(db)), 2);
+    }
+}
+
+TEST(a_row_is_read_anew)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        item mine = {.name = "ring", .amount = 1};
+        with_tx(tx, db)
+        {
+            bide_add(tx, item, &mine);
+            await(bide_do(tx, "update items set amount = 7, note = $1", "changed"));
+            check_int(mine.amount, 1);
+            await(bide_refresh(tx, item, &mine));
+        }
+        check_int(mine.amount, 7);
+        check_str(mine.note, "changed");
+        await(bide_delete(db, item, mine.id));
+        attempt(&err, bide_refresh, db, item, &mine);
+        check(err && err->code == BIDE_NOT_FOUND);
+        check_int(mine.amount, 7);
+    }
+}
+
+static async(int) add_to_a_reader(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        with_read_tx(tx, db)
+        {
+            item i = {.name = "a"};
+            bide_add(tx, item, &i);
+        }
+    }
+    return ready(int, 0);
+}
+
+static void run_add_to_a_reader(void)
+{
+    exit(bide_run(add_to_a_reader));
+}
+
+TEST_PLAIN(a_transaction_that_reads_takes_no_rows)
+{
+    check_dies(run_add_to_a_reader, "bide_add in the with_read_tx of");
+}
