@@ -146,8 +146,8 @@ bide_async(bide_stream_ptr) bide_exchange_upgrade(bide_exchange *exchange, const
 
 /* Adds a header field to the reply to come. Raises BIDE_INVALID for names and values that no field
    may have (so nothing from a peer splits a reply) and for those that bide_reply writes
-   (Connection, Content-Length, Date, Transfer-Encoding), BIDE_LIMIT when all together take more
-   than 2 KiB, BIDE_MISUSE after the reply. Never suspends. */
+   (Connection, Content-Length, Content-Type, Date, Transfer-Encoding), BIDE_LIMIT when all
+   together take more than 10 KiB, BIDE_MISUSE after the reply. Never suspends. */
 void bide_reply_header(bide_exchange *exchange, const char *name, const char *value);
 
 /*

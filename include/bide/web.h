@@ -262,7 +262,10 @@ bide_error *bide_http_error(int status, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3), __returns_nonnull__));
 
 /* Adds a header field to the reply. A failure later drops it, but not what middleware adds after
-   bide_proceed. Raises BIDE_INVALID for what no field may be, BIDE_NO_MEMORY. */
+   bide_proceed. "Content-Type" is that of the response, in place of the usual one. Raises
+   BIDE_INVALID for what no field may be and for what a reply says by itself (Connection,
+   Content-Length, Date, Transfer-Encoding), BIDE_LIMIT for more than 10 KiB in all,
+   BIDE_NO_MEMORY. */
 void bide_set_header(bide_request *req, const char *name, const char *value);
 
 /* Attributes of a cookie. All zero is the careful choice: Secure, HttpOnly, SameSite=Lax, for this

@@ -168,8 +168,10 @@
 
 /* bytes of one response, which is in memory as a whole */
 #define BIDE_CAP_WEB_RESPONSE_BYTES ((size_t)64 << 20)
-/* bytes of a buffer for responses that is kept for the next one */
+/* bytes of a buffer for responses that is kept for the next one; and how many a loop keeps: what a
+   burst took beyond them is freed */
 #define BIDE_CAP_WEB_KEPT_BYTES 65536
+#define BIDE_CAP_WEB_KEPT_BUFFERS 64
 /* bytes of an application's plans and documents */
 #define BIDE_CAP_WEB_PLANS_BYTES ((size_t)64 << 20)
 /* functions that one request runs: its providers and its handler */
@@ -183,6 +185,8 @@
 #define BIDE_CAP_HTTP_INPUT_BYTES 20480
 /* bytes of its output: pipelined replies are sent together up to here */
 #define BIDE_CAP_HTTP_OUTPUT_BYTES 16384
+/* bytes of the fields that are added to a reply: the longest URL as a Location, and some more */
+#define BIDE_CAP_HTTP_REPLY_HEADERS_BYTES 10240
 /* bytes of a request's body, unless options say else: 413 */
 #define BIDE_CAP_HTTP_BODY_BYTES 1048576
 /* bytes of a body that are read and dropped when the handler did not want them */

@@ -36,7 +36,6 @@
 #include <bide/http.h>
 
 enum {
-    BIDE__HTTP_REPLY_HEADERS_BYTES = 2048,
     BIDE__HTTP_START_BYTES = 80,
     BIDE__HTTP_TYPES_KEPT = 8,
 };
@@ -81,7 +80,7 @@ struct bide__http_buffers {
     struct bide__http_head head;
     char peer[BIDE__HTTP_ADDRESS_BYTES + 1];
     char client[BIDE__HTTP_ADDRESS_BYTES + 1];
-    char headers[BIDE__HTTP_REPLY_HEADERS_BYTES]; /* of the reply, as they will be sent */
+    char headers[BIDE_CAP_HTTP_REPLY_HEADERS_BYTES]; /* of the reply, as they will be sent */
     char in[BIDE_CAP_HTTP_INPUT_BYTES];
     char out[BIDE_CAP_HTTP_OUTPUT_BYTES];
 };

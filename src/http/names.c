@@ -3,7 +3,6 @@
  */
 #include "http/names.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* Number, first and last byte, lower case, as on the wire. */
@@ -105,4 +104,12 @@ enum bide__http_field_id bide__http_field_id_of(const char *name, size_t length)
     if (guess->lower[length] != ':' || !spells(name, guess->lower, length))
         return BIDE__FIELD_UNKNOWN;
     return (enum bide__http_field_id)guess->id;
+}
+
+bool bide__http_field_is_ours(const char *name)
+{
+    enum bide__http_field_id id = bide__http_field_id_of(name, strlen(name));
+    return id == BIDE__FIELD_CONTENT_LENGTH || id == BIDE__FIELD_CONTENT_TYPE ||
+           id == BIDE__FIELD_TRANSFER_ENCODING || id == BIDE__FIELD_CONNECTION ||
+           id == BIDE__FIELD_DATE;
 }

@@ -8,6 +8,7 @@
 #ifndef BIDE_HTTP_NAMES_H
 #define BIDE_HTTP_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,10 @@ enum bide__http_field_id {
 /* The well-known name that these bytes spell in any case, or BIDE__FIELD_UNKNOWN. The bytes
  * must be tchars. */
 enum bide__http_field_id bide__http_field_id_of(const char *name, size_t length);
+
+/* Whether a reply writes it by itself: what somebody else says of it would let a peer misread where
+ * the reply ends, or what it is. */
+bool bide__http_field_is_ours(const char *name);
 
 /* The spelling for the wire, "Content-Length"; "" for the unknown name. */
 const char *bide__http_field_name(enum bide__http_field_id name);

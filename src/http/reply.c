@@ -13,15 +13,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* What the reply itself says: a handler's second opinion on it would let a peer misread where the
-   reply ends. */
-static bool is_ours(const char *name)
-{
-    enum bide__http_field_id id = bide__http_field_id_of(name, strlen(name));
-    return id == BIDE__FIELD_CONTENT_LENGTH || id == BIDE__FIELD_TRANSFER_ENCODING ||
-           id == BIDE__FIELD_CONNECTION || id == BIDE__FIELD_DATE;
-}
-
 void bide_reply_header(bide_exchange *exchange, const char *name, const char *value)
 {
     struct bide__http_buffers *buffers = exchange->connection->buffers;
@@ -31,12 +22,12 @@ void bide_reply_header(bide_exchange *exchange, const char *name, const char *va
         bide__misuse("the header field '%s' comes after the reply", name);
     int written = bide__http_field_write(buffers->headers + exchange->headers_length, room,
                                          bide__slice_of(name), bide__slice_of(value));
-    if (written == -EINVAL || (written > 0 && is_ours(name)))
+    if (written == -EINVAL || (written > 0 && bide__http_field_is_ours(name)))
         bide__fail(at, bide_error_new(BIDE_INVALID, "no header field for a reply: '%s'", name));
     if (written < 0)
         bide__fail(at, bide_error_new(BIDE_LIMIT,
                                       "the header fields of a reply have more than %d bytes",
-                                      BIDE__HTTP_REPLY_HEADERS_BYTES));
+                                      BIDE_CAP_HTTP_REPLY_HEADERS_BYTES));
     exchange->headers_length = (uint16_t)(exchange->headers_length + written);
 }
 
@@ -137,7 +128,7 @@ static const struct bide__http_type *type_of(struct bide__http_server *server,
 /* Bytes of the head beside a long content type and the added fields, at most. */
 enum { HEAD_BYTES = 384, TYPE_BYTES = 1024 };
 
-_Static_assert(HEAD_BYTES + TYPE_BYTES + BIDE__HTTP_REPLY_HEADERS_BYTES <
+_Static_assert(HEAD_BYTES + TYPE_BYTES + BIDE_CAP_HTTP_REPLY_HEADERS_BYTES <
                    BIDE_CAP_HTTP_OUTPUT_BYTES,
                "a head fits into the output buffer");
 

@@ -32,11 +32,12 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
 void bide__web_clear(bide_request *req)
 {
     req->status = 0;
-    req->content_type = NULL;
+    req->content_type = req->own_type = NULL;
     req->body = "";
     req->body_size = 0;
     req->fields = NULL;
     req->fields_end = &req->fields;
+    req->fields_bytes = 0;
     if (req->buffer)
         bide_buf_reset(&req->buffer->buf);
     if (bide__unlikely(req->later != NULL))
@@ -50,6 +51,7 @@ bide_buf *bide__web_buf(bide_request *req)
         buffer = req->server->buffers;
         if (buffer) {
             req->server->buffers = buffer->next;
+            req->server->buffer_count--;
         } else {
             buffer = bide__alloc(sizeof *buffer);
             if (!buffer)
@@ -79,8 +81,14 @@ void bide__web_release(void *arg)
     if (!buffer)
         return;
     req->buffer = NULL;
+    if (req->server->buffer_count == BIDE_CAP_WEB_KEPT_BUFFERS) {
+        bide_buf_done(&buffer->buf);
+        bide__free(buffer);
+        return;
+    }
     if (buffer->buf.storage_bytes > BIDE_CAP_WEB_KEPT_BYTES)
         bide_buf_done(&buffer->buf);
+    req->server->buffer_count++;
     buffer->next = req->server->buffers;
     req->server->buffers = buffer;
 }
@@ -102,7 +110,7 @@ void bide__web_reply(bide_request *req, int status, const char *content_type, co
                      size_t size)
 {
     req->status = status;
-    req->content_type = content_type;
+    req->content_type = content_type && req->own_type ? req->own_type : content_type;
     req->body = body;
     req->body_size = size;
 }
@@ -364,10 +372,10 @@ static void respond(bide_request *req)
     req->plan = match.route->handler;
     req->match = &match;
     bide_error *raised = bide__boundary(run, req);
+    req->match = NULL; /* these lay in frames that are left */
+    req->block = NULL;
     if (bide__unlikely(raised != NULL))
         failed(req, raised);
-    req->match = NULL;
-    req->block = NULL;
 }
 
 struct bide_next {

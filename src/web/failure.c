@@ -55,6 +55,7 @@ static const struct bide__error_rule *rule_for(const bide_app *app, int code)
 /* Starts an error's body: the members that all errors have. NULL without memory. */
 static bide_buf *start(bide_request *req, int status, const char *detail)
 {
+    req->own_type = NULL;
     bide_buf *buf = bide__web_buf(req);
     if (!buf)
         return NULL;

@@ -6,10 +6,12 @@
 #include "core/error.h"
 #include "http/cookie.h"
 #include "http/fields.h"
+#include "http/names.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bide_app *bide_app_of(const bide_request *req)
 {
@@ -79,6 +81,20 @@ bide_error *bide_http_error(int status, const char *format, ...)
     return bide_error_new(status, "%s", text);
 }
 
+static __attribute__((noreturn, cold)) void raise_header(int code, const char *what,
+                                                         const char *name)
+{
+    bide__fail(bide__current->at, bide_error_new(code, "%s: '%s'", what, name));
+}
+
+/* Of the response that is there or to come: it has one. */
+static void set_type(bide_request *req, const char *type)
+{
+    req->own_type = type;
+    if (req->content_type)
+        req->content_type = type;
+}
+
 /* Written once to see whether it may stand in a head, so that it is the caller's line that fails.
  */
 void bide_set_header(bide_request *req, const char *name, const char *value)
@@ -88,16 +104,24 @@ void bide_set_header(bide_request *req, const char *name, const char *value)
     char *written = bide_arena_alloc(arena, room);
     struct bide__web_field *field = bide_arena_alloc(arena, sizeof *field);
     if (!written || !field)
-        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for a header"));
-    if (bide__http_field_write(written, room, bide__slice_of(name), bide__slice_of(value)) < 0)
-        bide__fail(bide__current->at,
-                   bide_error_new(BIDE_INVALID, "not a header field: '%s'", name));
+        raise_header(BIDE_NO_MEMORY, "no memory for a header field", name);
+    int size = bide__http_field_write(written, room, bide__slice_of(name), bide__slice_of(value));
+    bool is_type = strcasecmp(name, "content-type") == 0;
+    if (size < 0 || (!is_type && bide__http_field_is_ours(name)))
+        raise_header(BIDE_INVALID, "not a header field of a response", name);
+    if ((size_t)size > BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - req->fields_bytes)
+        raise_header(BIDE_LIMIT, "too many bytes of header fields", name);
     *field = (struct bide__web_field){NULL, bide_arena_strdup(arena, name),
                                       bide_arena_strdup(arena, value)};
     if (!field->name || !field->value)
-        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for a header"));
+        raise_header(BIDE_NO_MEMORY, "no memory for a header field", name);
+    if (is_type) {
+        set_type(req, field->value);
+        return;
+    }
     *req->fields_end = field;
     req->fields_end = &field->next;
+    req->fields_bytes += (size_t)size;
 }
 
 static struct bide__slice slice_of(const char *text)

@@ -156,7 +156,8 @@ struct bide__web_buffer {
 /* What one loop serves with. */
 struct bide__web_server {
     bide_app *app;
-    struct bide__web_buffer *buffers;
+    struct bide__web_buffer *buffers; /* `buffer_count` of them */
+    uint32_t buffer_count;
     struct bide__file_cache *files; /* these are made when they are needed */
     struct bide__stats *stats;
 };
@@ -179,9 +180,11 @@ struct bide_request {
 
     int status; /* of the reply; 0: there is none yet */
     const char *content_type;
+    const char *own_type; /* of a body, whatever made it; or NULL */
     const char *body;
     size_t body_size;
     struct bide__web_field *fields, **fields_end;
+    size_t fields_bytes; /* in a head */
     struct bide__web_buffer *buffer;
     bide_group *later;                 /* holds what bide_after_reply has spawned; or NULL */
     struct bide__memory *outer_memory; /* of the task that serves it, meanwhile hidden */

@@ -352,6 +352,7 @@ static async(void) handle_fields(bide_exchange *x, void *arg)
         {"connection", "x"},
         {"Transfer-Encoding", "chunked"},
         {"DATE", "now"},
+        {"content-type", "a/b"},
         {"X\x80", "a"},
         {"X", "a\x7f"},
     };
@@ -365,7 +366,7 @@ static async(void) handle_fields(bide_exchange *x, void *arg)
     size_t row = query.at ? strtoul(query.at, NULL, 10) : 99;
     if (row < sizeof bad / sizeof bad[0])
         bide_reply_header(x, bad[row][0], bad[row][1]);
-    for (int i = 0; row == 50 && i < 3; i++)
+    for (int i = 0; row == 50 && i < 11; i++)
         bide_reply_header(x, "X-Long", value);
     bide_reply_header(x, "X-Last", "");
     await(bide_reply(x, 200, NULL, "", 0));
@@ -376,7 +377,7 @@ static async(void) handle_fields(bide_exchange *x, void *arg)
 static async(void) client_of_fields(struct site *site)
 {
     with(dial, client, site) {
-        for (int i = 0; i < 12; i++) {
+        for (int i = 0; i < 13; i++) {
             char request[64];
             snprintf(request, sizeof request, "GET /?%d HTTP/1.1\r\nHost: x\r\n\r\n", i);
             await(check_reply(client, request, ERROR_500));

@@ -1,4 +1,5 @@
 /* Applications: start checks, prefixes, hooks, methods, error rules, middleware, the document. */
+#include "web/web.h"
 #include "web_case.h"
 
 GET(list_users, "/users", list(user_out))
@@ -167,6 +168,13 @@ static int say_teapot(bide_request *req, const bide_error *error, bide_buf *body
     return 418;
 }
 
+/* The parameters are gone, with the frames that they were in. */
+static int say_given(bide_request *req, const bide_error *error, bide_buf *body)
+{
+    bide_buf_printf(body, "{\"code\":%d,\"given\":%d}", error->code, bide_given(req, code));
+    return 418;
+}
+
 static int say_conflict(bide_request *req, const bide_error *error, bide_buf *body)
 {
     (void)req;
@@ -180,6 +188,7 @@ TEST(errors_become_replies)
     bide_app *app = make_app();
     bide_app_on_error(app, 1000, say_teapot);
     bide_app_on_error(app, 1001, say_conflict);
+    bide_app_on_error(app, 1003, say_given);
     test_capture_stderr();
     with_client(c, app) {
         reply r = await(client_get(c, "/boom?code=1000"));
@@ -188,6 +197,8 @@ TEST(errors_become_replies)
         r = await(client_get(c, "/boom?code=1001"));
         check_int(r.status, 409);
         check_str(json_str(r, "detail"), "text with a secret");
+        r = await(client_get(c, "/boom?code=1003"));
+        check_str(r.body, "{\"code\":1003,\"given\":0}");
         r = await(client_get(c, "/boom?code=503"));
         check_int(r.status, 503);
         check_str(json_str(r, "detail"), "text with a secret");
@@ -198,6 +209,54 @@ TEST(errors_become_replies)
     }
     bide_log_flush(1000);
     check_contains(test_captured(), "GET /boom, failed: ");
+}
+
+/* ---- many at once ---- */
+
+static async(void) hold_reply(bide_request *req, bide_next *next, const void *arg);
+static async(void) hold_reply(bide_request *req, bide_next *next, const void *arg)
+{
+    (void)req;
+    (void)arg;
+    await(bide_proceed(next));
+    await(bide_sleep(bide_ms(1)));
+    return bide_void;
+}
+
+static async(void) ask_for_a_user(bide_client_ptr c);
+SPAWNABLE(void, ask_for_a_user, bide_client_ptr)
+static async(void) ask_for_a_user(bide_client_ptr c)
+{
+    check_int(await(client_get(c, "/some_user")).status, 200);
+    return bide_void;
+}
+
+static struct bide__web_server *server_of_users;
+
+GET(some_user, "/some_user", user_out)
+{
+    server_of_users = req->server;
+    return (user_out){.id = 1, .name = "Sam"};
+}
+
+TEST(what_a_burst_took_is_given_back)
+{
+    enum { CALLS = 3 * BIDE_CAP_WEB_KEPT_BUFFERS };
+    bide_app *app = bide_app_new(.title = "burst");
+    bide_app_use(app, hold_reply, NULL);
+    bide_app_add(app, "", &some_user_route);
+    with_client(c, app) {
+        with_group(g) {
+            for (int i = 0; i < CALLS; i++)
+                spawn_void(g, ask_for_a_user, c);
+        }
+        int kept = 0;
+        for (struct bide__web_buffer *at = server_of_users->buffers; at; at = at->next)
+            kept++;
+        check_int(kept, BIDE_CAP_WEB_KEPT_BUFFERS);
+        await(ask_for_a_user(c));
+        check_int(server_of_users->buffer_count, kept);
+    }
 }
 
 /* ---- the start ---- */

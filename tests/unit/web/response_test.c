@@ -1,4 +1,5 @@
 /* Shapes of responses, cookies, handlers on the lane, what comes after a reply, problem details. */
+#include "base/caps.h"
 #include "web_case.h"
 
 #include <pthread.h>
@@ -156,6 +157,86 @@ TEST(cookies_are_careful)
                   "sid=v; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax");
         r = await(client_get(c, "/cookies?value=a%3Bb"));
         check_int(r.status, 500);
+    }
+}
+
+/* ---- header fields ---- */
+
+GET(fields, "/fields", user_out, query(str, name), query(i32, bytes, dflt(1)))
+{
+    char *value = bide_arena_alloc_zero(bide_arena_of(req), 1, (size_t)bytes + 1);
+    memset(value, 'x', (size_t)bytes);
+    bide_set_header(req, "X-First", "y");
+    bide_set_header(req, name, value);
+    return (user_out){.id = 1, .name = "Sam"};
+}
+
+static async(void) add_late(bide_request *req, bide_next *next, const void *arg);
+static async(void) add_late(bide_request *req, bide_next *next, const void *arg)
+{
+    (void)arg;
+    await(bide_proceed(next));
+    if (bide_query_of(req).length == 0)
+        bide_set_header(req, "Content-Type", "text/late");
+    return bide_void;
+}
+
+static bide_app *fields_app(void)
+{
+    bide_app *app = bide_app_new(.title = "fields");
+    bide_app_use(app, add_late, NULL);
+    bide_app_add(app, "", &fields_route);
+    return app;
+}
+
+TEST(fields_of_a_response)
+{
+    static const char *const refused[] = {"Content-Length", "transfer-encoding", "Connection",
+                                          "date", "a%20b"};
+    with_client(c, fields_app()) {
+        reply r = await(client_get(c, "/fields?name=X-Name&bytes=3"));
+        check_int(r.status, 200);
+        check_str(reply_header(r, "X-Name"), "xxx");
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+            char target[80];
+            snprintf(target, sizeof target, "/fields?name=%s", refused[i]);
+            test_capture_stderr();
+            r = await(client_get(c, target));
+            check_int(r.status, 500);
+            check(reply_header(r, "X-First") == NULL);
+            check_contains(test_captured(), "not a header field of a response");
+        }
+    }
+}
+
+TEST(fields_of_a_response_have_a_limit)
+{
+    /* X-First: y, X-Name: xxx, each with its CRLF */
+    const int most = BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - 12 - 10;
+    with_client(c, fields_app()) {
+        char target[80];
+        snprintf(target, sizeof target, "/fields?name=X-Name&bytes=%d", most);
+        reply r = await(client_get(c, target));
+        check_int(r.status, 200);
+        snprintf(target, sizeof target, "/fields?name=X-Name&bytes=%d", most + 1);
+        r = await(client_get(c, target));
+        check_int(r.status, 500);
+    }
+}
+
+/* There is one, whoever says it last; that of an error stays. */
+TEST(the_type_of_a_response)
+{
+    with_client(c, fields_app()) {
+        reply r = await(client_get(c, "/fields?name=content-type&bytes=4"));
+        check_str(reply_header(r, "Content-Type"), "xxxx");
+        check_str(reply_header(r, "X-First"), "y");
+        check_str(json_str(r, "name"), "Sam");
+        r = await(client_get(c, "/fields?name=Content-Type&bytes=20000"));
+        check_int(r.status, 500);
+        check_str(reply_header(r, "Content-Type"), "application/json");
+        r = await(client_get(c, "/nowhere"));
+        check_str(reply_header(r, "Content-Type"), "text/late");
     }
 }
 
