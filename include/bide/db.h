@@ -185,6 +185,19 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 #define bide_page(on, M, page, size, ...)                                                          \
     M##__page_of(BIDE__ROWS(on, M, BIDE__PAGE, page, size, __VA_ARGS__).await)
 
+/*
+ * bide_page_after(on, M, after, size, (asc, fields...), "where or query", binds...): async(M_list),
+ * the rows that follow `after` in the order of these fields, all asc or all desc; at most `size`,
+ * up to 1,000. `after` is a row of which these fields count, or NULL for the first page; fewer rows
+ * than `size` are the last. Unlike an offset it costs the same for every page, and skips or repeats
+ * nothing when rows come and go. The last field is a key or unique, none is optional. BIDE_QUERY
+ * for other orders, and for a text with one of its own.
+ *
+ *     post_list next = await(bide_page_after(db, post, last, 20, (desc, created_at, id), ""));
+ */
+#define bide_page_after(on, M, after, size, order, ...)                                            \
+    M##__list_of(BIDE__AFTER(on, M, after, size, order, __VA_ARGS__).await)
+
 /* bide_scalar(on, T, "query", binds...): async of the type that T (i64, str, an ENUM ...) has as a
    field: the one column of the one row. BIDE_NOT_FOUND for no row, BIDE_QUERY for NULL. */
 #define bide_scalar(on, T, ...)                                                                    \

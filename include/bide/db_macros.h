@@ -217,6 +217,30 @@ SPAWNABLE(bide__cell_ptr, bide__db_scalar, struct bide__on, const bide_type *, c
 #define BIDE__NOTE_OF_EXEC (.kind = BIDE__NOTE_EXEC)
 #define BIDE__NOTE_OF_SCALAR(T) (.kind = BIDE__NOTE_SCALAR, .type = bide__info_##T)
 
+/* What a page after a row is like. */
+struct bide__keyset {
+    const bide_model *model;
+    const void *after; /* a row, or NULL */
+    int64_t size;
+    bool descending;
+    const unsigned char *fields;
+    size_t count;
+};
+SPAWNABLE(bide__rows, bide__db_after, struct bide__on, struct bide__keyset, const char *,
+          const bide_bind *, size_t)
+#define BIDE__DESCENDING_asc false
+#define BIDE__DESCENDING_desc true
+#define BIDE__FIELD_AT(M, b, field) offsetof(struct bide__index_##M, field),
+#define BIDE__KEYSET(M, after, size, ...) BIDE__KEYSET2(M, after, size, __VA_ARGS__)
+#define BIDE__KEYSET2(M, after, size, direction, ...) \
+    ((struct bide__keyset){ \
+        M##_model(), (0 ? (const M *)0 : (after)), size, BIDE__DESCENDING_##direction, \
+        (const unsigned char[]){BIDE__FE(BIDE__FIELD_AT, M, , __VA_ARGS__)}, \
+        sizeof((const unsigned char[]){BIDE__FE(BIDE__FIELD_AT, M, , __VA_ARGS__)})})
+#define BIDE__AFTER(on, M, after, size, order, ...) \
+    bide__db_after(bide__on(on), BIDE__KEYSET(M, after, size, BIDE__UNWRAP order), \
+                   BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), __VA_ARGS__))
+
 enum bide__write_kind { BIDE__INSERT, BIDE__UPSERT, BIDE__UPDATE };
 struct bide__write {
     const bide_model *model;
@@ -262,6 +286,11 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
     M##__list_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__ALL, 0, 0, __VA_ARGS__)).await
 #define bide_page__attempt(e, at, on, M, page, size, ...) \
     M##__page_of(BIDE__TRY_ROWS(e, at, on, M, BIDE__PAGE, page, size, __VA_ARGS__)).await
+#define bide_page_after__attempt(e, at, on, M, after, size, order, ...) \
+    M##__list_of(bide__db_after__attempt(e, at, bide__on(on), \
+                                         BIDE__KEYSET(M, after, size, BIDE__UNWRAP order), \
+                                         BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), \
+                                                   __VA_ARGS__))).await
 #define bide_scalar__attempt(e, at, on, T, ...) \
     BIDE__SCALAR_OR_ZERO(T, bide__db_scalar__attempt(e, at, bide__on(on), bide__info_##T(), \
                                                      BIDE__SQL(BIDE__NOTE_OF_SCALAR(T), \

@@ -167,6 +167,11 @@ void bide__tx_after(struct bide_tx *tx);
 /* Checks that the running task may use it. */
 void bide__tx_check(const struct bide_tx *tx);
 
+/* ---- query.c ---- */
+
+/* The whole query: the text itself, or a select of the model's columns. */
+void bide__put_query(bide_buf *buf, const bide_model *model, const char *text);
+
 /* ---- session.c ---- */
 
 /* Inserts what is queued; raises. Before each query, a nested transaction, and the commit. */

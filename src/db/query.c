@@ -248,8 +248,7 @@ static int run_page(struct bide__work *work, struct bide__connection *connection
     return code;
 }
 
-/* The whole query: the text itself, or a select of the model's columns. */
-static void put_query(bide_buf *buf, const bide_model *model, const char *text)
+void bide__put_query(bide_buf *buf, const bide_model *model, const char *text)
 {
     if (begins_with(text, "select") || begins_with(text, "with")) {
         bide_buf_append_str(buf, text);
@@ -299,7 +298,7 @@ bide_async(bide__rows) bide__db_rows(struct bide__on on, struct bide__want want,
     bide_buf_init(&whole, BIDE_CAP_DB_STATEMENT_BYTES);
     bide_buf_init(&counting, BIDE_CAP_DB_STATEMENT_BYTES);
     check_want(want, text);
-    put_query(&whole, want.model, text);
+    bide__put_query(&whole, want.model, text);
     if (want.how == BIDE__PAGE) {
         bide_buf_printf(&counting, "select count(*) from (%s) as counted", bide_buf_str(&whole));
         bide_buf_printf(&whole, " limit $%zu offset $%zu", count, count + 1);

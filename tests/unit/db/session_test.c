@@ -19,8 +19,7 @@ TEST(rows_wait_for_a_query_a_flush_or_the_commit)
     with(bide_database, db, c.url) {
         await(bide_create_table(db, item));
         item first = {.name = "a"}, second = {.name = "b"}, third = {.name = "c"};
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             bide_add(tx, item, &first);
             check_int(first.id, 0);
             check_int(await(bide_scalar(tx, i64, "select count(*) from items")), 1);
@@ -45,8 +44,7 @@ TEST(many_rows_of_two_models_get_their_keys)
     with(bide_database, db, c.url) {
         await(bide_create_table(db, item));
         await(bide_create_table(db, line));
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             for (int i = 0; i < MANY; i++) {
                 snprintf(names[i], sizeof names[i], "item-%d", i);
                 items[i] = (item){.name = names[i], .amount = i};
@@ -73,8 +71,7 @@ TEST(many_rows_of_two_models_get_their_keys)
 SPAWNABLE(void, add_twice, bide_db *, int *)
 async(void) add_twice(bide_db *db, int *reached)
 {
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         static item rows[6] = {{.name = "a"}, {.name = "b"}, {.name = "c"},
                                {.name = "d"}, {.name = "b"}, {.name = "e"}};
         bide_add_all(tx, item, rows, 6);
@@ -105,8 +102,7 @@ TEST(a_flush_that_fails_names_row_and_field_and_rolls_back)
 SPAWNABLE(void, fail_with_rows, bide_db *)
 async(void) fail_with_rows(bide_db *db)
 {
-    with_tx(tx, db)
-    {
+    with_tx(tx, db) {
         item lost = {.name = "lost"};
         bide_add(tx, item, &lost);
         fail(bide_error_new(1000, "on purpose"));
@@ -122,8 +118,7 @@ TEST(a_rollback_forgets_what_is_queued)
         await(bide_create_table(db, item));
         attempt(&err, fail_with_rows, db);
         check(err && err->code == 1000);
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             item lost = {.name = "lost"};
             bide_add(tx, item, &lost);
             await(bide_tx_rollback(tx));
@@ -135,8 +130,7 @@ TEST(a_rollback_forgets_what_is_queued)
 SPAWNABLE(void, nest, bide_tx *)
 async(void) nest(bide_tx *outer)
 {
-    with_tx(inner, outer)
-    {
+    with_tx(inner, outer) {
         static item lost = {.name = "inner"};
         bide_add(inner, item, &lost);
         await(bide_flush(inner));
@@ -152,13 +146,11 @@ TEST(a_nested_one_that_rolls_back_leaves_the_outer_rows)
     with(bide_database, db, c.url) {
         await(bide_create_table(db, item));
         item outer = {.name = "outer"};
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             bide_add(tx, item, &outer);
             attempt(&err, nest, tx);
             check(err && err->code == 1000);
-            with_tx(inner, tx)
-            {
+            with_tx(inner, tx) {
                 static item kept = {.name = "kept"};
                 bide_add(inner, item, &kept);
             }
@@ -175,8 +167,7 @@ TEST(a_row_is_read_anew)
     with(bide_database, db, c.url) {
         await(bide_create_table(db, item));
         item mine = {.name = "ring", .amount = 1};
-        with_tx(tx, db)
-        {
+        with_tx(tx, db) {
             bide_add(tx, item, &mine);
             await(bide_do(tx, "update items set amount = 7, note = $1", "changed"));
             check_int(mine.amount, 1);
@@ -194,8 +185,7 @@ TEST(a_row_is_read_anew)
 static async(int) add_to_a_reader(void)
 {
     with(bide_database, db, "sqlite://:memory:") {
-        with_read_tx(tx, db)
-        {
+        with_read_tx(tx, db) {
             item i = {.name = "a"};
             bide_add(tx, item, &i);
         }
