@@ -35,8 +35,8 @@ enum bide__cell_kind {
     BIDE__CELL_BYTES
 };
 
-/* A value from the database; `data` is valid until the next step, or the end of the run. A text
-   ends with a NUL. */
+/* A value from the database; `data` is valid until the next step, or the end of the run. No NUL
+   need stand behind it. */
 struct bide__cell {
     enum bide__cell_kind kind;
     int64_t integer;

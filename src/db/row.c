@@ -61,7 +61,8 @@ static int read_enum(const struct bide__cell *cell, const bide_type *type, int32
     if (cell->kind != BIDE__CELL_TEXT)
         return -EINVAL;
     for (size_t i = 0; i < type->enum_count; i++) {
-        if (strcmp(type->enum_names[i], cell->data) == 0) {
+        const char *name = type->enum_names[i];
+        if (strlen(name) == cell->size && memcmp(name, cell->data, cell->size) == 0) {
             *ret_value = (int32_t)i;
             return 0;
         }

@@ -37,13 +37,15 @@ enum { STEPS = 1000 };
 struct connection {
     struct bide__connection base;
     sqlite3 *handle;
-    int64_t until_ns; /* 0: no budget */
+    int64_t budget_ns; /* 0: there is none */
+    int64_t until_ns;  /* 0: the budget has not begun */
 };
 
 struct statement {
     struct bide__statement base;
     struct connection *connection;
     sqlite3_stmt *handle;
+    bool in_order; /* its first parameter is $1, its second one $2 ... */
 };
 
 static struct connection *connection_of(struct bide__connection *base)
@@ -142,13 +144,17 @@ static int failed(struct connection *connection, int result, struct bide__troubl
     }
 }
 
-/* Called by SQLite within a step: 1 ends it. */
+/* Called by SQLite within a step: 1 ends it. The budget begins with the first call: shorter reads
+   do not look at the clock. */
 static int progress(void *arg)
 {
-    const struct connection *connection = arg;
-    if (connection->until_ns)
-        return bide__clock_monotonic_ns() > connection->until_ns;
-    return bide_offload_cancelled();
+    struct connection *connection = arg;
+    if (!connection->budget_ns)
+        return bide_offload_cancelled();
+    int64_t now_ns = bide__clock_monotonic_ns();
+    if (!connection->until_ns)
+        connection->until_ns = now_ns + connection->budget_ns;
+    return now_ns > connection->until_ns;
 }
 
 static int pragma(struct connection *connection, struct bide__trouble *trouble, const char *name,
@@ -221,6 +227,28 @@ static int error_position(const struct connection *connection)
 #endif
 }
 
+/* `?1` and `$1` differ: the latter is a name, numbered as it comes; mostly in order. */
+static bool has_order(sqlite3_stmt *handle, int parameters)
+{
+    char name[16];
+    for (int i = 1; i <= parameters; i++) {
+        const char *own = sqlite3_bind_parameter_name(handle, i);
+        snprintf(name, sizeof name, "$%d", i);
+        if (!own || strcmp(own, name) != 0)
+            return false;
+    }
+    return true;
+}
+
+static int number_of(const struct statement *statement, int index)
+{
+    char name[16];
+    if (statement->in_order)
+        return index;
+    snprintf(name, sizeof name, "$%d", index);
+    return sqlite3_bind_parameter_index(statement->handle, name);
+}
+
 static bool only_space(const char *text)
 {
     return text[strspn(text, " \t\r\n;")] == 0;
@@ -235,7 +263,7 @@ static int prepare(struct bide__connection *base, const char *text, size_t lengt
     if (!statement)
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
     statement->connection = connection;
-    connection->until_ns = 0;
+    connection->budget_ns = 0;
     int result = sqlite3_prepare_v3(connection->handle, text, (int)length + 1,
                                     SQLITE_PREPARE_PERSISTENT, &statement->handle, &rest);
     int code = 0;
@@ -254,6 +282,7 @@ static int prepare(struct bide__connection *base, const char *text, size_t lengt
     statement->base.reads = sqlite3_stmt_readonly(statement->handle);
     statement->base.parameters = sqlite3_bind_parameter_count(statement->handle);
     statement->base.columns = sqlite3_column_count(statement->handle);
+    statement->in_order = has_order(statement->handle, statement->base.parameters);
     *ret_statement = &statement->base;
     return 0;
 }
@@ -269,17 +298,6 @@ static int bind_short_text(struct statement *statement, int index, const char *t
 {
     return sqlite3_bind_text64(statement->handle, index, text, length, SQLITE_TRANSIENT,
                                SQLITE_UTF8);
-}
-
-/* `?1` and `$1` differ: the latter is a name, numbered as it comes; mostly in order. */
-static int number_of(const struct statement *statement, int index)
-{
-    char name[16];
-    const char *usual = sqlite3_bind_parameter_name(statement->handle, index);
-    if (usual && index < 10 && usual[0] == '$' && usual[1] == '0' + index && !usual[2])
-        return index;
-    snprintf(name, sizeof name, "$%d", index);
-    return sqlite3_bind_parameter_index(statement->handle, name);
 }
 
 static int bind_to(struct statement *statement, int index, const bide_bind *bind,
@@ -348,11 +366,10 @@ static int step(struct bide__run *run, struct bide__trouble *trouble)
     return 0;
 }
 
+/* What is bound stays there, to be replaced by the next start before anybody reads it. */
 static void finish(struct bide__run *run)
 {
-    sqlite3_stmt *handle = statement_of(run->statement)->handle;
-    sqlite3_reset(handle);
-    sqlite3_clear_bindings(handle);
+    sqlite3_reset(statement_of(run->statement)->handle);
 }
 
 static const char *column_name(struct bide__statement *base, int column)
@@ -361,28 +378,42 @@ static const char *column_name(struct bide__statement *base, int column)
     return name ? name : "";
 }
 
+/* sqlite3_value_text would copy what is UTF-8 already, for a NUL behind it. */
+static const void *text_of(sqlite3_value *value)
+{
+    const void *text = NULL;
+#if SQLITE_VERSION_NUMBER >= 3040000
+    if (sqlite3_value_encoding(value) == SQLITE_UTF8)
+        text = sqlite3_value_blob(value);
+    else
+#endif
+        text = sqlite3_value_text(value);
+    return text ? text : ""; /* NULL: it is empty */
+}
+
+/* Values of columns may be read as any others, for connections have no locks. */
 static void cell(struct bide__run *run, int column, struct bide__cell *ret_cell)
 {
-    sqlite3_stmt *handle = statement_of(run->statement)->handle;
+    sqlite3_value *value = sqlite3_column_value(statement_of(run->statement)->handle, column);
     *ret_cell = (struct bide__cell){.kind = BIDE__CELL_NULL};
-    switch (sqlite3_column_type(handle, column)) {
+    switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
         ret_cell->kind = BIDE__CELL_INT;
-        ret_cell->integer = sqlite3_column_int64(handle, column);
+        ret_cell->integer = sqlite3_value_int64(value);
         break;
     case SQLITE_FLOAT:
         ret_cell->kind = BIDE__CELL_REAL;
-        ret_cell->real = sqlite3_column_double(handle, column);
+        ret_cell->real = sqlite3_value_double(value);
         break;
     case SQLITE_TEXT:
         ret_cell->kind = BIDE__CELL_TEXT;
-        ret_cell->data = (const char *)sqlite3_column_text(handle, column);
-        ret_cell->size = (size_t)sqlite3_column_bytes(handle, column);
+        ret_cell->data = text_of(value);
+        ret_cell->size = (size_t)sqlite3_value_bytes(value);
         break;
     case SQLITE_BLOB:
         ret_cell->kind = BIDE__CELL_BYTES;
-        ret_cell->data = sqlite3_column_blob(handle, column);
-        ret_cell->size = (size_t)sqlite3_column_bytes(handle, column);
+        ret_cell->data = sqlite3_value_blob(value);
+        ret_cell->size = (size_t)sqlite3_value_bytes(value);
         break;
     default:
         break;
@@ -396,7 +427,8 @@ static bool in_transaction(struct bide__connection *base)
 
 static void set_budget(struct bide__connection *base, int64_t ns)
 {
-    connection_of(base)->until_ns = ns ? bide__clock_monotonic_ns() + ns : 0;
+    connection_of(base)->budget_ns = ns;
+    connection_of(base)->until_ns = 0;
 }
 
 const struct bide__driver bide__driver_sqlite = {

@@ -26,6 +26,27 @@ TEST(a_row_goes_in_and_comes_back)
     }
 }
 
+/* Texts are in the file as they were first asked to be; parameters have any order. */
+TEST(a_file_in_utf_16, .real_clock = true)
+{
+    DB_CASE(c, "");
+    char command[300];
+    snprintf(command, sizeof command,
+             "python3 -c \"import sqlite3\nd = sqlite3.connect('%s')\n"
+             "d.execute('pragma encoding = \\\"UTF-16\\\"')\nd.execute('create table first (a)')\"",
+             c.file);
+    require(system(command) == 0);
+    with(bide_database, db, c.url) {
+        check_str(await(bide_scalar(db, str, "select * from pragma_encoding")), "UTF-16le");
+        await(bide_create_table(db, item));
+        item first = {.name = "h\xc3\xa9 \xf0\x9f\x92\x8d", .note = ""};
+        await(bide_insert(db, item, &first));
+        item *found = await(bide_one(db, item, "id >= $2 and name = $1", first.name, first.id));
+        check_str(found->name, first.name);
+        check_str(found->note, "");
+    }
+}
+
 TEST(every_kind_of_field_is_stored)
 {
     with(bide_database, db, "sqlite://:memory:") {
