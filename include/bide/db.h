@@ -58,11 +58,12 @@
  *     BIDE_QUERY           the query itself is wrong: a name, a column, a count
  *     BIDE_NOT_FOUND       no such row
  *     BIDE_TX_RETRY        a serialization failure or a deadlock (SQLSTATE 40001, 40P01), or
- * another process that held the database too long: nothing was done, and the same transaction, made
- * again from its start, may succeed (web: 503) BIDE_OUTCOME_UNKNOWN the connection was lost after
- * COMMIT, or a statement that commits by itself, was sent: it may have been done or not. Never
- * retried BIDE_UNREACHABLE     no connection, or it was lost before anything was committed (web:
- * 503) BIDE_SYSTEM          the disk, with its errno
+ *                          another process that held the database too long: nothing was done,
+ *                          and the same transaction, made again, may succeed (web: 503)
+ *     BIDE_OUTCOME_UNKNOWN the connection was lost after COMMIT, or a statement that commits by
+ *                          itself, was sent: it may have been done or not. Never retried
+ *     BIDE_UNREACHABLE     no connection, or it was lost before anything was committed (web: 503)
+ *     BIDE_SYSTEM          the disk, with its errno
  *
  * Source: sqlite.org: lang_transaction, wal, pragma; PostgreSQL's numbering of parameters.
  *

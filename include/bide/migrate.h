@@ -23,7 +23,7 @@
  *     new one below the last applied, a gap, two of one number are BIDE_SCHEMA or BIDE_INVALID, and
  *     the message names the file.
  *  3. A file without a transaction that did not end stands as unfinished, and is named, until it
- * was taken back or its row is gone.
+ *     was taken back or its row is gone.
  *
  * layer: db
  */

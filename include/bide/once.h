@@ -5,8 +5,8 @@
  *
  *     async(void) connect_database(void *database) { ... }
  *
- *     await(bide_once_run(&connected, connect_database, &database));   // in every task that needs
- * it
+ *     // in every task that needs it:
+ *     await(bide_once_run(&connected, connect_database, &database));
  *
  * The first task runs the function; those that come meanwhile wait for it; those that come later
  * go on at once.

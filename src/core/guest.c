@@ -4,9 +4,9 @@
  *
  * Invariants
  *  1. The record of a guest has both BIDE__ATTENTION_OUTSIDE, so that every await and spawn in it
- * is caught as misuse, and BIDE__ATTENTION_GUEST, so that `fail` is not.
+ *     is caught as misuse, and BIDE__ATTENTION_GUEST, so that `fail` is not.
  *  2. Errors are made in the guest's pool and do not outlive its call: what the host gets is a
- * copy.
+ *     copy.
  */
 #include "core/guest.h"
 

@@ -5,8 +5,7 @@
  * does not come to its turn. Calls the graph (trees), the stacks (guards), base/symbol.
  *
  *     SIGTERM, SIGINT, SIGQUIT --> handler, on any thread: bits into loop 0, wake --> its turn
- *                                  `- no turn for 200 ms: watchdog --SIGURG--> handler, on its
- * thread
+ *                                  `- no turn for 200 ms: watchdog --SIGURG--> handler, there
  *
  * Invariants
  *  1. A handler touches loop 0 only, or the loop of its own thread: others may be freed meanwhile.

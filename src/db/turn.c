@@ -11,7 +11,7 @@
  *
  * Invariants
  *  1. From `begin` to the outcome of the commit no cancel is looked at: a member whose statement
- * has run learns what became of it.
+ *     has run learns what became of it.
  *  2. When the database ends the transaction by itself, every member of the batch fails.
  */
 #include "db/db.h"

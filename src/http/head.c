@@ -4,8 +4,8 @@
  * not usual; calls it for fields, and framing.c, which decides what the finished head means.
  *
  *  request   START METHOD TARGET VERSION LINE_LF          \
- *                                                          > FIELD NAME SPACE VALUE VALUE_LF FIELD
- * ... response  VERSION STATUS REASON LINE_LF                /        FIELD END_LF DONE
+ *                                                          > FIELD NAME SPACE VALUE VALUE_LF ...
+ *  response  VERSION STATUS REASON LINE_LF                /  FIELD END_LF DONE
  */
 #include "http/head_parts.h"
 

@@ -13,9 +13,9 @@
  *  1. Spans are offsets from the first byte given, so the buffer may move between two calls. What
  *     was held must be unchanged.
  *  2. No byte is looked at twice by a later call: feeding byte by byte costs no more than a
- * constant per byte. How the bytes were cut never changes the outcome.
+ *     constant per byte. How the bytes were cut never changes the outcome.
  *  3. Where RFC 9112 lets a recipient be lenient, this refuses: bare CR, bare LF, folded lines,
- * white space before a colon, HTTP/0.9, both framings, either framing twice.
+ *     white space before a colon, HTTP/0.9, both framings, either framing twice.
  *  4. Nothing beyond the head is looked at.
  */
 #ifndef BIDE_HTTP_HEAD_H

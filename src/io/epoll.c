@@ -14,8 +14,8 @@
  *  2. An edge wakes the first waiter. One that leaves with the descriptor still ready wakes the
  *     next, also when it failed: no edge is lost with a task.
  *  3. A poll makes tasks ready and calls the hooks of core/op.h, nothing else; a hook may detach
- *     its own descriptor, and the generation keeps later events of the batch off it.
- * What arrives for an earlier owner of a number is told apart by the generation.
+ *     its own descriptor, and the generation keeps later events of the batch off it. What arrives
+ *     for an earlier owner of a number is told apart by the generation.
  */
 #include "base/clock.h"
 #include "base/mem.h"

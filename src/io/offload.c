@@ -10,7 +10,7 @@
  *  1. A job lives in the frame of the task that waits for it. What both sides touch is guarded by
  *     the lane's lock, but for the three atomic fields.
  *  2. Every edge but the last is made under the lock. So a cancel either takes a job that nobody
- * has begun, or waits for it.
+ *     has begun, or waits for it.
  *  3. A thread is counted in `threads` until it no longer needs the lane. One that ends joins the
  *     one that ended before it: all are joined, and nobody waits for long.
  */

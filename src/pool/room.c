@@ -8,7 +8,8 @@
  *
  * What a loop can spare, with share = limit / loops that take part, at least 1:
  *   - an idle connection, if the loop has more than its share, or a loop that wants has none at
- * all, or it was idle for BIDE_CAP_POOL_LEND_MS: a loop that is busy now and then keeps its share;
+ *     all, or it was idle for BIDE_CAP_POOL_LEND_MS: a loop that is busy now and then keeps its
+ *     share;
  *   - one that its own waiting task would get, if the loop has more than its share and one that
  *     wants has less; or if a loop that has none wanted before that task did.
  *

@@ -7,8 +7,7 @@
  * one reads (`read_all`), and neither goes on without the other. A task that waits parks in its own
  * frame, and its slot points there.
  *
- *     caller: slot + bytes, wake the sender, wait ... reader: reply of slot `first` -> wake its
- * waiter
+ *     caller: slot + bytes, wake the sender, wait ... reader: reply of slot `first`, wake who waits
  *
  * Invariants
  *  1. first <= sent <= end. Slots before `sent` were handed to the kernel, wholly or in part; the

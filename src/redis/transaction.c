@@ -4,7 +4,7 @@
  *
  * Invariants
  *  1. Nothing of a transaction is sent before all of it is there: no way of leaving the block
- * leaves a MULTI open at the server.
+ *     leaves a MULTI open at the server.
  *  2. The connection is kept only if EXEC (or UNWATCH) was answered, so it watches nothing.
  */
 #include "redis/redis.h"

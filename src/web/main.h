@@ -1,9 +1,10 @@
 /*
  * What the files of bide_main share.
  *
- *     main.c -> main_options.c (the command line) -> main_listen.c (sockets) -> serve.c on each
- * loop
- *          `-> main_routes.c (the table)                    `- main_holder.c (who has the port)
+ *     main.c -> main_options.c (the command line)
+ *            -> main_listen.c (sockets) -> main_holder.c (who has the port)
+ *            -> main_routes.c (the table)
+ *            -> serve.c, on each loop
  */
 #ifndef BIDE_WEB_MAIN_H
 #define BIDE_WEB_MAIN_H

@@ -7,7 +7,7 @@
  *  1. Only the thread of its loop writes the numbers of a server, without locked instructions; any
  *     thread reads them.
  *  2. The numbers of a server that has ended are added to those of the application: sums never
- * fall.
+ *     fall.
  */
 #ifndef BIDE_WEB_OBSERVE_H
 #define BIDE_WEB_OBSERVE_H

@@ -10,7 +10,7 @@
  *  1. After bide_app_check nothing of an application changes but its counter of ids and what its
  *     observer keeps under a lock: any number of loops may serve it.
  *  2. A plan's steps are in the order in which they run: a provider stands before all that depend
- * on it, the handler is the last.
+ *     on it, the handler is the last.
  *  3. What a request refers to lives until its transport is done with it: the arena, the block of
  *     the plan while its steps run, the buffer until bide__web_release.
  */
