@@ -32,6 +32,7 @@
 #include <bide/db.h>
 #include <bide/migrate.h>
 #include <bide/redis.h>
+#include <bide/cache.h>
 #include <bide/http.h>
 #include <bide/web.h>
 #include <bide/middleware.h>

@@ -263,6 +263,25 @@
 #define BIDE_CAP_DB_MIGRATION_NAME 100
 #define BIDE_CAP_DB_MIGRATIONS_BYTES (64 << 20)
 
+/* Caches */
+
+/* bytes and entries of a store in memory, unless options say else */
+#define BIDE_CAP_CACHE_BYTES 67108864
+#define BIDE_CAP_CACHE_ENTRIES 100000
+/* bytes of a value that is kept, unless options say else; of one that tasks give to each other */
+#define BIDE_CAP_CACHE_VALUE_BYTES 1048576
+#define BIDE_CAP_CACHE_GIVEN_BYTES 67108864
+/* bytes of a key */
+#define BIDE_CAP_CACHE_KEY_BYTES 512
+/* keys that wait to be invalidated while Redis is away: more are given up */
+#define BIDE_CAP_CACHE_PENDING 10000
+/* ms that a loader may take for its value to be kept */
+#define BIDE_CAP_CACHE_TOKEN_MS 60000
+/* ms of a call of Redis, unless options say else; and that it is left alone after one that failed
+ */
+#define BIDE_CAP_CACHE_MS 250
+#define BIDE_CAP_CACHE_AWAY_MS 1000
+
 /* Redis */
 
 /* commands of one client that wait for a reply, unless options say else */

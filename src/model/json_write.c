@@ -27,8 +27,9 @@ struct writer {
     bide_buf *out;
     bide_arena *arena;
     struct bide__resolved *resolved;
-    int error; /* of a value: -ERANGE, -EAGAIN, -EINVAL */
+    int error; /* of a value: -ERANGE, -EAGAIN, -EINVAL, -EACCES */
     unsigned depth;
+    bool stored; /* for this program itself: all but computed fields */
 };
 
 enum { BLOCK_BYTES = 512 };
@@ -322,6 +323,19 @@ static bool is_absent(const bide_model *model, size_t index, const void *row)
     return !((set | null) >> index & 1);
 }
 
+/* All fields that are not computed, if none of them is secret. */
+static uint64_t stored_fields(struct writer *writer, const bide_model *model)
+{
+    uint64_t fields = 0;
+    for (size_t i = 0; i < model->field_count; i++) {
+        if (model->fields[i].flags & BIDE_SECRET)
+            writer->error = -EACCES;
+        if (!(model->fields[i].flags & BIDE_COMPUTED))
+            fields |= UINT64_C(1) << i;
+    }
+    return writer->error ? 0 : fields;
+}
+
 static void put_row(struct writer *writer, const bide_model *model, const void *row)
 {
     char before = '{';
@@ -330,7 +344,8 @@ static void put_row(struct writer *writer, const bide_model *model, const void *
         return;
     }
     writer->depth++;
-    for (uint64_t left = model->writable; left; left &= left - 1) {
+    uint64_t left = writer->stored ? stored_fields(writer, model) : model->writable;
+    for (; left; left &= left - 1) {
         size_t index = bide__first_bit(left);
         const bide_field *field = &model->fields[index];
         if (model->partial && is_absent(model, index, row))
@@ -385,20 +400,33 @@ int bide__json_write_value(bide_buf *out, enum bide_kind kind, const bide_type *
     return bide_buf_error(out) ? bide_buf_error(out) : writer.error;
 }
 
+static int write_rows(struct writer *writer, const bide_model *model, const void *rows,
+                      size_t count, bool is_list)
+{
+    if (model->error)
+        return -EINVAL;
+    if (is_list)
+        put_rows(writer, model->type_of(), rows, count);
+    else if (rows)
+        put_row(writer, model, rows);
+    else
+        put(writer, "null", 4);
+    flush(writer);
+    return bide_buf_error(writer->out) ? bide_buf_error(writer->out) : writer->error;
+}
+
 int bide__json_write_rows(const bide_model *model, const void *rows, size_t count, bool is_list,
                           bide_arena *arena, struct bide__resolved *resolved, bide_buf *out)
 {
     struct writer writer = {.out = out, .arena = arena, .resolved = resolved};
-    if (model->error)
-        return -EINVAL;
-    if (is_list)
-        put_rows(&writer, model->type_of(), rows, count);
-    else if (rows)
-        put_row(&writer, model, rows);
-    else
-        put(&writer, "null", 4);
-    flush(&writer);
-    return bide_buf_error(out) ? bide_buf_error(out) : writer.error;
+    return write_rows(&writer, model, rows, count, is_list);
+}
+
+int bide__json_write_stored(const bide_model *model, const void *rows, size_t count, bool is_list,
+                            bide_buf *out)
+{
+    struct writer writer = {.out = out, .stored = true};
+    return write_rows(&writer, model, rows, count, is_list);
 }
 
 int bide_json_write(const bide_model *model, const void *row, bide_arena *arena, bide_buf *out)

@@ -104,6 +104,11 @@ struct bide__resolved {
 int bide__json_write_rows(const bide_model *model, const void *rows, size_t count, bool is_list,
                           bide_arena *arena, struct bide__resolved *resolved, bide_buf *out);
 
+/* The same for the program itself, to be read back as `trusted`: every field but the computed ones.
+   -EACCES: one of them is secret. */
+int bide__json_write_stored(const bide_model *model, const void *rows, size_t count, bool is_list,
+                            bide_buf *out);
+
 /* What every list(T) is made of. */
 struct bide__any_list {
     void *items;
