@@ -24,6 +24,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct bide__arena_chunk;
 struct bide__arena_callback;
@@ -41,7 +42,8 @@ typedef struct bide_arena {
     size_t next_chunk_bytes;
     size_t held_bytes; /* taken from the system, headers included */
     size_t cap_bytes;
-    bool on_heap; /* made by bide_arena_new */
+    uint64_t serial; /* of its thread: what is in it now was not there under another */
+    bool on_heap;    /* made by bide_arena_new */
     bool resetting;
 } bide_arena;
 

@@ -199,6 +199,22 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 #define bide_page_after(on, M, after, size, order, ...)                                            \
     M##__list_of(BIDE__AFTER(on, M, after, size, order, __VA_ARGS__).await)
 
+/*
+ * bide_load_many(on, M, field, parents, count, member, (asc, fields...), "where or query", binds
+ * ...): async(M_lists), for each parent the rows whose `field` is the parent's `member`, in this
+ * order; one query for all of them in place of one for each. The two are of one type: an integer, a
+ * str or a uuid. NULL for no parents.
+ *
+ *     comment_lists of = await(bide_load_many(db, comment, post_id, posts.items, posts.count, id,
+ *                                             (asc, id), ""));
+ *     of[3].items are the comments of posts.items[3]
+ *
+ * A line that makes the same query 50 times in one task, or request, within a second is reported on
+ * stderr, once; so is one that commits 50 times.
+ */
+#define bide_load_many(on, M, field, parents, count, member, order, ...)                           \
+    M##__lists_of(BIDE__LOAD(on, M, field, parents, count, member, order, __VA_ARGS__).await)
+
 /* bide_scalar(on, T, "query", binds...): async of the type that T (i64, str, an ENUM ...) has as a
    field: the one column of the one row. BIDE_NOT_FOUND for no row, BIDE_QUERY for NULL. */
 #define bide_scalar(on, T, ...)                                                                    \

@@ -241,6 +241,34 @@ SPAWNABLE(bide__rows, bide__db_after, struct bide__on, struct bide__keyset, cons
     bide__db_after(bide__on(on), BIDE__KEYSET(M, after, size, BIDE__UNWRAP order), \
                    BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), __VA_ARGS__))
 
+/* Whose rows are loaded: the members of structs that follow each other. */
+struct bide__load {
+    struct bide__keyset set; /* the order */
+    size_t field;            /* of the model */
+    const void *parents;
+    size_t count, stride, offset;
+};
+typedef void *bide__lists;
+AWAITABLE(bide__lists);
+SPAWNABLE(bide__lists, bide__db_load, struct bide__on, struct bide__load, const char *,
+          const bide_bind *, size_t)
+#define BIDE__LOAD(on, M, field, parents, count, member, order, ...) \
+    bide__db_load(bide__on(on), BIDE__LOAD_OF(M, field, parents, count, member, order), \
+                  BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), __VA_ARGS__))
+#define BIDE__LOAD_OF(M, field_, parents_, count_, member, order) \
+    __extension__({ \
+        _Static_assert(__builtin_types_compatible_p(__typeof__(((M *)0)->field_), \
+                                                    __typeof__((parents_)->member)), \
+                       "bide_load_many: `" #field_ "` of " #M " and `" #member \
+                       "` of the parents are of different types"); \
+        (struct bide__load){.set = BIDE__KEYSET(M, NULL, 0, BIDE__UNWRAP order), \
+                            .field = offsetof(struct bide__index_##M, field_), \
+                            .parents = (parents_), \
+                            .count = (count_), \
+                            .stride = sizeof *(parents_), \
+                            .offset = offsetof(__typeof__(*(parents_)), member)}; \
+    })
+
 enum bide__write_kind { BIDE__INSERT, BIDE__UPSERT, BIDE__UPDATE };
 struct bide__write {
     const bide_model *model;
@@ -291,6 +319,10 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
                                          BIDE__KEYSET(M, after, size, BIDE__UNWRAP order), \
                                          BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), \
                                                    __VA_ARGS__))).await
+#define bide_load_many__attempt(e, at, on, M, field, parents, count, member, order, ...) \
+    M##__lists_of(bide__db_load__attempt( \
+        e, at, bide__on(on), BIDE__LOAD_OF(M, field, parents, count, member, order), \
+        BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), __VA_ARGS__))).await
 #define bide_scalar__attempt(e, at, on, T, ...) \
     BIDE__SCALAR_OR_ZERO(T, bide__db_scalar__attempt(e, at, bide__on(on), bide__info_##T(), \
                                                      BIDE__SQL(BIDE__NOTE_OF_SCALAR(T), \

@@ -247,6 +247,7 @@ typedef struct bide__rows {
     typedef struct M M; \
     typedef M *M##_ptr; \
     typedef struct bide_list_##M { M *items; size_t count; } M##_list; \
+    typedef M##_list *M##_lists; \
     typedef struct bide_page_##M { \
         M *items; size_t count; int64_t total; int32_t page, size; \
     } M##_page; \
@@ -255,6 +256,7 @@ typedef struct bide__rows {
     AWAITABLE(M); \
     AWAITABLE(M##_ptr); \
     AWAITABLE(M##_list); \
+    AWAITABLE(M##_lists); \
     AWAITABLE(M##_page); \
     BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_ptr M##__row_of(bide__rows r) \
     { \
@@ -263,6 +265,10 @@ typedef struct bide__rows {
     BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_list M##__list_of(bide__rows r) \
     { \
         return (struct forgotten_await_##M##_list){{(M *)r.items, r.count}}; \
+    } \
+    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_lists M##__lists_of(void *lists) \
+    { \
+        return (struct forgotten_await_##M##_lists){lists}; \
     } \
     BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_page M##__page_of(bide__rows r) \
     { \

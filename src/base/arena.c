@@ -40,6 +40,8 @@ struct bide__arena_callback {
     void *arg;
 };
 
+static _Thread_local uint64_t serials;
+
 void bide_arena_init(bide_arena *arena, bide_arena *parent, size_t cap_bytes)
 {
     BIDE_ASSERT(cap_bytes > 0, "an arena without a cap");
@@ -47,6 +49,7 @@ void bide_arena_init(bide_arena *arena, bide_arena *parent, size_t cap_bytes)
         .parent = parent,
         .next_chunk_bytes = FIRST_BYTES,
         .cap_bytes = cap_bytes,
+        .serial = ++serials,
     };
     if (!parent)
         return;
@@ -232,6 +235,7 @@ void bide_arena_reset(bide_arena *arena)
 {
     BIDE_ASSERT(!arena->resetting, "an arena reset from one of its own callbacks");
     arena->resetting = true;
+    arena->serial = ++serials;
     while (arena->newest_child)
         bide_arena_free(arena->newest_child);
     while (arena->callbacks) {

@@ -252,6 +252,13 @@
 #define BIDE_CAP_DB_TRIES 8
 #define BIDE_CAP_DB_RETRY_FIRST_MS 4
 #define BIDE_CAP_DB_RETRY_MOST_MS 256
+/* keys of one query of bide_load_many: a power of four */
+#define BIDE_CAP_DB_LOAD_KEYS 256
+/* lines that ask, counted at a time: a power of two; times within ms that are reported; reports */
+#define BIDE_CAP_DB_WATCHED 256
+#define BIDE_CAP_DB_WATCH_TIMES 50
+#define BIDE_CAP_DB_WATCH_MS 1000
+#define BIDE_CAP_DB_WATCH_REPORTS 32
 /* rows that wait in a transaction for its flush; rows, and values, of one statement that inserts */
 #define BIDE_CAP_DB_QUEUED 100000
 #define BIDE_CAP_DB_INSERT_ROWS 64

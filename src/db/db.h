@@ -28,6 +28,19 @@ struct bide__batch {
     struct bide__trouble broken; /* code set: the database ended the transaction */
 };
 
+/* How often a line has asked, in one task and one request. */
+struct bide__watched {
+    uint64_t who;
+    const struct bide_site *site;
+    int64_t since_ns;
+    uint32_t times;
+};
+struct bide__watch {
+    struct bide__watched slots[BIDE_CAP_DB_WATCHED];
+    const struct bide_site *told[BIDE_CAP_DB_WATCH_REPORTS];
+    size_t told_count;
+};
+
 struct bide_db {
     const struct bide__driver *driver;
     struct bide__loop *loop;
@@ -44,6 +57,7 @@ struct bide_db {
     size_t users;               /* of the leases and the readers */
     struct bide__queue closing; /* waits until there is none */
     struct bide__batch batch;
+    struct bide__watch watch;
 };
 
 /* ---- lease.c: who may write, among all loops ---- */
@@ -171,6 +185,16 @@ void bide__tx_check(const struct bide_tx *tx);
 
 /* The whole query: the text itself, or a select of the model's columns. */
 void bide__put_query(bide_buf *buf, const bide_model *model, const char *text);
+
+/* ---- keyset.c ---- */
+
+/* order by "a" desc,"b" desc */
+void bide__put_order(bide_buf *buf, const struct bide__keyset *set);
+
+/* ---- watch.c ---- */
+
+/* Counts a query, or a write that committed by itself. */
+void bide__watch_count(struct bide_db *db, const bide_arena *arena, bool writes);
 
 /* ---- session.c ---- */
 

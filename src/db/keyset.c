@@ -51,6 +51,14 @@ static void put_after(bide_buf *buf, const struct bide__keyset *set, size_t firs
     bide_buf_append_str(buf, ")");
 }
 
+void bide__put_order(bide_buf *buf, const struct bide__keyset *set)
+{
+    bide_buf_append_str(buf, " order by ");
+    for (size_t i = 0; i < set->count; i++)
+        bide_buf_printf(buf, "%s\"%s\"%s", i ? "," : "", set->model->fields[set->fields[i]].name,
+                        set->descending ? " desc" : "");
+}
+
 static void put_text(bide_buf *buf, const struct bide__keyset *set, const char *text, size_t count)
 {
     bide_buf_append_str(buf, "select * from (");
@@ -58,10 +66,7 @@ static void put_text(bide_buf *buf, const struct bide__keyset *set, const char *
     bide_buf_append_str(buf, ") as paged");
     if (set->after)
         put_after(buf, set, count);
-    bide_buf_append_str(buf, " order by ");
-    for (size_t i = 0; i < set->count; i++)
-        bide_buf_printf(buf, "%s\"%s\"%s", i ? "," : "", set->model->fields[set->fields[i]].name,
-                        set->descending ? " desc" : "");
+    bide__put_order(buf, set);
     bide_buf_printf(buf, " limit $%zu", count + (set->after ? set->count : 0));
 }
 

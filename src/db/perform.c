@@ -172,4 +172,6 @@ void bide__perform(struct bide__on on, struct bide__work *work)
         code = run_by_itself(db, work);
     if (code < 0)
         bide__db_raise(code, &work->trouble, &db->object);
+    if (work->reads || !on.tx)
+        bide__watch_count(db, bide_task_arena(), !work->reads);
 }

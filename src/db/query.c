@@ -80,6 +80,7 @@ static int run_statement(struct query *query, struct bide__connection *connectio
     query->seen_by = NULL; /* other statements may push it out */
     if (code < 0)
         return code;
+    query->work.reads = statement->reads;
     code = bide__start(&run, connection, statement, binds, count, trouble);
     if (code == 0 && query->want.model)
         code = bide__columns_of(&run, query->want.model, &query->columns, trouble);

@@ -1,0 +1,122 @@
+/*
+ * load_test.c: the rows of many parents by one query; what a loop of queries or commits gives away.
+ */
+#include "db_case.h"
+
+MODEL(post, "posts", (i64, id, key, generated), (str, title));
+MODEL(comment, "comments", (i64, id, key, generated), (i64, post_id), (str, author), (i32, stars));
+
+enum { POSTS = 600 };
+
+static post posts[POSTS];
+static comment comments[2 * POSTS];
+
+static async(void) fill(bide_db *db)
+{
+    static const char *const authors[] = {"frodo", "sam", "pippin"};
+    await(bide_create_table(db, post));
+    await(bide_create_table(db, comment));
+    for (int i = 0; i < POSTS; i++)
+        posts[i] = (post){.id = i + 1, .title = "a"};
+    for (int i = 0; i < 2 * POSTS; i++)
+        comments[i] = (comment){.post_id = 1 + i / 4 * 2, .author = authors[i % 3], .stars = i};
+    await(bide_insert_many(db, post, posts, POSTS));
+    await(bide_insert_many(db, comment, comments, 2 * POSTS));
+    return bide_void;
+}
+
+TEST(each_parent_gets_its_rows_in_order)
+{
+    DB_CASE(c, "");
+    with(bide_database, db, c.url) {
+        await(fill(db));
+        comment_lists of = await(bide_load_many(db, comment, post_id, posts, POSTS, id,
+                                                (desc, stars), "stars < $1", 2 * POSTS));
+        for (int i = 0; i < POSTS; i++) {
+            check_int(of[i].count, i % 2 ? 0 : 4);
+            for (size_t k = 0; k < of[i].count; k++) {
+                check_int(of[i].items[k].post_id, posts[i].id);
+                check(k == 0 || of[i].items[k].stars < of[i].items[k - 1].stars);
+            }
+        }
+    }
+}
+
+struct visit {
+    int number;
+    const char *who;
+};
+
+TEST(parents_may_share_a_key_and_be_of_any_struct)
+{
+    DB_CASE(c, "");
+    const struct visit visits[] = {{1, "sam"}, {2, "nobody"}, {3, "sam"}, {4, "frodo"}};
+    with(bide_database, db, c.url) {
+        await(fill(db));
+        comment_lists of =
+            await(bide_load_many(db, comment, author, visits, 4, who, (asc, id), "stars < $1", 10));
+        check_int(of[0].count, 3);
+        check_int(of[1].count, 0);
+        check_int(of[2].count, 3);
+        check_int(of[3].count, 4);
+        check_str(of[2].items[2].author, "sam");
+        check(!await(bide_load_many(db, comment, author, visits, 0, who, (asc, id), "")));
+    }
+}
+
+static async(int) one_by_one(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        await(bide_create_table(db, post));
+        for (int i = 0; i < 60; i++) {
+            post p = {.title = "a"};
+            await(bide_insert(db, post, &p));
+        }
+        for (int round = 0; round < 2; round++)
+            for (int i = 0; i < 60; i++)
+                await(bide_maybe(db, post, "id = $1", i));
+    }
+    return ready(int, 0);
+}
+
+static async(int) together(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        await(fill(db));
+        with_tx(tx, db) {
+            for (int i = 0; i < 100; i++) {
+                post p = {.title = "b"};
+                await(bide_insert(tx, post, &p));
+            }
+        }
+        for (int i = 0; i < 100; i++) { /* now and then is no loop */
+            await(bide_maybe(db, post, "id = $1", i));
+            await(bide_sleep(bide_ms(100)));
+        }
+    }
+    return ready(int, 0);
+}
+
+static size_t times(const char *text, const char *what)
+{
+    size_t found = 0;
+    for (const char *at = text; (at = strstr(at, what)); at++)
+        found++;
+    return found;
+}
+
+TEST_PLAIN(a_loop_of_queries_and_one_of_commits_are_reported_once)
+{
+    test_capture_stderr();
+    int status = bide_run(one_by_one, .virtual_clock = true);
+    const char *said = test_captured();
+    check_int(status, 0);
+    check_int(times(said, "50 times the same query from "), 1);
+    check_int(times(said, "50 commits from "), 1);
+    check_contains(said, "load_test.c:");
+    test_capture_stderr();
+    status = bide_run(together, .virtual_clock = true);
+    said = test_captured();
+    check_int(status, 0);
+    check_str(said, "");
+}
