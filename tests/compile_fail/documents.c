@@ -16,6 +16,131 @@ async(user) fetch_user(int id);
 SPAWNABLE(int, work, int)
 async(int) run(void);
 
+MODEL(account, "accounts", (i64, id, key, generated), (str, email), (hash, password));
+typedef struct session session;
+async(bool) check_email_code(const char *email, const char *code);
+async(void) session_remove(session *registered);
+
+#ifdef CASE_A1_check_without_await
+// gcc: used struct type value where scalar is required
+// clang: statement requires expression of scalar type ('struct forgotten_await_bool' invalid)
+async(int) run(void)
+{
+#ifndef FIXED
+    if (check_email_code("ann@shire.example", "000000")) // <- here
+#else
+    if (await(check_email_code("ann@shire.example", "000000")))
+#endif
+        return ready(int, 201);
+    return ready(int, 400);
+}
+#endif // CASE_A1_check_without_await
+
+#ifdef CASE_A1_rollback_without_await
+// gcc: ignoring return value of 'bide_tx_rollback' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) roll_back(bide_tx *tx);
+async(int) roll_back(bide_tx *tx)
+{
+#ifndef FIXED
+    bide_tx_rollback(tx); // <- here
+#else
+    await(bide_tx_rollback(tx));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_A1_rollback_without_await
+
+#ifdef CASE_A1_remove_without_await
+// gcc: ignoring return value of 'session_remove' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) leave(session *registered);
+async(int) leave(session *registered)
+{
+#ifndef FIXED
+    session_remove(registered); // <- here
+#else
+    await(session_remove(registered));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_A1_remove_without_await
+
+#ifdef CASE_B2_misspelt_field
+// gcc: has no member named 'paasword'
+// clang: no member named 'paasword' in
+async(void) update(bide_tx *tx, account *row);
+async(void) update(bide_tx *tx, account *row)
+{
+#ifndef FIXED
+    await(bide_update(tx, account, row, email, paasword)); // <- here
+#else
+    await(bide_update(tx, account, row, email, password));
+#endif
+    return bide_void;
+}
+#endif // CASE_B2_misspelt_field
+
+#ifdef CASE_B2_plain_password_as_hash
+// gcc: from type 'bide_plain_pw'
+// clang: from incompatible type 'bide_plain_pw'
+void set_password(account *row, bide_plain_pw typed, bide_hash hashed);
+void set_password(account *row, bide_plain_pw typed, bide_hash hashed)
+{
+    (void)typed, (void)hashed;
+#ifndef FIXED
+    row->password = typed; // <- here
+#else
+    row->password = hashed;
+#endif
+}
+#endif // CASE_B2_plain_password_as_hash
+
+#ifdef CASE_B5_awaiting_add
+// gcc: void value not ignored as it ought to be
+// clang: variable has incomplete type 'void'
+async(int) add(bide_tx *tx, account *row);
+async(int) add(bide_tx *tx, account *row)
+{
+#ifndef FIXED
+    await(bide_add(tx, account, row)); // <- here
+#else
+    bide_add(tx, account, row);
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_B5_awaiting_add
+
+#ifdef CASE_B5_bare_flush
+// gcc: ignoring return value of 'bide_flush' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) flush(bide_tx *tx);
+async(int) flush(bide_tx *tx)
+{
+#ifndef FIXED
+    bide_flush(tx); // <- here
+#else
+    await(bide_flush(tx));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_B5_bare_flush
+
+#ifdef CASE_B5_bare_refresh
+// gcc: ignoring return value of
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) refresh(bide_tx *tx, account *row);
+async(int) refresh(bide_tx *tx, account *row)
+{
+#ifndef FIXED
+    bide_refresh(tx, account, row); // <- here
+#else
+    await(bide_refresh(tx, account, row));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_B5_bare_refresh
+
 #ifdef CASE_C1_C4_bare_call
 // gcc: ignoring return value of 'say_hi' declared with attribute 'warn_unused_result'
 // clang: ignoring return value of function declared with 'warn_unused_result' attribute
