@@ -5,89 +5,85 @@
  * and raises it again; used in a route.
  *
  * What goes wrong: `except Exception` does not see a cancellation, so a cancelled request leaves
- * its transaction open; a commit that fails is logged as if the block had failed; a rollback that
- * fails hides the first error.
+ * its transaction open; a commit that fails is logged as if the block had failed; begin() fails
+ * when something was read before; a rollback that fails hides the first error.
  *
- * In bide: RESOURCE makes the scope. Its close sees NULL, the error or the cancel, may await, and
- * need not raise again: the error goes on by itself. What fails in a rollback is attached to it.
- * The database here is a pretend driver; the real one comes with the data layer.
+ * In bide: scopes are stacked like any statements. with_tx commits and rolls back, whatever the way
+ * out; a RESOURCE around it is told how that went: NULL, the error (of the commit, too) or the
+ * cancel. It logs, and need not raise again: the error goes on by itself.
  */
 #include <bide/bide.h>
+#include <bide/web_test.h>
 
 #include <stdio.h>
 
-typedef struct database {
-    int rows, pending;
-} database;
-typedef database *database_ptr;
-AWAITABLE(database_ptr);
+MODEL(user, "users", (i64, id, key, generated), (str, name, unique));
 
-static async(void) statement(const char *text)
+typedef struct journal {
+    const char *what;
+    int64_t since_ns;
+} journal;
+AWAITABLE(journal);
+
+static async(journal) journal_open(const char *what)
 {
-    await(bide_sleep(bide_ms(5)));
-    printf("    %s\n", text);
+    printf("  BEGIN\n");
+    return ready(journal, (journal){.what = what, .since_ns = bide_clock_ns()});
+}
+
+static async(void) journal_close(journal j, bide_error *error)
+{
+    double passed_s = (double)(bide_clock_ns() - j.since_ns) / 1e9;
+    if (error)
+        printf("  ROLLBACK\n  log: %s: %s after %.0f s\n", j.what, error->message, passed_s);
+    else
+        printf("  COMMIT\n");
     return bide_void;
 }
 
-static async(database_ptr) transaction_begin(database *db)
+RESOURCE(journal, journal, journal_open, journal_close)
+
+#define with_transaction(tx, db, what)                                                             \
+    with(journal, tx##_journal, what)                                                              \
+        with_tx(tx, db)
+
+POST(create_user, "/users/{name}", user, status(201), path(str, name))
 {
-    await(statement("BEGIN"));
-    db->pending = 0;
-    return ready(database_ptr, db);
-}
-
-static async(void) transaction_end(database_ptr db, bide_error *error)
-{
-    if (!error) {
-        await(statement("COMMIT"));
-        db->rows += db->pending;
-        return bide_void;
-    }
-    await(statement("ROLLBACK"));
-    printf("    log: %s\n", error->message);
-    return bide_void;
-}
-
-RESOURCE(transaction, database_ptr, transaction_begin, transaction_end)
-
-enum { CONFLICT = 409 };
-
-SPAWNABLE(int, create_user, database *, const char *)
-async(int) create_user(database *db, const char *name)
-{
-    with(transaction, tx, db) {
-        await(statement("INSERT"));
-        tx->pending++;
-        if (name[0] == 'b')
-            fail(bide_error_new(CONFLICT, "'%s' is taken", name));
+    bide_db *db = bide_app_state(req);
+    user row = {.name = name};
+    with_transaction(tx, db, "create_user")
+    {
+        await(bide_insert(tx, user, &row));
         if (name[0] == 's')
             await(bide_sleep(bide_s(60))); /* the client does not wait that long */
     }
-    return ready(int, 201);
+    return row;
 }
 
-static async(void) route(database *db, const char *name)
+SPAWNABLE(void, post, bide_client_ptr, const char *)
+async(void) post(bide_client_ptr client, const char *name)
 {
-    bide_error *error;
-    bool timed_out = false;
     printf("POST %s\n", name);
-    if (name[0] == 's') {
-        (void)move_on_after(&timed_out, bide_s(1), create_user, db, name);
-        printf("  gave up: %s\n", timed_out ? "yes" : "no");
-    } else {
-        int status = attempt(&error, create_user, db, name);
-        printf("  %d\n", error ? error->code : status);
-    }
+    const char *target = bide_arena_printf(bide_task_arena(), "/users/%s", name);
+    printf("  %d\n", await(client_post(client, target, no_body)).status);
     return bide_void;
 }
 
 static async(void) app(void)
 {
-    database db = {.rows = 0};
-    await(route(&db, "ann"));
-    await(route(&db, "bob"));
-    await(route(&db, "sam"));
-    printf("%d row\n", db.rows);
+    with(bide_database, db, "sqlite://:memory:") {
+        await(bide_create_table(db, user));
+        bide_app *users = bide_app_new(.title = "Users", .state = db);
+        bide_app_add_all(users, "");
+        with_client(client, users) {
+            bool gone;
+            await(post(client, "ann"));
+            await(post(client, "ann"));
+            move_on_after(&gone, bide_s(1), post, client, "sam");
+            printf("  gave up: %s\n", gone ? "yes" : "no");
+        }
+        printf("%lld row\n", (long long)await(bide_scalar(db, i64, "select count(*) from users")));
+    }
     return bide_void;
 }
 
