@@ -64,8 +64,6 @@
 #define BIDE_CAP_ARENA_CHUNK_BYTES 262144
 /* bytes of a buffer's first storage */
 #define BIDE_CAP_BUF_FIRST_BYTES 64
-/* bytes of a chunk of a size class */
-#define BIDE_CAP_SLABS_CHUNK_BYTES 32768
 
 /* Log */
 

@@ -168,27 +168,3 @@ int64_t bide__slab_done(struct bide__slab *slab)
     bide__slab_init(slab, slab->object_bytes, slab->objects_per_chunk);
     return 0;
 }
-
-void bide__slabs_init(struct bide__slabs *slabs)
-{
-    for (unsigned i = 0; i < BIDE__SLABS_CLASSES; i++) {
-        unsigned bytes = BIDE__SLABS_SMALLEST << i;
-        bide__slab_init(&slabs->classes[i], bytes, BIDE_CAP_SLABS_CHUNK_BYTES / bytes);
-    }
-}
-
-void bide__slabs_free_remote(struct bide__slabs *slabs, void *memory, size_t size)
-{
-    if (size > BIDE__SLABS_LARGEST || !memory)
-        bide__free(memory);
-    else
-        bide__slab_free_remote(&slabs->classes[bide__slabs_class(size)], memory);
-}
-
-int64_t bide__slabs_done(struct bide__slabs *slabs)
-{
-    int64_t live = 0;
-    for (unsigned i = 0; i < BIDE__SLABS_CLASSES; i++)
-        live += bide__slab_done(&slabs->classes[i]);
-    return live;
-}

@@ -6,8 +6,7 @@
  *                        <- (when empty) carve from the newest chunk
  *
  * Called by every layer that makes many short-lived objects; calls mem. Objects do not know their
- * pool: the caller says the pool (and the size, for a set) when it frees, which the structures that
- * use this know anyway.
+ * pool: the caller says the pool when it frees, which the structures that use this know anyway.
  *
  * Invariants
  *  1. All functions but the two `_remote` ones are for the owner: the thread that first allocated
@@ -106,46 +105,5 @@ size_t bide__slab_collect(struct bide__slab *slab);
  * are done.
  */
 int64_t bide__slab_done(struct bide__slab *slab);
-
-/* A set of pools for 64, 128, 256, 512, 1024 and 2048 bytes; what is larger goes to bide__alloc.
- * One per loop. */
-enum { BIDE__SLABS_CLASSES = 6, BIDE__SLABS_SMALLEST = 64, BIDE__SLABS_LARGEST = 2048 };
-
-struct bide__slabs {
-    struct bide__slab classes[BIDE__SLABS_CLASSES];
-};
-
-static inline unsigned bide__slabs_class(size_t size)
-{
-    if (size <= BIDE__SLABS_SMALLEST)
-        return 0;
-    return 58u - (unsigned)__builtin_clzll((unsigned long long)size - 1);
-}
-
-void bide__slabs_init(struct bide__slabs *slabs);
-
-/* Uninitialised memory, aligned to 64 up to 2048 bytes and to 16 above; NULL when out of memory.
- * Owner only. */
-static inline void *bide__slabs_alloc(struct bide__slabs *slabs, size_t size)
-{
-    if (bide__unlikely(size > BIDE__SLABS_LARGEST))
-        return bide__alloc(size);
-    return bide__slab_alloc(&slabs->classes[bide__slabs_class(size)]);
-}
-
-/* `size` is the one asked for. Owner only; from elsewhere bide__slabs_free_remote with the owner's
- * set. NULL is allowed. */
-static inline void bide__slabs_free(struct bide__slabs *slabs, void *memory, size_t size)
-{
-    if (bide__unlikely(size > BIDE__SLABS_LARGEST || !memory))
-        bide__free(memory);
-    else
-        bide__slab_free(&slabs->classes[bide__slabs_class(size)], memory);
-}
-
-void bide__slabs_free_remote(struct bide__slabs *slabs, void *memory, size_t size);
-
-/* As bide__slab_done for every class; the sum of live objects. */
-int64_t bide__slabs_done(struct bide__slabs *slabs);
 
 #endif

@@ -59,41 +59,12 @@ TEST_PLAIN(a_pool_may_be_used_again_after_its_end)
     check_int(bide__slab_done(&slab), 0);
 }
 
-TEST_PLAIN(size_classes)
-{
-    static const struct {
-        size_t size;
-        unsigned class;
-    } cases[] = {{0, 0},   {1, 0},   {64, 0},  {65, 1},   {128, 1},  {129, 2}, {256, 2},
-                 {257, 3}, {512, 3}, {513, 4}, {1024, 4}, {1025, 5}, {2048, 5}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_int(bide__slabs_class(cases[i].size), cases[i].class);
-
-    int64_t before = bide__mem_live();
-    struct bide__slabs slabs;
-    bide__slabs_init(&slabs);
-    static const size_t sizes[] = {0, 1, 64, 65, 500, 1024, 2048, 2049, 100000};
-    enum { COUNT = sizeof sizes / sizeof *sizes };
-    void *blocks[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        blocks[i] = bide__slabs_alloc(&slabs, sizes[i]);
-        require(blocks[i]);
-        memset(blocks[i], 1, sizes[i]);
-    }
-    check_int(bide__slabs_done(&slabs), 7);
-    for (int i = 0; i < COUNT; i++)
-        bide__slabs_free(&slabs, blocks[i], sizes[i]);
-    bide__slabs_free(&slabs, NULL, 64);
-    check_int(bide__slabs_done(&slabs), 0);
-    check_int(bide__mem_live(), before);
-}
-
 enum { FREERS = 3, OBJECTS = 6000, IN_FLIGHT = 64 };
 
 /* A box through which the owner hands objects to the other threads, one place per thread and round.
  */
 struct box {
-    struct bide__slabs *slabs;
+    struct bide__slab *slab;
     void *places[IN_FLIGHT];
     int stop;
 };
@@ -107,7 +78,7 @@ static void *free_what_comes(void *box_)
             if (!object)
                 continue;
             check(object[0] == 0x5A && object[199] == 0x5A);
-            bide__slabs_free_remote(box->slabs, object, 200);
+            bide__slab_free_remote(box->slab, object);
         }
     return NULL;
 }
@@ -115,30 +86,31 @@ static void *free_what_comes(void *box_)
 TEST_PLAIN(other_threads_free_while_the_owner_allocates)
 {
     int64_t before = bide__mem_live();
-    struct bide__slabs slabs;
-    bide__slabs_init(&slabs);
+    struct bide__slab slab;
+    bide__slab_init(&slab, 200, 100);
     struct box boxes[FREERS] = {0};
     pthread_t threads[FREERS];
     for (int i = 0; i < FREERS; i++) {
-        boxes[i].slabs = &slabs;
+        boxes[i].slab = &slab;
         pthread_create(&threads[i], NULL, free_what_comes, &boxes[i]);
     }
     for (int n = 0; n < OBJECTS; n++) {
-        void *object = bide__slabs_alloc(&slabs, 200);
+        void *object = bide__slab_alloc(&slab);
         require(object);
         memset(object, 0x5A, 200);
         void **place = &boxes[n % FREERS].places[n / FREERS % IN_FLIGHT];
         void *left = __atomic_exchange_n(place, object, __ATOMIC_ACQ_REL);
         if (left)
-            bide__slabs_free(&slabs, left, 200);
+            bide__slab_free(&slab, left);
     }
     for (int i = 0; i < FREERS; i++) {
         __atomic_store_n(&boxes[i].stop, 1, __ATOMIC_RELEASE);
         pthread_join(threads[i], NULL);
         for (int place = 0; place < IN_FLIGHT; place++)
-            bide__slabs_free(&slabs, boxes[i].places[place], 200);
+            if (boxes[i].places[place])
+                bide__slab_free(&slab, boxes[i].places[place]);
     }
-    check_int(bide__slabs_done(&slabs), 0);
+    check_int(bide__slab_done(&slab), 0);
     check_int(bide__mem_live(), before);
 }
 
