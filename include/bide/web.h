@@ -143,15 +143,17 @@ typedef struct bide_redirect {
 } bide_redirect;
 
 struct bide_app_options {
-    const char *title;    /* of the documentation; NULL: "bide" */
-    const char *version;  /* NULL: "0.1.0" */
-    void *state;          /* bide_app_state gives it */
-    bide_app_hook *start; /* an async(void) function: before the first request; its error keeps the
-                             application from starting */
-    bide_app_hook *stop;  /* after the last one, on every way out once `start` has succeeded */
-    bool no_docs;         /* neither /openapi.json nor /docs */
-    bool problem_details; /* errors as application/problem+json (RFC 9457): type, title, status,
-                             detail; problems of inputs as `errors`. false: {"detail": ...} */
+    const char *title;     /* of the documentation; NULL: "bide" */
+    const char *version;   /* NULL: "0.1.0" */
+    void *state;           /* bide_app_state gives it */
+    bide_app_hook *start;  /* an async(void) function: before the first request; its error keeps the
+                              application from starting */
+    bide_app_hook *stop;   /* after the last one, on every way out once `start` has succeeded */
+    bool no_docs;          /* neither /openapi.json nor /docs */
+    bool redirect_slashes; /* a path that only lacks its last slash, or has one too many, is
+                              redirected (308). false: it is not found */
+    bool problem_details;  /* errors as application/problem+json (RFC 9457): type, title, status,
+                              detail; problems of inputs as `errors`. false: {"detail": ...} */
 };
 
 /*
@@ -192,6 +194,20 @@ void bide_app_add_all(bide_app *app, const char *prefix);
             "provider `" #other "` provides another type than `" #provider "`");                   \
         bide__app_override(app, &provider##_provider, &other##_provider);                          \
     } while (0)
+
+/*
+ * bide_app_mount(app, prefix, fn, arg): what no route takes at a prefix ("/legacy"; "" for the
+ * root) and below it is given to one function, whatever its method: an application that is not made
+ * of routes. `fn` is `async(void) fn(bide_request *req, bide_text rest, const void *arg)`; `rest`
+ * is the path behind the prefix, without its slash and still encoded. It answers with bide_answer,
+ * or fails. It is not in the documentation. The prefix is copied. Before the application starts.
+ */
+typedef struct forgotten_await_void bide_mounted(bide_request *req, bide_text rest,
+                                                 const void *arg);
+#define bide_app_mount(app, prefix, fn, arg)                                                       \
+    bide__app_mount((app), (prefix), (fn), (arg), __FILE__, __LINE__)
+void bide__app_mount(bide_app *app, const char *prefix, bide_mounted *fn, const void *arg,
+                     const char *file, int line);
 
 /*
  * What becomes of failures with this code, also those of the library (error.h): `answer` gives the
@@ -250,6 +266,13 @@ bide_text bide_header_of(const bide_request *req, const char *name);
 bide_text bide_client_of(bide_request *req);
 bide_text bide_scheme_of(bide_request *req);
 bide_text bide_host_of(const bide_request *req);
+
+/*
+ * The body as it was sent, all of it, with a NUL behind it, in the arena: for signatures, and for
+ * what is neither JSON nor a form. The same text each time, also where the route takes a body. May
+ * suspend. Raises 408, 413 and 400 for what is wrong with it, BIDE_CLOSED, BIDE_NO_MEMORY.
+ */
+bide_async(bide_text) bide_body_of(bide_request *req);
 
 /* Memory until the request ends. */
 bide_arena *bide_arena_of(bide_request *req);

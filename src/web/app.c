@@ -37,6 +37,7 @@ bide_app *bide__app_new(const struct bide_app_options *options)
         app->options.version = "0.1.0";
     bide_arena_init(&app->arena, NULL, BIDE_CAP_WEB_PLANS_BYTES);
     bide__router_init(&app->router, "");
+    bide__router_redirect_slash(&app->router, options->redirect_slashes);
     app->added_end = &app->added;
     app->middleware_end = &app->middleware;
     app->plans_end = &app->plans;
@@ -128,6 +129,33 @@ void bide__app_override(bide_app *app, struct bide__callable *provider,
     app->overrides = override;
 }
 
+static void run_mounted(bide_request *req) BIDE__UNCHECKED;
+static void run_mounted(bide_request *req)
+{
+    const struct bide__mount *mount = req->plan->builtin->arg;
+    bide_text rest = {"", 0};
+    if (req->match->parameter_count > 0)
+        rest = (bide_text){req->match->parameters[0].bytes, req->match->parameters[0].length};
+    bide_await(mount->fn(req, rest, mount->arg));
+    if (req->status == 0)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_MISUSE, "the mount of '%s' at %s:%d did not answer",
+                                  mount->page.pattern, mount->page.file, mount->page.line));
+}
+
+void bide__app_mount(bide_app *app, const char *prefix, bide_mounted *fn, const void *arg,
+                     const char *file, int line)
+{
+    struct bide__mount *mount = bide__app_piece(app, sizeof *mount);
+    if (!mount)
+        return;
+    const char *pattern = bide_arena_strdup(&app->arena, prefix);
+    if (!pattern)
+        app->problem = "out of memory";
+    *mount = (struct bide__mount){app->mounts, fn, arg, {pattern, run_mounted, mount, file, line}};
+    app->mounts = mount;
+}
+
 void bide_app_on_error(bide_app *app, int code, bide_error_answer *answer)
 {
     struct bide__error_rule *rule = bide__app_piece(app, sizeof *rule);
@@ -185,6 +213,8 @@ static void check(bide_app *app)
     sort_added(app);
     for (struct bide__added *added = app->added; added && !app->problem; added = added->next)
         bide__plan_add(app, added->route, added->prefix);
+    for (struct bide__mount *mount = app->mounts; mount && !app->problem; mount = mount->next)
+        bide__plan_mount(app, &mount->page);
     for (struct bide__files *files = app->files; files && !app->problem; files = files->next)
         bide__files_prepare(app, files);
     if (!app->problem && !app->options.no_docs)

@@ -43,7 +43,7 @@ static bool read_json(bide_request *req, bide_problems *problems, int *ret_error
         bide__web_refuse(req, 415, "the body is to be application/json");
         return false;
     }
-    bide_text text = req->transport->body(req);
+    bide_text text = bide__web_body(req);
     if (text.length == 0) {
         bide_problems_add(problems, "missing", "[\"body\"]", "Field required");
         return true;
@@ -184,7 +184,7 @@ static bool read_form(bide_request *req, bide_problems *problems, struct bide__w
         bide__web_refuse(req, 400, "the form's content type has no valid boundary");
         return false;
     }
-    bide_text body = req->transport->body(req);
+    bide_text body = bide__web_body(req);
     if (body.length == 0)
         return true;
     if (!field.at) {

@@ -22,6 +22,7 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->block = NULL;
     req->buffer = NULL;
     req->later = NULL;
+    req->has_body = false;
     req->id[0] = 0;
     req->observed = false;
     bide__web_clear(req);
@@ -317,11 +318,35 @@ static void add_allow(bide_request *req, unsigned methods)
         bide_set_header(req, "Allow", copy);
 }
 
+/* To the path with its last slash, or without it; relative, as a proxy may have taken a prefix off,
+   and so never to another host. */
+static void redirect_slash(bide_request *req)
+{
+    struct bide__slice path = req->path;
+    bool has_slash = path.length > 1 && path.bytes[path.length - 1] == '/';
+    if (has_slash)
+        path.length--;
+    const char *slash = memrchr(path.bytes, '/', path.length);
+    struct bide__slice last = bide__slice_from(path, slash ? (size_t)(slash - path.bytes) + 1 : 0);
+    const char *to = bide_arena_printf(bide_arena_of(req), "%s%.*s%s%s%.*s",
+                                       has_slash ? "../" : "./", (int)last.length, last.bytes,
+                                       has_slash ? "" : "/", req->query.length > 0 ? "?" : "",
+                                       (int)req->query.length, req->query.bytes);
+    if (!to) {
+        refuse_memory(req);
+        return;
+    }
+    bide__web_reply(req, 308, NULL, "", 0);
+    bide_set_header(req, "Location", to);
+}
+
 static void refuse(bide_request *req, enum bide__route_result result,
                    const struct bide__route_match *match)
 {
     if (result == BIDE__ROUTE_NOT_FOUND) {
         bide__web_refuse(req, 404, "Not Found");
+    } else if (result == BIDE__ROUTE_REDIRECT) {
+        redirect_slash(req);
     } else if (result == BIDE__ROUTE_ALLOWED) {
         bide__web_reply(req, 204, NULL, "", 0);
         add_allow(req, match->allowed_methods);

@@ -75,10 +75,10 @@ static void put_row(const struct bide__plan *plan, size_t folder, char row[COLUM
     const bide_route *route = plan->route;
     for (int column = 0; column < COLUMNS; column++)
         row[column][0] = '\0';
-    snprintf(row[METHOD], CELL_BYTES, "%s", route ? route->method : "GET");
-    snprintf(row[PATTERN], CELL_BYTES, "%s", plan->pattern);
+    snprintf(row[METHOD], CELL_BYTES, "%s", route ? route->method : plan->mounted ? "*" : "GET");
+    snprintf(row[PATTERN], CELL_BYTES, "%s%s", plan->pattern, plan->mounted ? "/*" : "");
     if (!route) {
-        snprintf(row[HANDLER], CELL_BYTES, "(built in)");
+        snprintf(row[HANDLER], CELL_BYTES, plan->mounted ? "(mounted)" : "(built in)");
         snprintf(row[SOURCE], CELL_BYTES, "%s:%d", plan->builtin->file + folder,
                  plan->builtin->line);
         return;

@@ -80,7 +80,7 @@ static void put_labels(bide_buf *out, const struct bide__plan *plan, const char 
 /* The method that a route was declared with; "" for what found no route. */
 static const char *method_of(const struct bide__plan *plan)
 {
-    return !plan ? "" : plan->route ? plan->route->method : "GET";
+    return !plan ? "" : plan->route ? plan->route->method : plan->mounted ? "*" : "GET";
 }
 
 static void put_requests(bide_buf *out, const struct bide__plan *plan,

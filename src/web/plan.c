@@ -306,17 +306,23 @@ static int find_output(struct draft *draft, struct bide__plan *plan)
     return check_output(draft, plan->output);
 }
 
-static int add(bide_app *app, struct bide__plan *plan, enum bide__http_method method,
-               const char *file, int line)
+/* Keeps a plan that the router has taken, or its problem. */
+static int keep(bide_app *app, struct bide__plan *plan, int result, const char *problem)
 {
-    const char *problem;
-    int result = bide__router_add(&app->router, method, plan->pattern, plan, file, line, &problem);
     if (result < 0)
         return bide__app_problem(app, "%s", problem);
     plan->index = app->plan_count++;
     *app->plans_end = plan;
     app->plans_end = &plan->next;
     return 0;
+}
+
+static int add(bide_app *app, struct bide__plan *plan, enum bide__http_method method,
+               const char *file, int line)
+{
+    const char *problem = NULL;
+    int result = bide__router_add(&app->router, method, plan->pattern, plan, file, line, &problem);
+    return keep(app, plan, result, problem);
 }
 
 int bide__plan_add(bide_app *app, bide_route *route, const char *prefix)
@@ -344,12 +350,34 @@ int bide__plan_add(bide_app *app, bide_route *route, const char *prefix)
     return result < 0 ? result : lay_out(&draft, plan);
 }
 
-int bide__plan_builtin(bide_app *app, const struct bide__builtin *builtin)
+static struct bide__plan *plan_of(bide_app *app, const struct bide__builtin *builtin)
 {
     struct bide__plan *plan = bide_arena_alloc_zero(&app->arena, 1, sizeof *plan);
-    if (!plan)
-        return bide__app_problem(app, "out of memory");
+    if (!plan) {
+        bide__app_problem(app, "out of memory");
+        return NULL;
+    }
     plan->pattern = builtin->pattern;
     plan->builtin = builtin;
+    return plan;
+}
+
+int bide__plan_builtin(bide_app *app, const struct bide__builtin *builtin)
+{
+    struct bide__plan *plan = plan_of(app, builtin);
+    if (!plan)
+        return -EINVAL;
     return add(app, plan, BIDE__HTTP_GET, builtin->file ? builtin->file : "bide", builtin->line);
+}
+
+int bide__plan_mount(bide_app *app, const struct bide__builtin *builtin)
+{
+    const char *problem = NULL;
+    struct bide__plan *plan = plan_of(app, builtin);
+    if (!plan)
+        return -EINVAL;
+    plan->mounted = true;
+    int result = bide__router_mount(&app->router, builtin->pattern, plan, builtin->file,
+                                    builtin->line, &problem);
+    return keep(app, plan, result, problem);
 }

@@ -58,6 +58,19 @@ bide_text bide_host_of(const bide_request *req)
     return req->transport->host(req);
 }
 
+bide_text bide__web_body(bide_request *req)
+{
+    if (!req->has_body)
+        req->sent = req->transport->body(req);
+    req->has_body = true;
+    return req->sent;
+}
+
+bide_async(bide_text) bide_body_of(bide_request *req)
+{
+    return bide_ready(bide_text, bide__web_body(req));
+}
+
 bide_arena *bide_arena_of(bide_request *req)
 {
     return req->transport->arena(req);

@@ -533,18 +533,8 @@ int bide__router_add(struct bide__router *router, enum bide__http_method method,
     return bide__router_add_methods(router, BIT(method), pattern, handler, file, line, ret_problem);
 }
 
-int bide__router_mount(struct bide__router *router, const char *prefix,
-                       const struct bide__router *sub, const char **ret_problem)
-{
-    BIDE_ASSERT(router != sub, "a router mounted in itself, at '%s'", prefix);
-    int result = 0;
-    for (size_t i = 0; i < sub->route_count && result == 0; i++)
-        result = add_parts(router, *sub->routes[i], prefix, sub->routes[i]->pattern, ret_problem);
-    return result;
-}
-
-int bide__router_mount_foreign(struct bide__router *router, const char *prefix, const void *handler,
-                               const char *file, int line, const char **ret_problem)
+int bide__router_mount(struct bide__router *router, const char *prefix, const void *handler,
+                       const char *file, int line, const char **ret_problem)
 {
     struct bide__route model = {
         .methods = BIDE__ROUTE_ANY_METHOD, .handler = handler, .file = file, .line = line};

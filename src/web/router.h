@@ -124,21 +124,13 @@ int bide__router_add(struct bide__router *router, enum bide__http_method method,
                      const char **ret_problem);
 
 /*
- * Adds every route of `sub` with `prefix` (and the router's own) before its pattern; the routes
- * keep their handlers, files and lines, and `sub` may end afterwards. Errors as above, but the
- * routes before the refused one stay.
- */
-int bide__router_mount(struct bide__router *router, const char *prefix,
-                       const struct bide__router *sub, const char **ret_problem);
-
-/*
  * Gives all methods at `prefix` and everything below it that no other route takes to one handler:
  * an application that is not made of routes, a folder of files. These are two routes: `prefix`
  * itself, without a parameter for the rest, and `prefix/{rest:path}`. A prefix of "" is the second
  * alone. Errors as above.
  */
-int bide__router_mount_foreign(struct bide__router *router, const char *prefix, const void *handler,
-                               const char *file, int line, const char **ret_problem);
+int bide__router_mount(struct bide__router *router, const char *prefix, const void *handler,
+                       const char *file, int line, const char **ret_problem);
 
 /*
  * Looks for the route of a method and a path, which need not end with a NUL. HEAD finds a route for

@@ -50,6 +50,7 @@ struct bide__plan {
     struct bide__plan *next; /* of the application, in the order of adding */
     const bide_route *route; /* NULL: one of the library's own */
     const struct bide__builtin *builtin;
+    bool mounted;             /* with all methods and all below */
     uint32_t index;           /* in the order of adding, from 0 */
     const char *pattern;      /* whole, with the prefix */
     struct bide__step *steps; /* `step_count` of them, then nothing */
@@ -90,6 +91,14 @@ struct bide__added {
     const char *prefix;
 };
 
+/* A function that has all below a prefix. */
+struct bide__mount {
+    struct bide__mount *next;
+    bide_mounted *fn;
+    const void *arg;
+    struct bide__builtin page; /* its `arg` is this */
+};
+
 struct bide__files; /* files.h */
 
 struct bide_app {
@@ -100,7 +109,8 @@ struct bide_app {
     struct bide__override *overrides;
     struct bide__error_rule *error_rules;
     struct bide__middleware *middleware, **middleware_end;
-    struct bide__files *files;             /* the last added first */
+    struct bide__mount *mounts;            /* the last added first */
+    struct bide__files *files;             /* the same */
     struct bide__observer *observer;       /* NULL: nobody watches */
     struct bide__plan *plans, **plans_end; /* `plan_count` of them */
     uint32_t plan_count;
@@ -118,8 +128,10 @@ int bide__plan_add(bide_app *app, bide_route *route, const char *prefix);
 /* A zeroed piece of the application before its check, or NULL, which the check will report. */
 void *bide__app_piece(bide_app *app, size_t size);
 
-/* Adds one of the library's own pages, which is not copied. */
+/* Adds one of the library's own pages, which is not copied; or one for all methods and all below
+   its pattern. */
 int bide__plan_builtin(bide_app *app, const struct bide__builtin *builtin);
+int bide__plan_mount(bide_app *app, const struct bide__builtin *builtin);
 
 /* Says what is wrong, if it is the first thing. Gives -EINVAL. */
 int bide__app_problem(bide_app *app, const char *format, ...)
@@ -177,6 +189,9 @@ struct bide_request {
     const struct bide__plan *plan; /* NULL: no route was found */
     const struct bide__route_match *match;
     char *block;
+
+    bool has_body; /* it was read: `sent` */
+    bide_text sent;
 
     int status; /* of the reply; 0: there is none yet */
     const char *content_type;
@@ -265,6 +280,9 @@ const char *bide__web_challenge(bide_request *req);
    Problems are added; *ret_error is 0 or -ENOMEM. */
 bool bide__web_read_body(bide_request *req, bide_problems *problems,
                          struct bide__web_form *ret_form, int *ret_error) BIDE__TASK;
+
+/* request.c: the whole body as it was sent. */
+bide_text bide__web_body(bide_request *req) BIDE__TASK;
 
 /* render.c: the handler's result becomes the reply. */
 void bide__web_render(bide_request *req, const void *value) BIDE__TASK;

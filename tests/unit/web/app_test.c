@@ -211,6 +211,87 @@ TEST(errors_become_replies)
     check_contains(test_captured(), "GET /boom, failed: ");
 }
 
+/* ---- mounts, slashes, bodies as they are ---- */
+
+static async(void) legacy(bide_request *req, bide_text rest, const void *arg);
+static async(void) legacy(bide_request *req, bide_text rest, const void *arg)
+{
+    bide_text method = bide_method_of(req), sent = await(bide_body_of(req));
+    if (rest.length == 6 && memcmp(rest.at, "silent", 6) == 0)
+        return bide_void;
+    if (rest.length == 4 && memcmp(rest.at, "fail", 4) == 0)
+        fail(http_error(418, "a teapot"));
+    char *text = bide_arena_printf(bide_arena_of(req), "%s %.*s '%.*s' %.*s", (const char *)arg,
+                                   (int)method.length, method.at, (int)rest.length, rest.at,
+                                   (int)sent.length, sent.at);
+    bide_answer(req, 200, "text/plain", text, strlen(text));
+    return bide_void;
+}
+
+POST(signed_user, "/signed", text, body(user_in, form))
+{
+    bide_text sent = await(bide_body_of(req)), again = await(bide_body_of(req));
+    check_ptr(sent.at, again.at);
+    check_int(sent.at[sent.length], 0);
+    return bide_arena_printf(bide_arena_of(req), "%s %s", form->name, sent.at);
+}
+
+static bide_app *mount_app(void)
+{
+    bide_app *app = bide_app_new(.title = "mounts", .redirect_slashes = true);
+    char prefix[] = "/old";
+    bide_app_mount(app, prefix, legacy, "old");
+    prefix[1] = 'x';
+    bide_app_add(app, "/old", &hello_route, &signed_user_route);
+    bide_app_add(app, "/deep", &hello_route);
+    return app;
+}
+
+TEST(a_mount_gets_what_no_route_takes)
+{
+    with_client(c, mount_app()) {
+        check_str(await(client_get(c, "/old/hello")).body, "hello\n");
+        check_str(await(client_get(c, "/old")).body, "old GET '' ");
+        check_str(await(client_get(c, "/old/")).body, "old GET '' ");
+        check_str(await(client_send(c, "PUT", "/old/a/b%20c?q", json("{}"))).body,
+                  "old PUT 'a/b%20c' {}");
+        check_str(await(client_send(c, "OPTIONS", "/old/x", no_body)).body, "old OPTIONS 'x' ");
+        check_int(await(client_get(c, "/older")).status, 404);
+        check_int(await(client_get(c, "/old/fail")).status, 418);
+        test_capture_stderr();
+        check_int(await(client_get(c, "/old/silent")).status, 500);
+        check_contains(test_captured(), "the mount of '/old' at ");
+        check(!strstr(await(client_get(c, "/openapi.json")).body, "rest"));
+    }
+}
+
+TEST(two_mounts_of_one_prefix_are_a_problem)
+{
+    bide_app *app = mount_app();
+    bide_app_mount(app, "/old", legacy, "new");
+    check_contains(bide_app_check(app), "any method '/old' at ");
+    bide_app_free(app);
+}
+
+TEST(slashes_at_the_end_may_be_redirected)
+{
+    with_client(c, mount_app()) {
+        reply r = await(client_get(c, "/deep/hello/?a=1"));
+        check_int(r.status, 308);
+        check_str(reply_header(r, "Location"), "../hello?a=1");
+        check_int(await(client_get(c, "/deep/nothing/")).status, 404);
+        check_int(await(client_get(c, "//deep/hello/")).status, 404);
+    }
+}
+
+TEST(a_body_as_it_was_sent)
+{
+    with_client(c, mount_app()) {
+        reply r = await(client_post(c, "/old/signed", json("{ \"name\":\"Sam\"}")));
+        check_str(r.body, "Sam { \"name\":\"Sam\"}");
+    }
+}
+
 /* ---- many at once ---- */
 
 static async(void) hold_reply(bide_request *req, bide_next *next, const void *arg);
