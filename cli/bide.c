@@ -1,7 +1,7 @@
 /*
  * The command `bide`: builds a program from its sources and becomes it.
  *
- *     bide run app.c --port 8001      bide run folder/      bide routes app.c
+ *     bide run app.c --port 8001      bide run folder/      bide routes app.c      bide check
  *
  * What stands behind the path is for the program, whose main is bide_main (bide/main.h).
  */
@@ -23,8 +23,13 @@ static void help(FILE *out)
           "                                 --workers ...; `bide run PATH --help` lists them\n"
           "       bide routes PATH          print the table of its routes\n"
           "       bide openapi PATH         print its OpenAPI document\n"
+          "       bide check [PATH] [--sql] [--json] [--migrations FOLDER]\n"
+          "                                 check the application and every query of it\n"
+          "       bide migrate [PATH] up|down|status|check|new NAME [--url URL]\n"
+          "                                 [--migrations FOLDER] [--to N] [--dry-run]\n"
           "       bide help | version\n\n"
-          "PATH is a C file, or a folder: then all of its .c files are one program. Its main is\n"
+          "PATH is a C file, or a folder: then all of its .c files are one program; check and\n"
+          "migrate take the current folder where it is left out. Its main is\n"
           "\n"
           "    int main(int argc, char **argv) { return bide_main(argc, argv, make_app); }\n"
           "\n"
@@ -168,11 +173,29 @@ static char *build(const char *path)
     return build_program(&sources, open_cache(trimmed, name), name);
 }
 
+static bool is_program(const char *path)
+{
+    struct stat status;
+    size_t length = strlen(path);
+    return stat(path, &status) == 0 &&
+           (S_ISDIR(status.st_mode) || (length > 2 && strcmp(path + length - 2, ".c") == 0));
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word) != 0)
+        words++;
+    return *words;
+}
+
 int main(int argc, char **argv)
 {
+    static const char *const with_path[] = {"run", "routes", "openapi", NULL};
+    static const char *const without_too[] = {"check", "migrate", NULL};
     const char *command = argc > 1 ? argv[1] : "";
-    bool is_build = strcmp(command, "run") == 0 || strcmp(command, "routes") == 0 ||
-                    strcmp(command, "openapi") == 0;
+    bool may_leave_out = is_one_of(command, without_too);
+    bool is_build = may_leave_out || is_one_of(command, with_path);
+    bool has_path = argc > 2 && argv[2][0] != '-' && (!may_leave_out || is_program(argv[2]));
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         printf("bide %s\n", BIDE_VERSION);
         return 0;
@@ -188,11 +211,12 @@ int main(int argc, char **argv)
             return EXIT_USAGE;
         die(EXIT_USAGE, "no command '%s'", command);
     }
-    if (argc < 3 || argv[2][0] == '-')
+    if (!has_path && !may_leave_out)
         die(EXIT_USAGE, "%s: name a .c file or a folder first: bide %s app.c", command, command);
-    char *program = build(argv[2]);
+    char *program = build(has_path ? argv[2] : ".");
     argv[0] = program;
-    memmove(&argv[2], &argv[3], sizeof *argv * (size_t)(argc - 2)); /* with the NULL */
+    if (has_path)
+        memmove(&argv[2], &argv[3], sizeof *argv * (size_t)(argc - 2)); /* with the NULL */
     execv(program, argv);
     die(EXIT_BUILD, "%s: %s", program, strerror(errno));
 }

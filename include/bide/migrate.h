@@ -3,9 +3,9 @@
  *
  *     migrations/0001_users.sql           with(bide_database, db, url) {
  *                                             await(bide_migrate(db, "migrations"));
- *         -- migrate:up                       ...
- *         create table users (...);       }
- *
+ *         -- migrate:up                       await(bide_check_queries(db));
+ *         create table users (...);           ...
+ *                                         }
  *         -- migrate:down
  *         drop table users;
  *
@@ -25,6 +25,9 @@
  *  3. A file without a transaction that did not end stands as unfinished, and is named, until it
  *     was taken back or its row is gone.
  *
+ * The same from a shell: `bide migrate up|down|status|new|check` (docs/migrations.md), and the
+ * check of all queries without a database: `bide check --sql`.
+ *
  * layer: db
  */
 #ifndef BIDE_MIGRATE_H
@@ -43,7 +46,16 @@ bide_async(int64_t) bide_migrate(bide_db *db, const char *folder);
    first. 0 takes everything back. Gives how many files that were. */
 bide_async(int64_t) bide_migrate_to(bide_db *db, const char *folder, int64_t number);
 
+/*
+ * Prepares every query of the program against this database and looks at the tables of all models
+ * that it reads or writes. BIDE_SCHEMA with the place of the first one that does not fit, and
+ * `field`, the column it is about, where one is; more of them are logged. For programs with one
+ * database. Changes nothing.
+ */
+bide_async(void) bide_check_queries(bide_db *db);
+
 SPAWNABLE(int64_t, bide_migrate, bide_db *, const char *)
 SPAWNABLE(int64_t, bide_migrate_to, bide_db *, const char *, int64_t)
+SPAWNABLE(void, bide_check_queries, bide_db *)
 
 #endif

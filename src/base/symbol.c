@@ -1,6 +1,6 @@
 /*
- * Names for code addresses. See symbol.h. Called by the watchdog and by the fault handler of core;
- * calls the dynamic linker and libgcc's unwinder.
+ * Names for code addresses. See symbol.h. Called by the watchdog, the fault handler of core,
+ * db/notes.c; calls the dynamic linker and libgcc's unwinder.
  *
  * A file on disk need not be the one that was loaded, nor be sound: every offset of it is checked
  * against its size.
@@ -196,6 +196,66 @@ bool bide__symbol_find(const void *address, struct bide__symbol *ret_symbol)
     if (image.bytes)
         munmap((void *)(uintptr_t)image.bytes, image.size);
     return true;
+}
+
+/* ---- sections ---- */
+
+struct wanted {
+    const char *name;
+    void (*see)(const void *bytes, size_t size, void *arg);
+    void *arg;
+};
+
+static const ElfW(Shdr) * section_named(const struct image *image, const char *name)
+{
+    size_t count = 0;
+    const ElfW(Shdr) *all = sections(image, &count);
+    const ElfW(Ehdr) *header = all ? part(image, 0, 1, sizeof *header) : NULL;
+    if (!header || header->e_shstrndx >= count)
+        return NULL;
+    const ElfW(Shdr) *names = &all[header->e_shstrndx];
+    if (names->sh_offset > image->size || !names->sh_size ||
+        names->sh_size > image->size - names->sh_offset ||
+        image->bytes[names->sh_offset + names->sh_size - 1] != 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].sh_name < names->sh_size && (all[i].sh_flags & SHF_ALLOC) &&
+            strcmp(image->bytes + names->sh_offset + all[i].sh_name, name) == 0)
+            return &all[i];
+    return NULL;
+}
+
+static bool is_loaded(const struct dl_phdr_info *info, const ElfW(Shdr) * section)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && section->sh_addr >= segment->p_vaddr &&
+            section->sh_addr - segment->p_vaddr <= segment->p_memsz &&
+            section->sh_size <= segment->p_memsz - (section->sh_addr - segment->p_vaddr))
+            return true;
+    }
+    return false;
+}
+
+static int look_into_object(struct dl_phdr_info *info, size_t size, void *wanted_)
+{
+    const struct wanted *wanted = wanted_;
+    (void)size;
+    struct image image = map_file(*info->dlpi_name ? info->dlpi_name : "/proc/self/exe");
+    const ElfW(Shdr) *section = section_named(&image, wanted->name);
+    if (section && is_loaded(info, section))
+        wanted->see((const void *)(info->dlpi_addr + section->sh_addr), section->sh_size,
+                    wanted->arg);
+    if (image.bytes)
+        munmap((void *)(uintptr_t)image.bytes, image.size);
+    return 0;
+}
+
+void bide__symbol_sections(const char *name, void (*see)(const void *bytes, size_t size, void *arg),
+                           void *arg)
+{
+    struct wanted wanted = {name, see, arg};
+    dl_iterate_phdr(look_into_object, &wanted);
 }
 
 /* Appends the line, unless it does not fit: then gives false. */

@@ -37,4 +37,11 @@ size_t bide__symbol_frames(void *const *addresses, size_t count, const char *las
  */
 size_t bide__symbol_walk(const void *ucontext, void **ret_addresses, size_t capacity);
 
+/*
+ * Calls `see` for the section of that name in each file that is loaded, with where its bytes are
+ * now. For what only tools read: nothing has to be registered for it. Not from handlers of signals.
+ */
+void bide__symbol_sections(const char *name, void (*see)(const void *bytes, size_t size, void *arg),
+                           void *arg);
+
 #endif

@@ -5,8 +5,12 @@
 #include "db/db.h"
 
 #include "base/mem.h"
+#include "db/command.h"
 
 #include <string.h>
+
+/* A program with queries has the commands, linked from an archive too. */
+__attribute__((used)) static struct bide__subcommand *const commands = &bide__command_migrate;
 
 /* FNV-1a: texts are the program's own, so nobody chooses them to collide. */
 static uint64_t hash_of(const char *text, size_t length)

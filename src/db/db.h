@@ -181,10 +181,17 @@ void bide__tx_after(struct bide_tx *tx);
 /* Checks that the running task may use it. */
 void bide__tx_check(const struct bide_tx *tx);
 
-/* ---- query.c ---- */
+/* ---- query.c, write.c: what they prepare ---- */
 
 /* The whole query: the text itself, or a select of the model's columns. */
 void bide__put_query(bide_buf *buf, const bide_model *model, const char *text);
+
+/* What is wrong with a query that no database need be asked for; `model` of `want` may be NULL. */
+int bide__query_check(const struct bide__want *want, const char *text,
+                      struct bide__trouble *trouble);
+
+/* The statement that makes the model's table. */
+void bide__put_table(bide_buf *buf, const bide_model *model);
 
 /* ---- keyset.c ---- */
 

@@ -80,6 +80,13 @@ struct bide__db_options {
     int busy_timeout_ms, readers;
 };
 
+/* What a column of a statement's rows is; texts live as long as the statement. */
+struct bide__column {
+    const char *type; /* as the table declares it, "" if that is not known */
+    bool differs;     /* values of this type are none of the kind */
+    bool nullable;    /* it is a column of a table that allows NULL */
+};
+
 struct bide__driver {
     const char *name;
     int (*connect)(const struct bide__db_options *options, enum bide__connection_role role,
@@ -105,6 +112,9 @@ struct bide__driver {
     /* A statement that makes all processes that change the schema wait for each other, until the
        transaction ends; NULL: one that writes does that by itself. */
     const char *schema_lock;
+    /* For the check of queries: what the column is, beside a field of the kind. */
+    void (*describe)(struct bide__connection *connection, struct bide__statement *statement,
+                     int column, enum bide_kind kind, struct bide__column *ret_column);
 };
 
 extern const struct bide__driver bide__driver_sqlite;

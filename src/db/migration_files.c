@@ -249,8 +249,8 @@ static int sum(struct bide__migration *migration, const char *text, size_t size,
 static int read_file(int folder_fd, const char *file, bide_arena *arena,
                      struct bide__migration *ret_migration, struct bide__trouble *trouble)
 {
-    char *text;
-    size_t size;
+    char *text = NULL;
+    size_t size = 0;
     if (!is_migration(file))
         return bide__trouble(trouble, BIDE_INVALID,
                              "'%.100s' is no name of a migration: NUMBER_NAME.sql, of letters, "

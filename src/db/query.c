@@ -270,24 +270,37 @@ static void buf_done(bide_buf *buf)
     bide_buf_done(buf);
 }
 
+int bide__query_check(const struct bide__want *want, const char *text,
+                      struct bide__trouble *trouble)
+{
+    if (refuse_control(text, trouble) < 0)
+        return -EBADMSG;
+    if (!want->model)
+        return 0;
+    bool ordered = want->how != BIDE__FIRST && want->how != BIDE__PAGE;
+    const char *error = bide_model_check(want->model);
+    if (error)
+        return bide__trouble(trouble, BIDE_INVALID, "%s", error);
+    if (!bide__table_of(want->model)[0] && !begins_with(text, "select") &&
+        !begins_with(text, "with"))
+        return bide__trouble(trouble, BIDE_QUERY, "the model %s has no table", want->model->name);
+    if (!ordered && !strcasestr(text, "order by"))
+        return bide__trouble(trouble, BIDE_QUERY,
+                             "which rows come first? The query says no `order by`");
+    return 0;
+}
+
 static void check_want(struct bide__want want, const char *text)
 {
     struct bide__trouble trouble = {0};
-    bool ordered = want.how != BIDE__FIRST && want.how != BIDE__PAGE;
-    const char *error = bide_model_check(want.model);
-    if (error)
-        bide__trouble(&trouble, BIDE_INVALID, "%s", error);
-    else if (!bide__table_of(want.model)[0] && !begins_with(text, "select") &&
-             !begins_with(text, "with"))
-        bide__trouble(&trouble, BIDE_QUERY, "the model %s has no table", want.model->name);
-    else if (!ordered && !strcasestr(text, "order by"))
-        bide__trouble(&trouble, BIDE_QUERY, "which rows come first? The query says no `order by`");
-    else if (want.how == BIDE__PAGE && (want.page < 1 || want.page > INT32_MAX || want.size < 1 ||
-                                        want.size > BIDE_CAP_DB_PAGE_ROWS))
-        bide__trouble(&trouble, BIDE_INVALID, "there is no page %lld of %lld rows",
-                      (long long)want.page, (long long)want.size);
-    if (trouble.code)
-        bide__db_raise(-EBADMSG, &trouble, NULL);
+    int code = bide__query_check(&want, text, &trouble);
+    if (code == 0 && want.how == BIDE__PAGE &&
+        (want.page < 1 || want.page > INT32_MAX || want.size < 1 ||
+         want.size > BIDE_CAP_DB_PAGE_ROWS))
+        code = bide__trouble(&trouble, BIDE_INVALID, "there is no page %lld of %lld rows",
+                             (long long)want.page, (long long)want.size);
+    if (code < 0)
+        bide__db_raise(code, &trouble, NULL);
 }
 
 bide_async(bide__rows) bide__db_rows(struct bide__on on, struct bide__want want, const char *text,

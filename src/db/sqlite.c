@@ -178,6 +178,10 @@ static int set_up(struct connection *connection, const struct bide__db_options *
 {
     int code = 0;
     sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    /* Else a quoted name that is no column is a text: a model's field without one reads its name.
+     */
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_progress_handler(connection->handle, STEPS, progress, connection);
     /* Others may be changing the mode of the file, or recovering it. */
     sqlite3_busy_timeout(connection->handle, BIDE_CAP_DB_OPEN_BUSY_MS);
@@ -431,9 +435,76 @@ static void set_budget(struct bide__connection *base, int64_t ns)
     connection_of(base)->until_ns = 0;
 }
 
+/* ---- what a column is declared as ---- */
+
+enum affinity { AS_INTEGER, AS_TEXT, AS_BLOB, AS_REAL, AS_NUMERIC };
+
+/* sqlite.org/datatype3.html, section 3.1: in this order. */
+static enum affinity affinity_of(const char *type)
+{
+    static const struct {
+        const char *part;
+        enum affinity affinity;
+    } rules[] = {{"int", AS_INTEGER}, {"char", AS_TEXT}, {"clob", AS_TEXT}, {"text", AS_TEXT},
+                 {"blob", AS_BLOB},   {"real", AS_REAL}, {"floa", AS_REAL}, {"doub", AS_REAL}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (strcasestr(type, rules[i].part))
+            return rules[i].affinity;
+    return *type ? AS_NUMERIC : AS_BLOB;
+}
+
+/* Whether what such a column holds can be read as the kind: see the head of this file. What looks
+   like a number becomes one in a numeric column, and a decimal loses digits there. */
+static bool holds(const char *type, enum bide_kind kind)
+{
+    enum affinity affinity = affinity_of(type);
+    if (!*type)
+        return true;
+    switch (kind) {
+    case BIDE_KIND_BOOL:
+    case BIDE_KIND_I32:
+    case BIDE_KIND_I64:
+        return affinity == AS_INTEGER || affinity == AS_NUMERIC;
+    case BIDE_KIND_F64:
+        return affinity != AS_TEXT && affinity != AS_BLOB;
+    case BIDE_KIND_TIME:
+        return affinity != AS_REAL && affinity != AS_BLOB;
+    case BIDE_KIND_BYTES:
+        return affinity == AS_BLOB;
+    case BIDE_KIND_UUID:
+        return affinity != AS_INTEGER && affinity != AS_REAL;
+    case BIDE_KIND_DATE:
+        return affinity == AS_TEXT || affinity == AS_NUMERIC;
+    case BIDE_KIND_DECIMAL:
+        return affinity == AS_TEXT || affinity == AS_INTEGER;
+    default:
+        return affinity == AS_TEXT;
+    }
+}
+
+static void describe(struct bide__connection *base, struct bide__statement *statement, int column,
+                     enum bide_kind kind, struct bide__column *ret_column)
+{
+    sqlite3_stmt *handle = statement_of(statement)->handle;
+    const char *type = sqlite3_column_decltype(handle, column);
+    *ret_column = (struct bide__column){type ? type : "", type && !holds(type, kind), false};
+#if BIDE_SQLITE_METADATA
+    const char *table = sqlite3_column_table_name(handle, column);
+    const char *name = sqlite3_column_origin_name(handle, column);
+    int not_null = 0, key = 0;
+    if (table && name &&
+        sqlite3_table_column_metadata(connection_of(base)->handle,
+                                      sqlite3_column_database_name(handle, column), table, name,
+                                      NULL, NULL, &not_null, &key, NULL) == SQLITE_OK)
+        ret_column->nullable = !not_null && !key;
+#else
+    (void)base;
+#endif
+}
+
 const struct bide__driver bide__driver_sqlite = {
     "sqlite", connect_to, disconnect, prepare,        discard,    column_name, start,
-    step,     cell,       finish,     in_transaction, set_budget, NULL};
+    step,     cell,       finish,     in_transaction, set_budget, NULL,        describe};
 
 #else
 

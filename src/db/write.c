@@ -463,7 +463,7 @@ static void put_check(bide_buf *buf, const bide_field *field)
     bide_buf_append_str(buf, "))");
 }
 
-static void put_table(bide_buf *buf, const bide_model *model)
+void bide__put_table(bide_buf *buf, const bide_model *model)
 {
     uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
     bool one_key = __builtin_popcountll(keys) == 1;
@@ -506,7 +506,7 @@ bide_async(void) bide__db_create(struct bide__on on, const bide_model *model)
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
     writing.work.run = run_create;
-    put_table(&text, model);
+    bide__put_table(&text, model);
     perform(on, &writing);
     return bide_void;
 }

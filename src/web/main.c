@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/subcommand.h"
 #include "core/op.h"
 #include "http/proxy.h"
 #include "io/endpoint.h"
@@ -259,15 +260,33 @@ static bool is(const char *text, const char *word)
 
 static int say_unknown(const char *command)
 {
-    static const char *const commands[] = {"run", "routes", "openapi", "help", "version"};
+    static const char *const commands[] = {"run", "routes", "openapi", "check", "help", "version"};
     struct bide__nearest nearest = {.wanted = command};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         bide__nearest_offer(&nearest, commands[i]);
+    for (const struct bide__subcommand *at = bide__subcommands(); at; at = at->next)
+        bide__nearest_offer(&nearest, at->name);
     if (nearest.best)
         bide__main_say("no command '%s'; did you mean %s?", command, nearest.best);
     else
-        bide__main_say("no command '%s'; there are run, routes, openapi, help, version", command);
+        bide__main_say("no command '%s'; there are run, routes, openapi, check, help, "
+                       "version",
+                       command);
     return BIDE__EXIT_USAGE;
+}
+
+/* The application, and what else the program has to check; --sql: only that. */
+static int check(const struct bide_main_options *options, char *const *arguments)
+{
+    const struct bide__subcommand *more = bide__subcommand_find("check");
+    bool sql_only = false;
+    for (char *const *at = arguments; *at; at++)
+        sql_only |= is(*at, "--sql");
+    bide_app *app = sql_only ? NULL : make_checked(options);
+    if (!sql_only && !app)
+        return BIDE__EXIT_USAGE;
+    bide_app_free(app);
+    return more ? more->run(bide__main_name, arguments) : 0;
 }
 
 int bide__main(int argc, char **argv, const struct bide_main_options *options)
@@ -296,6 +315,11 @@ int bide__main(int argc, char **argv, const struct bide_main_options *options)
     }
     if (is(command, "run"))
         return run_server(options, arguments);
+    if (is(command, "check"))
+        return check(options, arguments);
+    const struct bide__subcommand *more = bide__subcommand_find(command);
+    if (more)
+        return more->run(bide__main_name, arguments);
     if (!is(command, "routes") && !is(command, "openapi"))
         return say_unknown(command);
     if (*arguments) {

@@ -5,6 +5,7 @@
 #include "web/main.h"
 
 #include "base/nearest.h"
+#include "base/subcommand.h"
 #include "model/settings.h"
 
 #include <stdlib.h>
@@ -45,9 +46,12 @@ void bide__main_help(FILE *out)
             "usage: %s [run] [OPTIONS]   serve until SIGTERM or Ctrl-C\n"
             "       %s routes            print the table of routes\n"
             "       %s openapi           print the OpenAPI document\n"
-            "       %s help | version\n\n"
-            "options of run, with what they are by default:\n",
-            bide__main_name, bide__main_name, bide__main_name, bide__main_name);
+            "       %s check             check the application, and what is below\n"
+            "       %s help | version\n\n",
+            bide__main_name, bide__main_name, bide__main_name, bide__main_name, bide__main_name);
+    for (const struct bide__subcommand *at = bide__subcommands(); at; at = at->next)
+        fprintf(out, "%s%s", at->usage, at->next ? "" : "\n");
+    fprintf(out, "options of run, with what they are by default:\n");
     for (size_t i = 0; i < OPTIONS; i++)
         fprintf(out, "  %-17s %-8s  %s\n", options[i].name, options[i].value, options[i].help);
     fprintf(
