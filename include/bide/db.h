@@ -215,6 +215,16 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 #define bide_load_many(on, M, field, parents, count, member, order, ...)                           \
     M##__lists_of(BIDE__LOAD(on, M, field, parents, count, member, order, __VA_ARGS__).await)
 
+/*
+ * bide_stream(row, on, M, "where or query", binds...) { ... }: runs the block once for each row, an
+ * `M *` that is good until the next one, with 64 of them in memory at a time. It may be left by
+ * `break`, `return`, an error or a cancel. All rows are of one state of the data: on an engine it
+ * holds a connection to read with meanwhile, in a transaction it is one of its queries, and others
+ * may run inside. Getting a row may suspend, and raises as bide_all does. What is bound must stay
+ * as long as the block. For a long one with_arena (task.h) inside ends what its body asks for.
+ */
+#define bide_stream(row, on, M, ...) BIDE__STREAM(__COUNTER__, row, on, M, __VA_ARGS__)
+
 /* bide_scalar(on, T, "query", binds...): async of the type that T (i64, str, an ENUM ...) has as a
    field: the one column of the one row. BIDE_NOT_FOUND for no row, BIDE_QUERY for NULL. */
 #define bide_scalar(on, T, ...)                                                                    \

@@ -349,6 +349,46 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 #define BIDE__DELETED(M) BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_DELETE)
 #define BIDE__CREATED(M) BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_CREATE)
 
+/* ---- the block of a stream ---- */
+
+/* The fields are private. Lives in the frame of its block. */
+struct bide__stream {
+    struct bide__on on;
+    const bide_model *model;
+    const char *text;
+    const bide_bind *binds; /* from 1 on */
+    size_t bind_count;
+    const struct bide_site *site;
+    bide_error *was;
+    bool left;
+    bide_tx own; /* of one on an engine */
+    struct bide__streaming *streaming;
+};
+static inline struct bide__stream bide__stream_of(struct bide__on on, const bide_model *model,
+                                                  const struct bide_site *site, const char *text,
+                                                  const bide_bind *binds, size_t count)
+{
+    return (struct bide__stream){.on = on,
+                                 .model = model,
+                                 .text = text,
+                                 .binds = binds,
+                                 .bind_count = count,
+                                 .site = site,
+                                 .was = bide__current->unwinding};
+}
+bide_async(bide__cell_ptr) bide__stream_next(struct bide__stream *stream);
+void bide__stream_leave(struct bide__stream *stream);
+
+/* The outer loop runs once, and closes the stream when the inner one is left. */
+#define BIDE__STREAM(n, row, on, M, ...) BIDE__STREAM2(n, row, on, M, __VA_ARGS__)
+#define BIDE__STREAM2(n, row, on, M, ...) \
+    for (struct bide__stream bide__stream_##n __attribute__((__cleanup__(bide__stream_leave))) = \
+             bide__stream_of(bide__on(on), M##_model(), BIDE__SITE("bide_stream"), \
+                             BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), __VA_ARGS__)); \
+         !bide__stream_##n.left; bide__stream_##n.left = true) \
+        for (M *row; (row = (M *)BIDE__AWAIT(__COUNTER__, "bide_stream", \
+                                             bide__stream_next(&bide__stream_##n))) != NULL;)
+
 /* ---- the block of a transaction ---- */
 bide_tx *bide__tx_enter(bide_tx *tx, struct bide__on on, bool writes, const struct bide_site *at);
 void bide__tx_leave(bide_tx *tx);

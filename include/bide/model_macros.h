@@ -266,7 +266,8 @@ typedef struct bide__rows {
     { \
         return (struct forgotten_await_##M##_list){{(M *)r.items, r.count}}; \
     } \
-    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_lists M##__lists_of(void *lists) \
+    BIDE__MUST_USE BIDE__MODEL_HELPER struct forgotten_await_##M##_lists M##__lists_of( \
+        void *lists) \
     { \
         return (struct forgotten_await_##M##_lists){lists}; \
     } \

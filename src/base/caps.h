@@ -250,6 +250,8 @@
 #define BIDE_CAP_DB_TRIES 8
 #define BIDE_CAP_DB_RETRY_FIRST_MS 4
 #define BIDE_CAP_DB_RETRY_MOST_MS 256
+/* rows of a stream that are in memory at a time */
+#define BIDE_CAP_DB_FETCH_ROWS 64
 /* keys of one query of bide_load_many: a power of four */
 #define BIDE_CAP_DB_LOAD_KEYS 256
 /* lines that ask, counted at a time: a power of two; times within ms that are reported; reports */

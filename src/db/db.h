@@ -157,6 +157,10 @@ struct bide__work {
     struct bide__trouble trouble;
 };
 
+/* Does it on a lane, with an arena of its own, a child of the work's: it is there afterwards. The
+   connection is this task's alone. */
+int bide__read_slowly(struct bide__work *work, struct bide__connection *connection);
+
 /* Does it, in the transaction or by itself, and raises what is wrong. */
 void bide__perform(struct bide__on on, struct bide__work *work);
 
@@ -182,6 +186,9 @@ void bide__tx_after(struct bide_tx *tx);
 void bide__tx_check(const struct bide_tx *tx);
 
 /* ---- query.c, write.c: what they prepare ---- */
+
+/* Raises what is wrong with a query for rows before it is one. */
+void bide__want_check(struct bide__want want, const char *text);
 
 /* The whole query: the text itself, or a select of the model's columns. */
 void bide__put_query(bide_buf *buf, const bide_model *model, const char *text);

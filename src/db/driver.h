@@ -115,6 +115,7 @@ struct bide__driver {
     /* For the check of queries: what the column is, beside a field of the kind. */
     void (*describe)(struct bide__connection *connection, struct bide__statement *statement,
                      int column, enum bide_kind kind, struct bide__column *ret_column);
+    bool cursors; /* the rows of a run come all at once, in the task: a stream needs a cursor */
 };
 
 extern const struct bide__driver bide__driver_sqlite;

@@ -65,8 +65,7 @@ static void run_on_lane(void *arg) BIDE__UNCHECKED
     bide__offload(BIDE_BLOCKING, bide__current->at, "query", run_slow, arg);
 }
 
-/* The connection is this task's alone. */
-static int read_slowly(struct bide__work *work, struct bide__connection *connection)
+int bide__read_slowly(struct bide__work *work, struct bide__connection *connection)
 {
     struct slow slow = {work, connection, 0, false};
     connection->driver->set_budget(connection, 0);
@@ -112,7 +111,7 @@ static int read_by_itself(struct bide_db *db, struct bide__work *work)
         code = bide__reader_take(db, &connection, &work->trouble);
         if (code < 0)
             return code;
-        code = read_slowly(work, connection);
+        code = bide__read_slowly(work, connection);
         bide__reader_give(db, connection);
     } else {
         bide__done_at_once(me);
@@ -139,7 +138,7 @@ static int run_in_tx(struct bide_tx *tx, struct bide__work *work)
         return code;
     if (work->reads) {
         code = try_reading(tx->db, work, connection);
-        return code == -EINTR ? read_slowly(work, connection) : code;
+        return code == -EINTR ? bide__read_slowly(work, connection) : code;
     }
     if (!tx->writes)
         return bide__trouble(&work->trouble, BIDE_MISUSE, "a with_read_tx only reads");

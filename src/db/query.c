@@ -290,7 +290,7 @@ int bide__query_check(const struct bide__want *want, const char *text,
     return 0;
 }
 
-static void check_want(struct bide__want want, const char *text)
+void bide__want_check(struct bide__want want, const char *text)
 {
     struct bide__trouble trouble = {0};
     int code = bide__query_check(&want, text, &trouble);
@@ -311,7 +311,7 @@ bide_async(bide__rows) bide__db_rows(struct bide__on on, struct bide__want want,
     bide_buf counting __attribute__((cleanup(buf_done)));
     bide_buf_init(&whole, BIDE_CAP_DB_STATEMENT_BYTES);
     bide_buf_init(&counting, BIDE_CAP_DB_STATEMENT_BYTES);
-    check_want(want, text);
+    bide__want_check(want, text);
     bide__put_query(&whole, want.model, text);
     if (want.how == BIDE__PAGE) {
         bide_buf_printf(&counting, "select count(*) from (%s) as counted", bide_buf_str(&whole));

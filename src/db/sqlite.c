@@ -503,8 +503,8 @@ static void describe(struct bide__connection *base, struct bide__statement *stat
 }
 
 const struct bide__driver bide__driver_sqlite = {
-    "sqlite", connect_to, disconnect, prepare,        discard,    column_name, start,
-    step,     cell,       finish,     in_transaction, set_budget, NULL,        describe};
+    "sqlite", connect_to, disconnect,     prepare,    discard, column_name, start, step,
+    cell,     finish,     in_transaction, set_budget, NULL,    describe,    false};
 
 #else
 
