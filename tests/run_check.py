@@ -138,7 +138,7 @@ def check_without_migrations_the_models_are_the_schema():
     (folder / "migrations").mkdir()
     (folder / "migrations/0001_notes.sql").write_text("-- migrate:up\ncreate table notes (id);\n")
     status, out, _ = run("check", cwd=folder)
-    expect(status == 1 and "app.c:6: no such column: title" in out, out)
+    expect(status == 1 and "app.c:6: the table 'notes' has no column 'title', which" in out, out)
     (folder / "migrations/0001_notes.sql").write_text("-- migrate:up\n\ncreate tabel notes (id);\n")
     status, out, _ = run("check", cwd=folder)
     expect(status == 1 and 'migrations/0001_notes.sql:3: near "tabel": syntax error' in out, out)
@@ -206,7 +206,7 @@ def check_up_status_down():
     expect(without_times(call("down", "--to", "0")[1]) == "taken back 0001_notes.sql (N ms)\n")
     expect(call("down")[:2] == (0, "nothing to do\n"))
     status, out, _ = call("check")
-    expect(status == 1 and "no such table: notes" in out, out)
+    expect(status == 1 and "there is no table 'notes', which" in out, out)
 
 
 def check_what_fails_is_one_line():

@@ -306,6 +306,46 @@ static int check_clash(struct checking *checking)
     return code;
 }
 
+/* Whether this can be prepared; what a server then refuses to go on with is undone. */
+static bool can_prepare(struct checking *checking, const char *what, const char *table)
+{
+    struct bide__trouble trouble = checking->trouble, undo;
+    bide_buf text;
+    bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    bide_buf_printf(&text, "select %s from \"%s\"", what, table);
+    int code = check_text(checking, &text);
+    bide_buf_done(&text);
+    checking->trouble = trouble;
+    return code == 0 || bide__command(checking->connection, "rollback to bide_check", &undo) < 0;
+}
+
+/* A query of a model failed: if its table is not as the model says, this is the better message. */
+static int blame_table(struct checking *checking, const bide_model *model)
+{
+    const char *table = bide__table_of(model);
+    struct bide__trouble undo;
+    char what[256];
+    if (!is_finding(-EBADMSG, &checking->trouble) || !*table ||
+        bide__command(checking->connection, "rollback to bide_check", &undo) < 0)
+        return -EBADMSG;
+    if (!can_prepare(checking, "1", table))
+        return bide__trouble(&checking->trouble, BIDE_SCHEMA,
+                             "there is no table '%s', which the model %s is of", table,
+                             model->name);
+    for (size_t i = 0; i < model->field_count; i++) {
+        const bide_field *field = &model->fields[i];
+        snprintf(what, sizeof what, "\"%s\"", field->name);
+        if (!bide__is_column(field) || can_prepare(checking, what, table))
+            continue;
+        bide__trouble(&checking->trouble, BIDE_SCHEMA,
+                      "the table '%s' has no column '%s', which the model %s has", table,
+                      field->name, model->name);
+        snprintf(checking->trouble.field, sizeof checking->trouble.field, "%s", field->name);
+        return -EBADMSG;
+    }
+    return -EBADMSG;
+}
+
 /* What the note's call would prepare. */
 static int check_note(struct checking *checking, const void *arg)
 {
@@ -330,6 +370,8 @@ static int check_note(struct checking *checking, const void *arg)
         checking->prefix = bide_buf_length(&text) - strlen(note->text);
         code = prepare(checking, bide_buf_str(&text));
     }
+    if (code == -EBADMSG && note->model && checking->prefix > 0)
+        code = blame_table(checking, note->model());
     bide_buf_done(&text);
     if (code == 0 && note->kind == BIDE__NOTE_WRITE && note->how == BIDE__UPSERT)
         code = check_clash(checking);

@@ -9,6 +9,7 @@ MODEL(user, "users", (i64, id, key, generated), (str, email, email, unique), (i3
       (time, joined_at, generated));
 MODEL(post, "posts", (i64, id, key, generated), (i64, author), (str, title), (str, slug));
 MODEL(stray, "strays", (i64, id, key, generated), (str, name, unique));
+MODEL(renamed, "users", (i64, id, key, generated), (str, name));
 MODEL(made, "made", (i64, id, key, generated), (state, state));
 MODEL(title_count, "", (str, title), (i64, total));
 VIEW(user_out, user, id, email);
@@ -61,21 +62,23 @@ static async(void) wrong_ones(bide_db *db)
     (void)await(bide_all(db, title_count, "select title, title as total from posts"));
     /* expect: the model title_count has no table */
     (void)await(bide_all(db, title_count, "title = $1", "a"));
-    /* expect: no such table: strays */
+    /* expect: there is no table 'strays', which the model stray is of */
     (void)await(bide_maybe(db, stray, "id = $1", 1));
-    /* expect: no such table: strays */
+    /* expect: there is no table 'strays', which the model stray is of */
     await(bide_insert(db, stray, &s));
-    /* expect: no such table: strays */
+    /* expect: there is no table 'strays', which the model stray is of */
     await(bide_update(db, stray, &s, name));
-    /* expect: no such table: strays */
+    /* expect: there is no table 'strays', which the model stray is of */
     await(bide_delete(db, stray, 1));
+    /* expect: the table 'users' has no column 'name', which the model renamed has */
+    (void)await(bide_maybe(db, renamed, "id = $1", 1));
     /* expect: near "updaet": syntax error */
     attempt(&err, bide_do, db, "updaet users set age = 1");
     /* expect: no such column: agd */
     attempt(&err, bide_maybe, db, user, "agd = 1");
     /* expect: no such column: agf */
     (void)attempt(&err, bide_scalar, db, i64, "select max(agf) from users");
-    /* expect: no such table: strays */
+    /* expect: there is no table 'strays', which the model stray is of */
     attempt(&err, bide_insert, db, stray, &s);
     /* expect: the query has 2 parameters, and 1 are bound */
     await(bide_do(db, "update users set age = $1 where id = $2", 1));
