@@ -27,6 +27,11 @@ FLAGS = ["-std=gnu11", "-O1", "-g", "-fexceptions", "-fno-omit-frame-pointer", "
 BUILD_TIMEOUT_S = 300
 SECONDS = 10
 CLOSE_S = 60
+# Of one allocation: no target needs more. Of the process: what the system makes of AddressSanitizer's
+# mappings differs, so this is only to end what runs away; leaks and growth are the targets' to see.
+MALLOC_MB = 256
+RSS_MB = 4096
+ASAN_OPTIONS = "quarantine_size_mb=64"
 
 # One value of each field of json_fuzz.c.
 JSON = [
@@ -168,13 +173,15 @@ def fuzz(name, scratch, seconds, library):
     if problem:
         return problem
     command = [str(program), f"-max_total_time={seconds}", f"-max_len={longest}", "-timeout=10",
-               "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={scratch}/",
+               f"-malloc_limit_mb={MALLOC_MB}", f"-rss_limit_mb={RSS_MB}", "-print_final_stats=1", f"-artifact_prefix={scratch}/",
                str(corpus)]
     dictionary = CORPORA / "dictionaries" / DICTIONARIES.get(name, "none")
     if dictionary.is_file():
         command.insert(1, f"-dict={dictionary}")
+    options = os.environ.get("ASAN_OPTIONS", "")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=seconds + CLOSE_S, check=False)
+                          stderr=subprocess.STDOUT, timeout=seconds + CLOSE_S, check=False,
+                          env={**os.environ, "ASAN_OPTIONS": f"{options}:{ASAN_OPTIONS}"})
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
         found = [path.read_bytes() for path in sorted(scratch.glob("*-*")) if path.is_file()]

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "http/url.h"
 
@@ -77,6 +78,7 @@ GET(by_proof, "/s", echo, bearer(token, optional), basic(login, optional),
     return (echo){.text = key, .more = token};
 }
 
+static unsigned run_count;
 static const char *input;
 static size_t input_size;
 
@@ -175,7 +177,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *copy = copy_of((const char *)data + 1, size - 1);
     input = copy;
     input_size = size - 1;
+    int64_t before = bide__mem_live();
     promise(bide_run(main_task, .ignore_signals = true, .virtual_clock = true) == 0);
+    promise(bide__mem_live() <= before || run_count == 0); /* the first one opens the log */
+    run_count++;
     free(copy);
     return 0;
 }
