@@ -47,6 +47,9 @@
  *                                  cut may lose the last commits; off: it may destroy the file
  *     busy_timeout_ms=5000         how long to wait for other processes that write
  *     readers=4                    transactions that read at a time, and slow queries
+ *     echo=1                       each statement is logged with its binds, rows and time; secrets
+ *                                  (hash, secret, a field marked so) as ***. The environment's
+ *                                  BIDE_DB_ECHO=1 asks for it as well
  *
  * Connections use the write-ahead log and check foreign keys. Needs SQLite (sqlite3) at build.
  *

@@ -37,6 +37,7 @@ typedef struct bide_bind {
         bide_date date;
         bide_decimal decimal;
     };
+    bool secret; /* not for the log */
 } bide_bind;
 
 static inline bide_bind bide__bind_none(const void *none)
@@ -89,13 +90,19 @@ static inline bide_bind bide__bind_json(bide_json json)
     return (bide_bind){
         json.text ? BIDE__BIND_TEXT : BIDE__BIND_NULL, json.length, {.data = json.text}};
 }
+static inline bide_bind bide__bind_hidden(const char *text)
+{
+    bide_bind bind = bide__bind_text(text);
+    bind.secret = true;
+    return bind;
+}
 static inline bide_bind bide__bind_secret(bide_secret secret)
 {
-    return bide__bind_text(secret.text);
+    return bide__bind_hidden(secret.text);
 }
 static inline bide_bind bide__bind_hash(bide_hash hash)
 {
-    return bide__bind_text(hash.text);
+    return bide__bind_hidden(hash.text);
 }
 
 /* clang-format off */

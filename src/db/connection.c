@@ -4,6 +4,7 @@
  */
 #include "db/db.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "db/command.h"
 
@@ -89,13 +90,27 @@ int bide__start(struct bide__run *run, struct bide__connection *connection,
                              statement->parameters, count);
     *run = (struct bide__run){.connection = connection, .statement = statement};
     statement->runs++;
-    return connection->driver->start(run, binds, trouble);
+    if (bide__unlikely(connection->echo))
+        run->echo = (struct bide__echoed){binds, count, bide__clock_monotonic_ns(), 0, false};
+    int code = connection->driver->start(run, binds, trouble);
+    run->echo.failed = code < 0;
+    return code;
+}
+
+int bide__step(struct bide__run *run, struct bide__trouble *trouble)
+{
+    int got = run->connection->driver->step(run, trouble);
+    run->echo.rows += got > 0;
+    run->echo.failed = got < 0;
+    return got;
 }
 
 void bide__finish(struct bide__run *run)
 {
     if (!run->statement)
         return;
+    if (bide__unlikely(run->connection->echo))
+        bide__echo(run);
     run->connection->driver->finish(run);
     run->statement->runs--;
     run->statement = NULL;
@@ -110,7 +125,7 @@ int bide__command(struct bide__connection *connection, const char *text,
     if (code == 0)
         code = bide__start(&run, connection, statement, NULL, 0, trouble);
     if (code == 0)
-        code = connection->driver->step(&run, trouble);
+        code = bide__step(&run, trouble);
     bide__finish(&run);
     return code < 0 ? code : 0;
 }
@@ -124,7 +139,7 @@ int bide__command_once(struct bide__connection *connection, const char *text, si
     if (code < 0)
         return code;
     code = bide__start(&run, connection, statement, NULL, 0, trouble);
-    while (code >= 0 && (code = connection->driver->step(&run, trouble)) > 0)
+    while (code >= 0 && (code = bide__step(&run, trouble)) > 0)
         continue;
     bide__finish(&run);
     connection->driver->discard(statement);
@@ -139,6 +154,7 @@ int bide__connect(struct bide_db *db, enum bide__connection_role role,
     if (code < 0)
         return code;
     connection->driver = db->driver;
+    connection->echo = db->options.echo;
     bide__list_init(&connection->statements);
     connection->statement_count = 0;
     *ret_connection = connection;

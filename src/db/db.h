@@ -104,7 +104,16 @@ int bide__statement_of(struct bide__connection *connection, const char *text, si
 int bide__start(struct bide__run *run, struct bide__connection *connection,
                 struct bide__statement *statement, const bide_bind *binds, size_t count,
                 struct bide__trouble *trouble);
+
+/* The driver's step: 1: there is a row; 0: no more. */
+int bide__step(struct bide__run *run, struct bide__trouble *trouble);
 void bide__finish(struct bide__run *run);
+
+/* echo.c: writes a run that ends to the log. */
+void bide__echo(const struct bide__run *run);
+
+/* Whether the environment asks for it: BIDE_DB_ECHO=1. */
+bool bide__echo_wanted(void);
 
 /* Runs a statement without parameters and rows: "begin", "commit". */
 int bide__command(struct bide__connection *connection, const char *text,

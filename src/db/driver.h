@@ -50,6 +50,7 @@ enum bide__connection_role { BIDE__READER, BIDE__WRITER };
 /* The parts that every driver's records begin with. */
 struct bide__connection {
     const struct bide__driver *driver;
+    bool echo;                    /* its statements are logged */
     struct bide__list_node node;  /* in the engine's idle readers */
     struct bide__list statements; /* kept ones, the last used first */
     size_t statement_count;
@@ -67,17 +68,27 @@ struct bide__statement {
     int columns;    /* of its rows */
 };
 
+/* What the log says of an execution. */
+struct bide__echoed {
+    const bide_bind *binds;
+    size_t count;
+    int64_t since_ns, rows;
+    bool failed;
+};
+
 /* One execution of it, in the frame of its task. Zeroed; the first three are set by start. */
 struct bide__run {
     struct bide__connection *connection;
     struct bide__statement *statement; /* NULL: not started */
     int64_t affected;                  /* rows that it changed, when step has given 0 */
+    struct bide__echoed echo;
 };
 
 struct bide__db_options {
     char *path; /* "" for one in memory */
     const char *synchronous;
     int busy_timeout_ms, readers;
+    bool echo;
 };
 
 /* What a column of a statement's rows is; texts live as long as the statement. */

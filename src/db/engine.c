@@ -69,10 +69,14 @@ static int set_option(struct bide__db_options *options, const char *name, const 
         known = number(value, 0, INT_MAX, &options->busy_timeout_ms);
     } else if (strcmp(name, "readers") == 0) {
         known = number(value, 1, BIDE_CAP_DB_READERS_MOST, &options->readers);
+    } else if (strcmp(name, "echo") == 0) {
+        int echo = 0;
+        known = number(value, 0, 1, &echo);
+        options->echo = echo;
     } else {
         return bide__trouble(trouble, BIDE_INVALID,
                              "a database's URL has no option '%s': there are synchronous, "
-                             "busy_timeout_ms, readers",
+                             "busy_timeout_ms, readers, echo",
                              name);
     }
     return known ? 0
@@ -100,7 +104,8 @@ static int read_options(struct bide__db_options *options, char *query,
 static int read_url(bide_db *db, const char *url, struct bide__trouble *trouble)
 {
     static const char scheme[] = "sqlite://";
-    db->options = (struct bide__db_options){NULL, "full", BIDE_CAP_DB_BUSY_MS, BIDE_CAP_DB_READERS};
+    db->options = (struct bide__db_options){NULL, "full", BIDE_CAP_DB_BUSY_MS, BIDE_CAP_DB_READERS,
+                                            bide__echo_wanted()};
     if (strncmp(url, scheme, sizeof scheme - 1) != 0)
         return bide__trouble(trouble, BIDE_INVALID,
                              "no driver for this database URL: it begins with sqlite://");

@@ -141,6 +141,7 @@ static bide__rows query(struct loading *loading, struct bide__on on, const char 
         const void *row = key_of(load, parent);
         bide_buf_printf(&whole, "%s$%zu", i ? "," : "", own + i);
         loading->binds[own + i] = bind_key(loading->field->kind, row);
+        loading->binds[own + i].secret = loading->field->flags & BIDE_SECRET;
     }
     bide_buf_append_str(&whole, ")");
     bide__put_order(&whole, &load->set);

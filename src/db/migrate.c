@@ -95,7 +95,7 @@ static int read_history(struct bide__connection *connection, bide_arena *arena,
         code = bide__statement_of(connection, text, sizeof text - 1, &statement, trouble);
     if (code == 0)
         code = bide__start(&run, connection, statement, NULL, 0, trouble);
-    while (code >= 0 && (code = connection->driver->step(&run, trouble)) > 0)
+    while (code >= 0 && (code = bide__step(&run, trouble)) > 0)
         code = read_applied(&run, arena, history, &room, trouble);
     bide__finish(&run);
     return code;
@@ -275,7 +275,7 @@ static int write_row(struct bide__connection *connection, const char *text, cons
     if (code == 0)
         code = bide__start(&run, connection, statement, binds, count, trouble);
     if (code == 0)
-        code = connection->driver->step(&run, trouble);
+        code = bide__step(&run, trouble);
     bide__finish(&run);
     return code;
 }

@@ -85,7 +85,7 @@ static int run_statement(struct query *query, struct bide__connection *connectio
     if (code == 0 && query->want.model)
         code = bide__columns_of(&run, query->want.model, &query->columns, trouble);
     int got = 0;
-    while (code == 0 && (got = connection->driver->step(&run, trouble)) > 0)
+    while (code == 0 && (got = bide__step(&run, trouble)) > 0)
         code = query->row ? query->row(query, &run) : 0;
     bide__finish(&run);
     if (code == 0 && got == 0)

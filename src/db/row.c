@@ -245,7 +245,7 @@ static bide_bind bind_number(const bide_field *field, const void *member)
     }
 }
 
-bide_bind bide__bind_field(const bide_model *model, const bide_field *field, const void *row)
+static bide_bind bind_member(const bide_model *model, const bide_field *field, const void *row)
 {
     const void *member = (const char *)row + field->offset;
     if ((field->flags & BIDE_OPTIONAL) && !bide_field_has_value(model, field, row))
@@ -273,6 +273,13 @@ bide_bind bide__bind_field(const bide_model *model, const bide_field *field, con
     default:
         return bind_number(field, member);
     }
+}
+
+bide_bind bide__bind_field(const bide_model *model, const bide_field *field, const void *row)
+{
+    bide_bind bind = bind_member(model, field, row);
+    bind.secret = field->flags & BIDE_SECRET;
+    return bind;
 }
 
 const char *bide__table_of(const bide_model *model)

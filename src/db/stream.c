@@ -39,8 +39,7 @@ static int read_rows(struct bide__streaming *s, struct bide__run *run)
     s->rows = bide_arena_alloc_zero(s->work.arena, BIDE_CAP_DB_FETCH_ROWS, model->size);
     if (!s->rows)
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for rows");
-    while (code == 0 && s->count < BIDE_CAP_DB_FETCH_ROWS &&
-           (got = run->connection->driver->step(run, trouble)) > 0)
+    while (code == 0 && s->count < BIDE_CAP_DB_FETCH_ROWS && (got = bide__step(run, trouble)) > 0)
         code = bide__row_read(run, model, &s->columns, s->work.arena,
                               s->rows + s->count++ * model->size, trouble);
     s->ended = code == 0 && got == 0 && s->count < BIDE_CAP_DB_FETCH_ROWS;
@@ -95,7 +94,7 @@ static int fetch(struct bide__work *work, struct bide__connection *connection)
                    : start(s, connection, &run, bide_buf_str(&whole), bide_buf_length(&whole),
                            stream->binds + 1, stream->bind_count - 1);
         if (code == 0)
-            code = connection->driver->step(&run, &work->trouble);
+            code = bide__step(&run, &work->trouble);
         bide__finish(&run);
         bide_buf_done(&whole);
         if (code < 0)

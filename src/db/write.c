@@ -235,7 +235,7 @@ static int insert_rows(struct writing *writing, struct bide__connection *connect
                             count);
     code = bide__start(&run, connection, statement, binds, count, trouble);
     int got = 0;
-    while (code == 0 && (got = connection->driver->step(&run, trouble)) > 0 && back < rows)
+    while (code == 0 && (got = bide__step(&run, trouble)) > 0 && back < rows)
         code = read_back(writing, &run, row_at(writing, first + back++));
     bide__finish(&run);
     return code < 0 ? code : got;
@@ -317,7 +317,7 @@ static int run_change(struct bide__work *work, struct bide__connection *connecti
     }
     code = bide__start(&run, connection, statement, binds, count, trouble);
     if (code == 0)
-        code = connection->driver->step(&run, trouble);
+        code = bide__step(&run, trouble);
     bide__finish(&run);
     if (code < 0)
         return code;
