@@ -27,8 +27,8 @@ FLAGS = ["-std=gnu11", "-O1", "-g", "-fexceptions", "-fno-omit-frame-pointer", "
 BUILD_TIMEOUT_S = 300
 SECONDS = 10
 CLOSE_S = 60
-# Of one allocation: no target needs more. Of the process: what the system makes of AddressSanitizer's
-# mappings differs, so this is only to end what runs away; leaks and growth are the targets' to see.
+# Of one allocation: no target needs more. Of the process: what the system makes of the mappings of
+# AddressSanitizer differs, so this only ends what runs away; leaks are for the targets to see.
 MALLOC_MB = 256
 RSS_MB = 4096
 ASAN_OPTIONS = "quarantine_size_mb=64"
@@ -173,8 +173,8 @@ def fuzz(name, scratch, seconds, library):
     if problem:
         return problem
     command = [str(program), f"-max_total_time={seconds}", f"-max_len={longest}", "-timeout=10",
-               f"-malloc_limit_mb={MALLOC_MB}", f"-rss_limit_mb={RSS_MB}", "-print_final_stats=1", f"-artifact_prefix={scratch}/",
-               str(corpus)]
+               f"-malloc_limit_mb={MALLOC_MB}", f"-rss_limit_mb={RSS_MB}", "-print_final_stats=1",
+               f"-artifact_prefix={scratch}/", str(corpus)]
     dictionary = CORPORA / "dictionaries" / DICTIONARIES.get(name, "none")
     if dictionary.is_file():
         command.insert(1, f"-dict={dictionary}")
