@@ -232,6 +232,12 @@
 #else
 #define BIDE_CAP_DB_STATEMENTS 128
 #endif
+/* queries of which an engine keeps what became of them: more than most programs have */
+#if BIDE_DEBUG
+#define BIDE_CAP_DB_FORMS 4
+#else
+#define BIDE_CAP_DB_FORMS 4096
+#endif
 /* bytes of a statement that the library builds from a model, and of any value or row: SQLite's own
  * limit of a value is near */
 #define BIDE_CAP_DB_STATEMENT_BYTES 65536

@@ -14,7 +14,7 @@
 __attribute__((used)) static struct bide__subcommand *const commands = &bide__command_migrate;
 
 /* FNV-1a: texts are the program's own, so nobody chooses them to collide. */
-static uint64_t hash_of(const char *text, size_t length)
+uint64_t bide__text_hash(const char *text, size_t length)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < length; i++)
@@ -50,7 +50,16 @@ static void make_room(struct bide__connection *connection)
 int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
                        struct bide__statement **ret_statement, struct bide__trouble *trouble)
 {
-    uint64_t hash = hash_of(text, length);
+    struct bide__text hashed = {text, length, bide__text_hash(text, length)};
+    return bide__statement_of_text(connection, &hashed, ret_statement, trouble);
+}
+
+int bide__statement_of_text(struct bide__connection *connection, const struct bide__text *wanted,
+                            struct bide__statement **ret_statement, struct bide__trouble *trouble)
+{
+    const char *text = wanted->data;
+    size_t length = wanted->length;
+    uint64_t hash = wanted->hash;
     bide__list_foreach(node, &connection->statements)
     {
         struct bide__statement *kept = statement_in(node);

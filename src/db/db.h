@@ -41,6 +41,33 @@ struct bide__watch {
     size_t told_count;
 };
 
+/* A text, ended by a NUL, with the hash by which its kept statement is found. */
+struct bide__text {
+    const char *data;
+    size_t length;
+    uint64_t hash;
+};
+
+/* What a query must say besides: an order, where one is needed. */
+enum bide__shape { BIDE__SHAPE_ANY, BIDE__SHAPE_FIRST, BIDE__SHAPE_PAGE };
+
+/* What became of the text of a call. */
+struct bide__form {
+    struct bide__form *next; /* in the bucket */
+    const char *literal;     /* where the call has its text */
+    const char *own;         /* a copy of it */
+    const bide_model *model; /* NULL: the text is the statement */
+    size_t binds;            /* of the call, the text counted */
+    enum bide__shape shape;
+    struct bide__text whole, counting; /* the statement; of a page: the one that counts */
+};
+
+enum { BIDE__FORM_BUCKETS = 64 };
+struct bide__forms {
+    struct bide__form *buckets[BIDE__FORM_BUCKETS];
+    size_t count;
+};
+
 struct bide_db {
     const struct bide__driver *driver;
     struct bide__loop *loop;
@@ -58,6 +85,7 @@ struct bide_db {
     struct bide__queue closing; /* waits until there is none */
     struct bide__batch batch;
     struct bide__watch watch;
+    struct bide__forms forms;
 };
 
 /* ---- lease.c: who may write, among all loops ---- */
@@ -96,7 +124,11 @@ bool bide__lease_adopt(struct bide_db *db);
 
 /* ---- connection.c ---- */
 
+uint64_t bide__text_hash(const char *text, size_t length);
+
 /* The statement of this text, kept or new. */
+int bide__statement_of_text(struct bide__connection *connection, const struct bide__text *text,
+                            struct bide__statement **ret_statement, struct bide__trouble *trouble);
 int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
                        struct bide__statement **ret_statement, struct bide__trouble *trouble);
 
@@ -194,7 +226,7 @@ void bide__tx_after(struct bide_tx *tx);
 /* Checks that the running task may use it. */
 void bide__tx_check(const struct bide_tx *tx);
 
-/* ---- query.c, write.c: what they prepare ---- */
+/* ---- form.c: texts of calls as statements ---- */
 
 /* Raises what is wrong with a query for rows before it is one. */
 void bide__want_check(struct bide__want want, const char *text);
@@ -205,6 +237,47 @@ void bide__put_query(bide_buf *buf, const bide_model *model, const char *text);
 /* What is wrong with a query that no database need be asked for; `model` of `want` may be NULL. */
 int bide__query_check(const struct bide__want *want, const char *text,
                       struct bide__trouble *trouble);
+
+static inline enum bide__shape bide__shape_of(enum bide__how how)
+{
+    return how == BIDE__PAGE    ? BIDE__SHAPE_PAGE
+           : how == BIDE__FIRST ? BIDE__SHAPE_FIRST
+                                : BIDE__SHAPE_ANY;
+}
+
+/* A new form, kept by the engine; NULL: by the request. Raises what is wrong with the text. */
+const struct bide__form *bide__form_make(struct bide_db *db, const char *text,
+                                         const bide_model *model, enum bide__shape shape,
+                                         size_t binds);
+void bide__forms_done(struct bide__forms *forms);
+
+static inline struct bide__form **bide__form_bucket(struct bide__forms *forms, const char *literal)
+{
+    uintptr_t at = (uintptr_t)literal;
+    return &forms->buckets[(at ^ at >> 6 ^ at >> 12) % BIDE__FORM_BUCKETS];
+}
+
+/* The form of a literal, kept or new. */
+static inline const struct bide__form *bide__form_of(struct bide_db *db, const char *text,
+                                                     const bide_model *model,
+                                                     enum bide__shape shape, size_t binds)
+{
+    for (const struct bide__form *form = *bide__form_bucket(&db->forms, text); form;
+         form = form->next)
+        if (form->literal == text && form->model == model && form->shape == shape &&
+            form->binds == binds && __builtin_strcmp(form->own, text) == 0)
+            return form;
+    return bide__form_make(db, text, model, shape, binds);
+}
+
+/* ---- query.c ---- */
+
+/* Rows of a form, which has the shape of what is wanted. */
+bide_async(bide__rows) bide__form_rows(struct bide__on on, struct bide__want want,
+                                       const struct bide__form *form, const bide_bind *binds,
+                                       size_t count);
+
+/* ---- write.c ---- */
 
 /* The statement that makes the model's table. */
 void bide__put_table(bide_buf *buf, const bide_model *model);
@@ -234,12 +307,8 @@ int bide__cell_read(const struct bide__cell *cell, enum bide_kind kind, const bi
                     bide_arena *arena, const char *name, void *ret_value,
                     struct bide__trouble *trouble);
 
-/* Which field each column of a statement is: every column must be one, and every field that is not
-   optional must be there. */
-struct bide__columns {
-    size_t count;
-    unsigned char field[64];
-};
+/* Which field each column of the run's statement is: every column must be one, and every field that
+   is not optional must be there. */
 int bide__columns_of(const struct bide__run *run, const bide_model *model,
                      struct bide__columns *ret_columns, struct bide__trouble *trouble);
 

@@ -56,16 +56,25 @@ struct bide__connection {
     size_t statement_count;
 };
 
+/* Which field of a model each column is. */
+struct bide__columns {
+    size_t count;
+    unsigned char field[64];
+};
+
 /* A statement that is kept prepared. */
 struct bide__statement {
     struct bide__list_node node; /* in connection->statements */
     uint64_t hash;
     char *text;
     size_t length;
-    int runs;       /* executions between start and finish: it stays as long */
-    bool reads;     /* it changes nothing */
-    int parameters; /* how many $n it has */
-    int columns;    /* of its rows */
+    int runs;                /* executions between start and finish: it stays as long */
+    bool reads;              /* it changes nothing */
+    int parameters;          /* how many $n it has */
+    int columns;             /* of its rows */
+    const bide_model *model; /* the last one whose rows it gave; NULL: none, or the columns
+                                have changed since */
+    struct bide__columns of_model;
 };
 
 /* What the log says of an execution. */

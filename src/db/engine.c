@@ -138,6 +138,7 @@ static void free_engine(bide_db *db)
     bide__disconnect(db->reader);
     bide__disconnect(db->writer);
     bide__store_free(db->store);
+    bide__forms_done(&db->forms);
     bide__free(db->options.path);
     bide__free(db);
 }

@@ -91,5 +91,7 @@ bide_async(bide__rows) bide__db_after(struct bide__on on, struct bide__keyset se
         all[own++] = bide__bind_field(set.model, &set.model->fields[set.fields[i]], set.after);
     all[own++] = bide__bind_int(set.size);
     struct bide__want want = {.model = set.model, .how = BIDE__ALL};
-    return bide__db_rows(on, want, bide_buf_str(&whole), all, own);
+    const struct bide__form *form =
+        bide__form_make(NULL, bide_buf_str(&whole), set.model, BIDE__SHAPE_ANY, own);
+    return bide__form_rows(on, want, form, all, own);
 }

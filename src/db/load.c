@@ -147,7 +147,9 @@ static bide__rows query(struct loading *loading, struct bide__on on, const char 
     bide__put_order(&whole, &load->set);
     if (bide_buf_error(&whole))
         bide__raise(-ENOMEM, NULL);
-    return bide__db_rows(on, want, bide_buf_str(&whole), loading->binds, own + room).await;
+    const struct bide__form *form =
+        bide__form_make(NULL, bide_buf_str(&whole), want.model, BIDE__SHAPE_ANY, own + room);
+    return bide__form_rows(on, want, form, loading->binds, own + room).await;
 }
 
 /* Gives the rows to the lists, in their order; `taken` of each list counts again. */

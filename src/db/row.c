@@ -172,8 +172,8 @@ static size_t field_of(const bide_model *model, const char *name, size_t hint)
     return model->field_count;
 }
 
-int bide__columns_of(const struct bide__run *run, const bide_model *model,
-                     struct bide__columns *ret_columns, struct bide__trouble *trouble)
+static int match_columns(const struct bide__run *run, const bide_model *model,
+                         struct bide__columns *ret_columns, struct bide__trouble *trouble)
 {
     struct bide__statement *statement = run->statement;
     uint64_t seen = 0;
@@ -200,6 +200,21 @@ int bide__columns_of(const struct bide__run *run, const bide_model *model,
                                  "the query gives no column '%s', which %s has", field->name,
                                  model->name);
     }
+    return 0;
+}
+
+int bide__columns_of(const struct bide__run *run, const bide_model *model,
+                     struct bide__columns *ret_columns, struct bide__trouble *trouble)
+{
+    struct bide__statement *statement = run->statement;
+    if (statement->model != model) {
+        statement->model = NULL;
+        int code = match_columns(run, model, &statement->of_model, trouble);
+        if (code < 0)
+            return code;
+        statement->model = model;
+    }
+    *ret_columns = statement->of_model;
     return 0;
 }
 

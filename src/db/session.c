@@ -126,7 +126,9 @@ bide_async(void) bide__db_refresh(struct bide__on on, const bide_model *model, v
     if (trouble.code)
         bide__db_raise(-1, &trouble, NULL);
     struct bide__want want = {.model = model, .how = BIDE__ONE};
-    bide__rows got = bide__db_rows(on, want, bide_buf_str(&text), binds, count).await;
+    const struct bide__form *form =
+        bide__form_make(NULL, bide_buf_str(&text), want.model, BIDE__SHAPE_ANY, count);
+    bide__rows got = bide__form_rows(on, want, form, binds, count).await;
     memcpy(row, got.items, model->size);
     return bide_void;
 }

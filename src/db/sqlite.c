@@ -46,6 +46,7 @@ struct statement {
     struct connection *connection;
     sqlite3_stmt *handle;
     bool in_order; /* its first parameter is $1, its second one $2 ... */
+    int prepared;  /* how often it was prepared again, for the schema had changed */
 };
 
 static struct connection *connection_of(struct bide__connection *base)
@@ -362,6 +363,12 @@ static int step(struct bide__run *run, struct bide__trouble *trouble)
 {
     struct statement *statement = statement_of(run->statement);
     int result = sqlite3_step(statement->handle);
+    int prepared = sqlite3_stmt_status(statement->handle, SQLITE_STMTSTATUS_REPREPARE, 0);
+    if (prepared != statement->prepared) {
+        statement->prepared = prepared;
+        statement->base.columns = sqlite3_column_count(statement->handle);
+        statement->base.model = NULL;
+    }
     if (result == SQLITE_ROW)
         return 1;
     if (result != SQLITE_DONE)
