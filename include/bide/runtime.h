@@ -7,10 +7,10 @@
  * bide_run makes a loop, runs the function as the first task, and returns when that task and all
  * background work have ended. Nothing is cut off silently: main cannot end before its tasks.
  *
- * Signals, while bide_run runs: SIGPIPE is ignored. SIGTERM and the first SIGINT call bide_stop. A
- * second SIGINT prints what the program still waits for and exits with status 130; a third one ends
- * the process at once. SIGQUIT prints the task tree on stderr and goes on. They are put back when
- * bide_run returns.
+ * Signals, while bide_run runs: SIGPIPE and SIGXFSZ are ignored. SIGTERM and the first SIGINT call
+ * bide_stop. A second SIGINT prints what the program still waits for and exits with status 130; a
+ * third one ends the process at once. SIGQUIT prints the task tree on stderr and goes on. They are
+ * put back when bide_run returns.
  *
  * layer: core
  */

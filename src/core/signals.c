@@ -53,6 +53,7 @@ static struct policy {
     {.number = SIGINT, .handler = on_request},
     {.number = SIGQUIT, .handler = on_request},
     {.number = SIGPIPE},
+    {.number = SIGXFSZ}, /* a file that may not grow is an error of who writes it */
     {.number = BIDE__WATCHDOG_SIGNAL, .handler = on_urgent},
     {.number = SIGSEGV, .handler = on_fault},
     {.number = SIGBUS, .handler = on_fault},

@@ -14,8 +14,11 @@
 
 #include <bide/offload.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int bide__trouble(struct bide__trouble *trouble, int code, const char *format, ...)
 {
@@ -107,6 +110,25 @@ static int constraint_failed(struct bide__trouble *trouble, int extended, const 
     return -EBADMSG;
 }
 
+static int file_failed(struct bide__trouble *trouble, const char *what, int system_errno)
+{
+    bide__trouble(trouble, BIDE_SYSTEM, "the file of the database: %s", what);
+    trouble->system_errno = system_errno;
+    return -EBADMSG;
+}
+
+/* SQLite forgets the errno of a write to its log. */
+static int journal_errno(sqlite3 *handle)
+{
+    sqlite3_file *journal = NULL;
+    int last = 0;
+    if (handle &&
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal) == SQLITE_OK &&
+        journal && journal->pMethods)
+        journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &last);
+    return last ? last : EIO;
+}
+
 static int failed(struct connection *connection, int result, struct bide__trouble *trouble)
 {
     sqlite3 *handle = connection->handle;
@@ -128,18 +150,16 @@ static int failed(struct connection *connection, int result, struct bide__troubl
     case SQLITE_TOOBIG:
         return bide__trouble(trouble, BIDE_LIMIT, "a value is too large for the database");
     case SQLITE_FULL:
-        bide__trouble(trouble, BIDE_SYSTEM, "the disk of the database is full");
-        trouble->system_errno = ENOSPC;
-        return -EBADMSG;
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
+        return file_failed(trouble, "it cannot grow, the disk is full", ENOSPC);
     case SQLITE_READONLY:
     case SQLITE_PERM:
+        return file_failed(trouble, what, EROFS);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        bide__trouble(trouble, BIDE_SYSTEM, "the file of the database: %s", what);
-        trouble->system_errno = system_errno ? system_errno : EIO;
-        return -EBADMSG;
+        return file_failed(trouble, what, EIO);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return file_failed(trouble, what, system_errno ? system_errno : journal_errno(handle));
     default:
         return bide__trouble(trouble, BIDE_QUERY, "%s", what);
     }
@@ -200,6 +220,19 @@ static int set_up(struct connection *connection, const struct bide__db_options *
     return code;
 }
 
+/* SQLite tries once more to read what it may not make, and then says that it is not there. */
+static void explain(const char *path, struct bide__trouble *trouble)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    if (trouble->system_errno == ENOENT && faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) < 0 &&
+        faccessat(AT_FDCWD, folder, F_OK, AT_EACCESS) == 0 &&
+        faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) < 0)
+        trouble->system_errno = errno;
+}
+
 static int connect_to(const struct bide__db_options *options, enum bide__connection_role role,
                       struct bide__connection **ret_connection, struct bide__trouble *trouble)
 {
@@ -214,6 +247,7 @@ static int connect_to(const struct bide__db_options *options, enum bide__connect
     int code = result == SQLITE_OK ? set_up(connection, options, role, trouble)
                                    : failed(connection, result, trouble);
     if (code < 0) {
+        explain(options->path, trouble);
         disconnect(&connection->base);
         return code;
     }
@@ -350,10 +384,23 @@ static int bind_to(struct statement *statement, int index, const bide_bind *bind
     return result == SQLITE_OK ? 0 : failed(statement->connection, result, trouble);
 }
 
+/* A file that was removed, or another one in its place, would take what nobody can ever read: asked
+   before each transaction that writes. */
+static int refuse_moved(const struct connection *connection, struct bide__trouble *trouble)
+{
+    int moved = 0;
+    if (!sqlite3_get_autocommit(connection->handle) ||
+        sqlite3_file_control(connection->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+            SQLITE_OK ||
+        !moved)
+        return 0;
+    return file_failed(trouble, "it was moved or removed", ENOENT);
+}
+
 static int start(struct bide__run *run, const bide_bind *binds, struct bide__trouble *trouble)
 {
     struct statement *statement = statement_of(run->statement);
-    int code = 0;
+    int code = statement->base.reads ? 0 : refuse_moved(statement->connection, trouble);
     for (int i = 1; code == 0 && i <= statement->base.parameters; i++)
         code = bind_to(statement, i, &binds[i - 1], trouble);
     return code;

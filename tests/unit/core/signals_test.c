@@ -156,7 +156,7 @@ static void note(int number)
 
 TEST_PLAIN(sigpipe_is_ignored_and_all_is_put_back)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGURG};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ, SIGURG};
     struct sigaction mine = {.sa_handler = note}, action;
     stack_t before, after;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
