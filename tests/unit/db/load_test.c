@@ -47,7 +47,7 @@ struct visit {
     const char *who;
 };
 
-TEST(parents_may_share_a_key_and_be_of_any_struct)
+TEST(parents_may_share_a_key_and_be_of_any_struct, .cancel_everywhere = true)
 {
     DB_CASE(c, "");
     const struct visit visits[] = {{1, "sam"}, {2, "nobody"}, {3, "sam"}, {4, "frodo"}};

@@ -123,3 +123,18 @@ TEST(a_deadline_and_a_cancel_end_it)
         check_int(await(count(db)), 0);
     }
 }
+
+TEST(a_cancel_at_any_await_leaves_all_or_nothing, .cancel_everywhere = true)
+{
+    DB_CASE(c, "");
+    bide_error *err = NULL;
+    struct trouble trouble = {.failing = 1, .code = BIDE_TX_RETRY};
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        retry_tx(&err, db, put_item, &trouble, "ring");
+        check_int(trouble.committed, !err);
+        if (err)
+            fail(err);
+        check_int(await(count(db)), 1);
+    }
+}

@@ -13,7 +13,7 @@ static async(int64_t) count(bide_db *db)
     return ready(int64_t, await(bide_scalar(db, i64, "select count(*) from items")));
 }
 
-TEST(rows_wait_for_a_query_a_flush_or_the_commit)
+TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
 {
     DB_CASE(c, "");
     with(bide_database, db, c.url) {

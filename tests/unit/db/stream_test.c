@@ -162,3 +162,27 @@ TEST(a_wrong_query_fails_at_its_first_row)
         check_int(await(leave(db, 0)), 10);
     }
 }
+
+TEST(a_cancel_at_any_await_ends_it, .cancel_everywhere = true)
+{
+    DB_CASE(c, "?readers=1");
+    int seen = 0;
+    with(bide_database, db, c.url) {
+        await(fill(db));
+        bide_stream(row, db, item, "id <= $1 order by id", 3)
+        {
+            seen++;
+            await(bide_yield());
+        }
+        with_tx(tx, db) {
+            item added = {.name = "added"};
+            bide_add(tx, item, &added);
+            bide_stream(row, tx, item, "id >= $1", ROWS)
+            {
+                seen++;
+                await(bide_update(tx, item, row, amount));
+            }
+        }
+        check_int(seen, 3 + 2);
+    }
+}
