@@ -101,6 +101,7 @@ typedef struct bide_tx {
     bide_error *was;
     struct bide__tx_hook *hooks; /* newest first */
     struct bide__queued *queued; /* oldest first */
+    uint32_t statements;         /* that ran, several rows of one model as two */
     bool writes;
     uint8_t state; /* enum bide__tx_state */
 } bide_tx;
@@ -213,7 +214,7 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
  *     of[3].items are the comments of posts.items[3]
  *
  * A line that makes the same query 50 times in one task, or request, within a second is reported on
- * stderr, once; so is one that commits 50 times.
+ * stderr, once; so is one that commits 50 times a single statement.
  */
 #define bide_load_many(on, M, field, parents, count, member, order, ...)                           \
     M##__lists_of(BIDE__LOAD(on, M, field, parents, count, member, order, __VA_ARGS__).await)

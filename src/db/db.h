@@ -289,8 +289,8 @@ void bide__put_order(bide_buf *buf, const struct bide__keyset *set);
 
 /* ---- watch.c ---- */
 
-/* Counts a query, or a write that committed by itself. */
-void bide__watch_count(struct bide_db *db, const bide_arena *arena, bool writes);
+/* Counts a query, or a commit of a single statement, of this line. */
+void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool writes);
 
 /* ---- session.c ---- */
 

@@ -263,6 +263,7 @@ static void commit_nested(bide_tx *tx)
         bide__db_raise(code, &trouble, NULL);
     }
     end(tx);
+    tx->outer->statements += 2;
     hand_hooks_out(tx);
 }
 
@@ -280,6 +281,8 @@ static void commit_outermost(bide_tx *tx)
     }
     end(tx);
     run_hooks(tx, true);
+    if (tx->writes && tx->statements == 1)
+        bide__watch_count(tx->db, tx->site, true);
 }
 
 static void flush(void *arg)

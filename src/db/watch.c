@@ -1,7 +1,7 @@
 /*
  * What a loop of queries gives away: the same line that reads again and again in one task (a query
- * for each of N rows), or commits again and again (one row each). Told once per line, on stderr.
- * Called by perform.c.
+ * for each of N rows), or commits again and again (one row each; a transaction of several
+ * statements belongs together). Told once per line, on stderr. Called by perform.c and tx.c.
  *
  * A slot counts for one line in one task, and of a task that serves many requests in one of them:
  * the memory of a request has a serial. Lines that share a slot push each other out: then nothing
@@ -35,11 +35,11 @@ static void tell(const struct bide_site *site, uint32_t times, bool writes)
             times, site->file, site->line, (unsigned long long)me->head.id, bide__task_label(me));
 }
 
-void bide__watch_count(struct bide_db *db, const bide_arena *arena, bool writes)
+void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool writes)
 {
     const struct bide_task *me = bide__task_current();
-    const struct bide_site *site = me->head.at;
-    uint64_t who = me->head.id ^ arena->serial << 32;
+    const bide_arena *arena = bide_task_arena();
+    uint64_t who = me->head.id ^ (arena ? arena->serial : 0) << 32;
     uint64_t hash = (who ^ (uintptr_t)site >> 4) * UINT64_C(0x9E3779B97F4A7C15);
     struct bide__watched *slot = &db->watch.slots[hash >> 32 & (BIDE_CAP_DB_WATCHED - 1)];
     int64_t now_ns = me->loop->now_ns;
