@@ -12,12 +12,15 @@ CC. Prints `documents: N/48 rows` before the closing line.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("BIDE_BUILD", ROOT / "build" / "release"))
@@ -109,12 +112,19 @@ def user_flags():
 
 def needed(path):
     """What pkg-config says of the package that a program needs beside bide: (lacking, flags)."""
+    if wants_redis(path) and not shutil.which("redis-server"):
+        return "redis-server", []
     needs = path.with_suffix(".needs")
     if not needs.is_file():
         return None, []
     package = needs.read_text(encoding="utf-8").strip()
     out, errors, status = execute(["pkg-config", "--cflags", "--libs", package])
     return (errors.strip() or package) if status else None, out.split()
+
+
+def wants_redis(path):
+    """Whether the program needs a server."""
+    return path.with_suffix(".server").is_file()
 
 
 def library_flags():
@@ -125,14 +135,33 @@ def library_flags():
     return [*archives, *private[1].split(), "-pthread", "-Wl,-z,now"]
 
 
-def execute(command, cwd=ROOT):
+def execute(command, cwd=ROOT, **more_environment):
     """Runs a command: (stdout, stderr, status)."""
     try:
         done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", timeout=TIMEOUT_S)
+                              text=True, errors="replace", timeout=TIMEOUT_S,
+                              env={**os.environ, **more_environment})
     except subprocess.TimeoutExpired:
         return "", f"did not end within {TIMEOUT_S} s", -1
     return done.stdout, done.stderr, done.returncode
+
+
+@contextlib.contextmanager
+def redis_server():
+    """The environment of a program that needs a Redis server: one of its own, on a socket."""
+    with tempfile.TemporaryDirectory(prefix="bide-redis-") as folder:
+        socket = pathlib.Path(folder) / "socket"
+        server = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", str(socket),
+                                   "--dir", folder, "--save", ""],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            give_up_at = time.monotonic() + TIMEOUT_S
+            while not socket.exists() and time.monotonic() < give_up_at:
+                time.sleep(0.01)
+            yield {"REDIS_URL": f"unix:{socket}"}
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def build_and_run(path, folder, flags):
@@ -145,7 +174,8 @@ def build_and_run(path, folder, flags):
     _, errors, status = execute(command)
     if status or errors:
         return f"does not compile silently:\n{errors}", "", "", status
-    return None, *execute([str(output)])
+    with redis_server() if wants_redis(path) else contextlib.nullcontext({}) as environment:
+        return None, *execute([str(output)], **environment)
 
 
 def differs(actual, path):
