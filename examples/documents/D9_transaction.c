@@ -51,8 +51,7 @@ POST(create_user, "/users/{name}", user, status(201), path(str, name))
 {
     bide_db *db = bide_app_state(req);
     user row = {.name = name};
-    with_transaction(tx, db, "create_user")
-    {
+    with_transaction(tx, db, "create_user") {
         await(bide_insert(tx, user, &row));
         if (name[0] == 's')
             await(bide_sleep(bide_s(60))); /* the client does not wait that long */
