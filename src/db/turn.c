@@ -81,8 +81,12 @@ int bide__begin(bide_db *db, struct bide__connection *connection, bool writes,
 void bide__roll_back(struct bide__connection *connection)
 {
     struct bide__trouble trouble;
-    if (connection->driver->in_transaction(connection))
-        bide__command(connection, "rollback", &trouble);
+    static const char text[] = "rollback";
+    /* Without memory to keep the statement it is made for this once: the next one must not find the
+       transaction. */
+    if (connection->driver->in_transaction(connection) &&
+        bide__command(connection, text, &trouble) < 0)
+        bide__command_once(connection, text, sizeof text - 1, &trouble);
 }
 
 struct commit {
@@ -140,6 +144,7 @@ static int run_member(bide_db *db, struct bide__work *work)
     }
     writer->driver->set_budget(writer, 0);
     int code = batch->alone ? 0 : bide__command(writer, "savepoint bide_one", &work->trouble);
+    bool guarded = !batch->alone && code == 0;
     if (code == 0)
         code = work->run(work, writer);
     if (!writer->driver->in_transaction(writer)) {
@@ -151,6 +156,8 @@ static int run_member(bide_db *db, struct bide__work *work)
             bide__roll_back(writer);
         return code;
     }
+    if (!guarded) /* nothing has run: the others go on */
+        return code;
     if (code < 0 && bide__command(writer, "rollback to bide_one", &undo) < 0)
         lost(batch, &undo);
     else if (bide__command(writer, "release bide_one", &undo) < 0)
