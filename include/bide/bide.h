@@ -33,6 +33,7 @@
 #include <bide/migrate.h>
 #include <bide/redis.h>
 #include <bide/cache.h>
+#include <bide/code.h>
 #include <bide/http.h>
 #include <bide/web.h>
 #include <bide/middleware.h>

@@ -295,6 +295,16 @@
 #define BIDE_CAP_CACHE_MS 250
 #define BIDE_CAP_CACHE_AWAY_MS 1000
 
+/* Codes to be typed in */
+
+/* what rules say unless they say it: digits, tries, s of the time to live, s between two of them */
+#define BIDE_CAP_CODE_DIGITS 6
+#define BIDE_CAP_CODE_ATTEMPTS 5
+#define BIDE_CAP_CODE_TTL_S 600
+#define BIDE_CAP_CODE_RESEND_S 60
+/* s of the longest time to live */
+#define BIDE_CAP_CODE_TTL_MOST_S 2592000
+
 /* Redis */
 
 /* commands of one client that wait for a reply, unless options say else */
