@@ -6,6 +6,7 @@ name begins with check_. Ends with the closing line.
 
 usage: run_check.py [NAME]   only checks whose name contains it
 """
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -90,6 +91,34 @@ def check_every_mistake_is_found_where_it_is():
            *sorted(set(got) - set(wanted)), err)
     expect(status == 1 and err == "", status, err)
     expect(re.search(rf"^\d+ queries, {len(wanted)} findings$", out.rstrip().split("\n")[-1]), out)
+
+
+QUERY = re.compile(r"\bbide_(one|maybe|first|all|exec|do|scalar|page|insert|update|upsert|delete)\(")
+
+
+def findings_alone(source):
+    """`check` for a program of the tree that has a main of its own; gives what is wrong, or ""."""
+    name = FOLDER + "/" + source.relative_to(ROOT).as_posix().replace("/", "-")
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-fexceptions", f"-I{ROOT}/include"]
+    for command in ([*CC, *flags, "-Dmain=main_of_it", "-c", str(source), "-o", name + ".o"],
+                    [*CC, *flags, f"-I{ROOT}/src", str(CASES / "alone.c"), name + ".o", "-o", name,
+                     f"-L{BUILD}/src", "-lbide", "-pthread", f"-Wl,-rpath,{BUILD}/src"],
+                    [name]):
+        done = subprocess.run(command, text=True, env=environment(), capture_output=True,
+                              cwd=FOLDER, timeout=PATIENCE_S)
+        if done.returncode != 0:
+            return f"{source}: {done.stdout}{done.stderr}"
+    return "" if " 0 findings" in done.stdout and not done.stdout.startswith("0 queries") \
+        else f"{source}: {done.stdout}"
+
+
+def check_the_examples_of_this_tree():
+    sources = [path for path in sorted((ROOT / "examples").rglob("*.c"))
+               if QUERY.search(path.read_text(encoding="utf-8"))]
+    expect(len(sources) > 5, sources)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        wrong = [text for text in pool.map(findings_alone, sources) if text]
+    expect(not wrong, *wrong)
 
 
 def check_the_place_in_the_text_is_marked():

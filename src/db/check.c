@@ -346,6 +346,67 @@ static int blame_table(struct checking *checking, const bide_model *model)
     return -EBADMSG;
 }
 
+static int need_column(struct checking *checking, struct bide__run *run, const bide_model *model)
+{
+    struct bide__cell cell;
+    checking->connection->driver->cell(run, 0, &cell);
+    if (cell.kind != BIDE__CELL_TEXT)
+        return 0;
+    for (size_t i = 0; i < model->field_count; i++)
+        if (bide__is_column(&model->fields[i]) && strcmp(model->fields[i].name, cell.data) == 0)
+            return 0;
+    bide__trouble(&checking->trouble, BIDE_SCHEMA,
+                  "the table '%s' needs a column '%s', which the model %s has not", model->table,
+                  cell.data, model->name);
+    snprintf(checking->trouble.field, sizeof checking->trouble.field, "%s", cell.data);
+    return find(checking);
+}
+
+/* An insert of a model that lacks a column without which no row can be. */
+static int check_needed(struct checking *checking)
+{
+    const bide_model *model = checking->note->model();
+    struct bide__connection *connection = checking->connection;
+    const char *text = connection->driver->needed_columns;
+    const bide_bind table = bide__bind_text(model->table);
+    struct bide__run run = {.statement = NULL};
+    struct bide__statement *statement;
+    int code = bide__statement_of(connection, text, strlen(text), &statement, &checking->trouble);
+    if (code == 0)
+        code = bide__start(&run, connection, statement, &table, 1, &checking->trouble);
+    while (code >= 0 && (code = connection->driver->step(&run, &checking->trouble)) > 0)
+        code = need_column(checking, &run, model);
+    bide__finish(&run);
+    return code;
+}
+
+/* What a write asks of its model and table beyond the columns of the model. */
+static int check_write(struct checking *checking)
+{
+    const struct bide__note *note = checking->note;
+    const bide_model *model = note->model();
+    bool updates = note->kind == BIDE__NOTE_WRITE && note->how == BIDE__UPDATE;
+    int keys = 0;
+    for (size_t i = 0; i < model->field_count; i++) {
+        bool key = model->fields[i].flags & BIDE_KEY;
+        keys += key;
+        if (updates && key && (note->fields >> i & 1))
+            return bide__trouble(&checking->trouble, BIDE_QUERY,
+                                 "a key or computed field of %s cannot be updated", model->name);
+    }
+    if (updates && keys == 0)
+        return bide__trouble(&checking->trouble, BIDE_QUERY, "the model %s has no key",
+                             model->name);
+    if (note->kind == BIDE__NOTE_DELETE && keys != 1)
+        return bide__trouble(&checking->trouble, BIDE_QUERY, "the model %s has not one key",
+                             model->name);
+    if (updates || note->kind == BIDE__NOTE_DELETE)
+        return 0;
+    int code = note->how == BIDE__UPSERT ? check_clash(checking) : 0;
+    return code < 0 || !checking->connection->driver->needed_columns ? code
+                                                                     : check_needed(checking);
+}
+
 /* What the note's call would prepare. */
 static int check_note(struct checking *checking, const void *arg)
 {
@@ -356,7 +417,9 @@ static int check_note(struct checking *checking, const void *arg)
         want = (struct bide__want){note->model(), (enum bide__how)note->how, 1, 1};
     if (note->kind != BIDE__NOTE_ROWS)
         want.how = BIDE__ALL;
-    int code = bide__query_check(&want, note->text, &checking->trouble);
+    bool writes = note->kind == BIDE__NOTE_WRITE || note->kind == BIDE__NOTE_DELETE;
+    int code = writes ? bide__write_check(want.model, &checking->trouble)
+                      : bide__query_check(&want, note->text, &checking->trouble);
     if (code < 0)
         return code;
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
@@ -373,9 +436,7 @@ static int check_note(struct checking *checking, const void *arg)
     if (code == -EBADMSG && note->model && checking->prefix > 0)
         code = blame_table(checking, note->model());
     bide_buf_done(&text);
-    if (code == 0 && note->kind == BIDE__NOTE_WRITE && note->how == BIDE__UPSERT)
-        code = check_clash(checking);
-    return code;
+    return code == 0 && writes ? check_write(checking) : code;
 }
 
 static int check_all(struct checking *checking)

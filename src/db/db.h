@@ -279,6 +279,9 @@ bide_async(bide__rows) bide__form_rows(struct bide__on on, struct bide__want wan
 
 /* ---- write.c ---- */
 
+/* What keeps a model from being written. */
+int bide__write_check(const bide_model *model, struct bide__trouble *trouble);
+
 /* The statement that makes the model's table. */
 void bide__put_table(bide_buf *buf, const bide_model *model);
 

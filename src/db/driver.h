@@ -132,6 +132,8 @@ struct bide__driver {
     /* A statement that makes all processes that change the schema wait for each other, until the
        transaction ends; NULL: one that writes does that by itself. */
     const char *schema_lock;
+    /* A query for the names of a table's columns that each insert must give; $1 is the table. */
+    const char *needed_columns;
     /* For the check of queries: what the column is, beside a field of the kind. */
     void (*describe)(struct bide__connection *connection, struct bide__statement *statement,
                      int column, enum bide_kind kind, struct bide__column *ret_column);

@@ -557,8 +557,22 @@ static void describe(struct bide__connection *base, struct bide__statement *stat
 }
 
 const struct bide__driver bide__driver_sqlite = {
-    "sqlite", connect_to, disconnect,     prepare,    discard, column_name, start, step,
-    cell,     finish,     in_transaction, set_budget, NULL,    describe,    false};
+    .name = "sqlite",
+    .connect = connect_to,
+    .disconnect = disconnect,
+    .prepare = prepare,
+    .discard = discard,
+    .column_name = column_name,
+    .start = start,
+    .step = step,
+    .cell = cell,
+    .finish = finish,
+    .in_transaction = in_transaction,
+    .set_budget = set_budget,
+    .needed_columns = "select name from pragma_table_info($1) where \"notnull\" and dflt_value is "
+                      "null and not pk",
+    .describe = describe,
+};
 
 #else
 

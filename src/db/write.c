@@ -331,20 +331,25 @@ static void buf_done(bide_buf *buf)
     bide_buf_done(buf);
 }
 
-/* Raises what is wrong with the model. */
-static void check_model(const bide_model *model, struct bide__trouble *trouble)
+int bide__write_check(const bide_model *model, struct bide__trouble *trouble)
 {
     const char *error = bide_model_check(model);
-    trouble->code = 0;
     if (error)
-        bide__trouble(trouble, BIDE_INVALID, "%s", error);
-    else if (!model->table[0])
-        bide__trouble(trouble, BIDE_QUERY, "the model %s has no table", model->name);
-    for (size_t i = 0; !trouble->code && i < model->field_count; i++)
+        return bide__trouble(trouble, BIDE_INVALID, "%s", error);
+    if (!model->table[0])
+        return bide__trouble(trouble, BIDE_QUERY, "the model %s has no table", model->name);
+    for (size_t i = 0; i < model->field_count; i++)
         if (!bide__is_column(&model->fields[i]) && !(model->fields[i].flags & BIDE_COMPUTED))
-            bide__trouble(trouble, BIDE_QUERY, "the field %s of %s is of a type without a column",
-                          model->fields[i].name, model->name);
-    if (trouble->code)
+            return bide__trouble(trouble, BIDE_QUERY,
+                                 "the field %s of %s is of a type without a column",
+                                 model->fields[i].name, model->name);
+    return 0;
+}
+
+static void check_model(const bide_model *model, struct bide__trouble *trouble)
+{
+    trouble->code = 0;
+    if (bide__write_check(model, trouble) < 0)
         bide__db_raise(-EBADMSG, trouble, NULL);
 }
 

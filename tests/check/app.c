@@ -10,6 +10,8 @@ MODEL(user, "users", (i64, id, key, generated), (str, email, email, unique), (i3
 MODEL(post, "posts", (i64, id, key, generated), (i64, author), (str, title), (str, slug));
 MODEL(stray, "strays", (i64, id, key, generated), (str, name, unique));
 MODEL(renamed, "users", (i64, id, key, generated), (str, name));
+MODEL(nameless, "users", (i64, id, key, generated), (time, joined_at, generated));
+MODEL(keyless, "users", (str, email), (time, joined_at));
 MODEL(made, "made", (i64, id, key, generated), (state, state));
 MODEL(title_count, "", (str, title), (i64, total));
 VIEW(user_out, user, id, email);
@@ -72,6 +74,20 @@ static async(void) wrong_ones(bide_db *db)
     await(bide_delete(db, stray, 1));
     /* expect: the table 'users' has no column 'name', which the model renamed has */
     (void)await(bide_maybe(db, renamed, "id = $1", 1));
+    nameless n = {0};
+    keyless k = {0};
+    user_out view = {0};
+    /* expect: the table 'users' needs a column 'email', which the model nameless has not */
+    await(bide_insert(db, nameless, &n));
+    await(bide_insert(db, keyless, &k));
+    /* expect: the model keyless has no key */
+    await(bide_update(db, keyless, &k, email));
+    /* expect: the model keyless has not one key */
+    await(bide_delete(db, keyless, 1));
+    /* expect: a key or computed field of user cannot be updated */
+    await(bide_update(db, user, &u, id));
+    /* expect: the model user_out has no table */
+    await(bide_insert(db, user_out, &view));
     /* expect: near "updaet": syntax error */
     attempt(&err, bide_do, db, "updaet users set age = 1");
     /* expect: no such column: agd */
