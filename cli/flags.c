@@ -130,11 +130,22 @@ static void find_compiler(struct words *compiler)
             "in CC");
 }
 
+/* The first errors say what is wrong, and where; those that follow from them come from inside the
+   macros. */
+static const char *error_limit(const struct words *compiler)
+{
+    for (size_t i = 0; i < compiler->count; i++)
+        if (strstr(compiler->all[i], "clang"))
+            return "-ferror-limit=3 -fmacro-backtrace-limit=1";
+    return "-fmax-errors=3";
+}
+
 struct flags find_flags(void)
 {
     struct flags flags = {.compile = {NULL, 0}};
     find_compiler(&flags.compiler);
     add_split(&flags.compile, "-std=gnu11 -O2 -g -Wall");
+    add_split(&flags.compile, error_limit(&flags.compiler));
     find_pc(&flags);
     add_split(&flags.compile, getenv("CPPFLAGS"));
     add_split(&flags.compile, getenv("CFLAGS"));

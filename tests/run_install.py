@@ -87,6 +87,14 @@ def check_command(checks, prefix, program, environment):
     checks.check("bide run app.c", status == 0 and output == EXPECTED, output)
     status, output = run(f"{prefix}/bin/bide routes notes.c", program, plain)
     checks.check("bide routes notes.c", status == 0 and "notes.c:" in output, output)
+    source = (program / "notes.c").read_text(encoding="utf-8")
+    wrong = source.replace("body(note_in, ", "body(note_inn, ", 1)
+    (program / "wrong.c").write_text(wrong, encoding="utf-8")
+    line = wrong[:wrong.index("body(note_inn, ")].count("\n") + 1
+    status, output = run(f"{prefix}/bin/bide check wrong.c", program, plain)
+    checks.check("a mistake is told with its line, and shortly",
+                 status != 0 and wrong != source and f"wrong.c:{line}:" in output and
+                 len(output.splitlines()) <= 60, output)
     moved = prefix.with_name("moved")
     prefix.rename(moved)
     status, output = run(f"{moved}/bin/bide run app.c", program, plain)
