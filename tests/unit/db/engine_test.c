@@ -197,6 +197,11 @@ POST(add_part, "/parts", nothing, depends(bide_tx *, tx, writes))
     await(bide_do(tx, "insert into parts (item) values (77)"));
 }
 
+POST(add_late_part, "/late-parts", nothing, status(201), depends(bide_tx *, tx, writes))
+{
+    await(bide_do(tx, "insert into late_parts (item) values (77)")); /* the commit says no */
+}
+
 GET(list_items, "/items", page(item_name))
 {
     bide_db *db = bide_app_state(req);
@@ -208,8 +213,11 @@ TEST(handlers_use_transactions, .cancel_everywhere = true)
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, item));
         await(bide_do(db, "create table parts (item integer references items(id))"));
+        await(bide_do(db, "create table late_parts (item integer references items(id) "
+                          "deferrable initially deferred)"));
         bide_app *app = bide_app_new(.state = db);
-        bide_app_add(app, "", &add_item_route, &add_part_route, &list_items_route);
+        bide_app_add(app, "", &add_item_route, &add_part_route, &add_late_part_route,
+                     &list_items_route);
         with_client(client, app) {
             reply r =
                 await(client_post(client, "/items", json("{\"name\":\"ring\",\"amount\":1}")));
@@ -218,6 +226,8 @@ TEST(handlers_use_transactions, .cancel_everywhere = true)
             check_int(r.status, 409);
             check_str(json_str(r, "detail"), "this name is taken");
             r = await(client_post(client, "/parts", json("{}")));
+            check_int(r.status, 422);
+            r = await(client_post(client, "/late-parts", json("{}")));
             check_int(r.status, 422);
             r = await(client_post(client, "/items", json("{\"name\":\"sword\",\"amount\":10}")));
             check_int(r.status, 400);

@@ -3,6 +3,8 @@
  */
 #include "db_case.h"
 
+#include <bide/web_test.h>
+
 MODEL(post, "posts", (i64, id, key, generated), (str, title));
 MODEL(comment, "comments", (i64, id, key, generated), (i64, post_id), (str, author), (i32, stars));
 
@@ -111,6 +113,37 @@ static async(int) together(void)
     return ready(int, 0);
 }
 
+GET(one_post, "/posts/{id}", post, path(i64, id))
+{
+    bide_db *db = bide_app_state(req);
+    return *await(bide_one(db, post, "id = $1", id));
+}
+
+GET(slow_posts, "/posts", list(post))
+{
+    bide_db *db = bide_app_state(req);
+    post_list out = await(bide_all(db, post, "id < $1 order by id", 100));
+    for (size_t i = 0; i < out.count; i++)
+        out.items[i] = *await(bide_one(db, post, "id = $1", out.items[i].id));
+    return out;
+}
+
+static async(int) requests(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        await(fill(db));
+        bide_app *app = bide_app_new(.state = db);
+        bide_app_add(app, "", &one_post_route, &slow_posts_route);
+        with_client(client, app) {
+            for (int i = 0; i < 100; i++)
+                check_int(await(client_get(client, "/posts/7")).status, 200);
+            fputs("now a loop\n", stderr);
+            check_int(await(client_get(client, "/posts")).status, 200);
+        }
+    }
+    return ready(int, 0);
+}
+
 static size_t times(const char *text, const char *what)
 {
     size_t found = 0;
@@ -133,4 +166,16 @@ TEST_PLAIN(a_loop_of_queries_and_one_of_commits_are_reported_once)
     said = test_captured();
     check_int(status, 0);
     check_str(said, "");
+}
+
+TEST_PLAIN(requests_are_told_apart)
+{
+    test_capture_stderr();
+    int status = bide_run(requests, .virtual_clock = true);
+    const char *said = test_captured();
+    check_int(status, 0);
+    const char *loop = strstr(said, "now a loop");
+    require(loop);
+    check_int(times(said, "50 times the same query"), 1);
+    check_int(times(loop, "50 times the same query"), 1);
 }
