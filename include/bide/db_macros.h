@@ -149,11 +149,15 @@ struct bide__note {
 #ifndef BIDE__RETAIN
 #define BIDE__RETAIN
 #endif
+#ifdef BIDE__UNNOTED /* the library's own: their tables are the library's care */
+#define BIDE__NOTE_PLACE __unused__
+#else
+#define BIDE__NOTE_PLACE __used__, BIDE__RETAIN __section__("bide_notes")
+#endif
 /* An alignment that is said keeps compilers from choosing a larger one: there are no gaps. */
 #define BIDE__NOTE(...) \
-    static struct bide__note bide__noted \
-        __attribute__((__used__, BIDE__RETAIN __section__("bide_notes"), __aligned__(8))) = \
-            {.file = __FILE__, .line = __LINE__, __VA_ARGS__}
+    static struct bide__note bide__noted __attribute__((BIDE__NOTE_PLACE, __aligned__(8))) = { \
+        .file = __FILE__, .line = __LINE__, __VA_ARGS__}
 
 #define BIDE__KIND_OF_BIND(value) \
     _Generic((value), bool: BIDE__BIND_BOOL, float: BIDE__BIND_REAL, double: BIDE__BIND_REAL, \
