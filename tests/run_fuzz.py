@@ -62,6 +62,8 @@ TARGETS = {
             [b"/a/%2e%2E/b%2Fc//../%C3%A9", b"a=b; c=\"d\"", b"; a=b; c=\"d\\\"\"",
              b"Sun, 06 Nov 1994 08:49:37 GMT", b"Sunday, 06-Nov-94 08:49:37 GMT",
              b"Sun Nov  6 08:49:37 1994"], 500),
+    "split": (["db/split.c"], [], [b"create trigger t after insert on a begin select 1; end; b",
+                                   b"select 'a;', $x$ ; $x$, E'\\'' -- ;\n/* /* ; */ */; c"], 4096),
     "multipart": (["http/multipart.c", "http/fields.c", "http/scan.c", "base/utf8.c"], [],
                   [b"--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n"
                    b"Content-Type: x/y\r\n\r\ndata\r\n--b-\r\n\r\n--b--\r\n",
