@@ -86,7 +86,7 @@ AWAITABLE(bide_db_ptr);
 enum bide__tx_state {
     BIDE__TX_NONE, /* not begun: no statement has run */
     BIDE__TX_OPEN,
-    BIDE__TX_LOST,  /* the database rolled it back by itself */
+    BIDE__TX_LOST,  /* after an error it can only be rolled back, or the database did */
     BIDE__TX_ENDED, /* committed or rolled back */
 };
 
@@ -95,7 +95,8 @@ typedef struct bide_tx {
     struct bide_db *db;
     struct bide_tx *outer, *inner; /* a nested one is a savepoint */
     struct bide__connection *connection;
-    struct bide_task *task; /* whose it is ... */
+    struct bide_pooled *lease; /* of a server: the connection's; NULL in a nested one */
+    struct bide_task *task;    /* whose it is ... */
     uint64_t task_id;
     const struct bide_site *site; /* ... and where it was opened */
     bide_error *was;

@@ -271,6 +271,26 @@
 #define BIDE_CAP_DB_INSERT_BINDS 1024
 /* autocommit writes in one commit */
 #define BIDE_CAP_DB_GROUP 256
+/* bytes of the values of one statement that a server gets in another form than the program has */
+#define BIDE_CAP_DB_VALUE_BYTES 1073741824
+/* ms that a server may take for a COMMIT; then nobody knows what became of it */
+#define BIDE_CAP_DB_COMMIT_MS 10000
+/* ms before a further one is tried for again */
+#define BIDE_CAP_DB_WIDEN_MS 100
+/* ms that closing an engine waits for its server */
+#define BIDE_CAP_DB_CLOSE_MS 10000
+/* connections that the autocommit statements of a loop share; a further one is taken when each has
+   so many statements under way; one is left alone while a statement takes so many ms */
+#define BIDE_CAP_DB_SHARED 4
+#define BIDE_CAP_DB_DEPTH 16
+#define BIDE_CAP_DB_SLOW_MS 20
+/* ms after which a server ends a statement, unless the URL says so; ms that a transaction may be
+   idle */
+#define BIDE_CAP_DB_STATEMENT_MS 30000
+#define BIDE_CAP_DB_IDLE_TX_MS 60000
+/* ms before a server that did not answer is tried again: at first, at most */
+#define BIDE_CAP_DB_RECONNECT_FIRST_MS 10
+#define BIDE_CAP_DB_RECONNECT_LAST_MS 1000
 /* bytes of a file of migrations, of its name, and of all of a folder with what is kept of them */
 #define BIDE_CAP_DB_MIGRATION_BYTES (4 << 20)
 #define BIDE_CAP_DB_MIGRATION_NAME 100

@@ -121,7 +121,7 @@ static int make_table(struct checking *checking, const void *model)
 {
     bide_buf text;
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
-    bide__put_table(&text, model);
+    bide__put_table(&text, checking->connection->driver, model);
     int code =
         bide_buf_error(&text) ? no_memory(checking) : run_text(checking, bide_buf_str(&text));
     bide_buf_done(&text);

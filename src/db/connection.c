@@ -22,12 +22,13 @@ uint64_t bide__text_hash(const char *text, size_t length)
     return hash;
 }
 
-static void forget(struct bide__connection *connection, struct bide__statement *statement)
+static void forget(const struct bide__driver *driver, struct bide__kept *kept,
+                   struct bide__statement *statement)
 {
     bide__list_remove(&statement->node);
-    connection->statement_count--;
+    kept->count--;
     bide__free(statement->text);
-    connection->driver->discard(statement);
+    driver->discard(statement);
 }
 
 static struct bide__statement *statement_in(struct bide__list_node *node)
@@ -35,16 +36,48 @@ static struct bide__statement *statement_in(struct bide__list_node *node)
     return bide__container_of(node, struct bide__statement, node);
 }
 
-/* Room for one more: the one used longest ago goes, if nobody runs it. */
-static void make_room(struct bide__connection *connection)
+void bide__kept_init(struct bide__kept *kept, size_t limit)
 {
-    for (struct bide__list_node *node = bide__list_last(&connection->statements);
-         node && connection->statement_count >= BIDE_CAP_DB_STATEMENTS;) {
+    bide__list_init(&kept->statements);
+    kept->count = 0;
+    kept->limit = limit;
+}
+
+void bide__kept_clear(const struct bide__driver *driver, struct bide__kept *kept)
+{
+    struct bide__list_node *node;
+    while ((node = bide__list_first(&kept->statements)))
+        forget(driver, kept, statement_in(node));
+}
+
+/* Room for one more: the one used longest ago goes, if nobody runs it. */
+static void make_room(const struct bide__driver *driver, struct bide__kept *kept)
+{
+    struct bide__list_node *node = bide__list_last(&kept->statements);
+    while (node && kept->count >= kept->limit) {
         struct bide__list_node *previous = node->previous;
         if (statement_in(node)->runs == 0)
-            forget(connection, statement_in(node));
-        node = previous == &connection->statements.head ? NULL : previous;
+            forget(driver, kept, statement_in(node));
+        node = previous == &kept->statements.head ? NULL : previous;
     }
+}
+
+static struct bide__statement *find(const struct bide__connection *connection, uint64_t hash,
+                                    const char *text, size_t length)
+{
+    struct bide__kept *kept = connection->kept;
+    bide__list_foreach(node, &kept->statements)
+    {
+        struct bide__statement *found = statement_in(node);
+        if (found->hash == hash && found->length == length && !found->stale &&
+            (found->runs == 0 || connection->driver->many_runs) &&
+            memcmp(found->text, text, length) == 0) {
+            bide__list_remove(node);
+            bide__list_push_front(&kept->statements, node);
+            return found;
+        }
+    }
+    return NULL;
 }
 
 int bide__statement_of(struct bide__connection *connection, const char *text, size_t length,
@@ -60,32 +93,32 @@ int bide__statement_of_text(struct bide__connection *connection, const struct bi
     const char *text = wanted->data;
     size_t length = wanted->length;
     uint64_t hash = wanted->hash;
-    bide__list_foreach(node, &connection->statements)
-    {
-        struct bide__statement *kept = statement_in(node);
-        if (kept->hash == hash && kept->length == length && kept->runs == 0 &&
-            memcmp(kept->text, text, length) == 0) {
-            bide__list_remove(node);
-            bide__list_push_front(&connection->statements, node);
-            *ret_statement = kept;
-            return 0;
-        }
-    }
-    struct bide__statement *statement;
-    int code = connection->driver->prepare(connection, text, length, &statement, trouble);
+    const struct bide__driver *driver = connection->driver;
+    struct bide__statement *statement = find(connection, hash, text, length);
+    *ret_statement = statement;
+    if (statement)
+        return 0;
+    int code = driver->prepare(connection, text, length, &statement, trouble);
     if (code < 0)
         return code;
-    statement->text = bide__alloc(length);
+    /* Preparing may suspend: another task may have had the same statement. */
+    *ret_statement = find(connection, hash, text, length);
+    if (*ret_statement) {
+        driver->discard(statement);
+        return 0;
+    }
+    statement->text = bide__alloc(length + 1);
     if (!statement->text) {
-        connection->driver->discard(statement);
+        driver->discard(statement);
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
     }
     memcpy(statement->text, text, length);
+    statement->text[length] = 0;
     statement->length = length;
     statement->hash = hash;
-    make_room(connection);
-    bide__list_push_front(&connection->statements, &statement->node);
-    connection->statement_count++;
+    make_room(driver, connection->kept);
+    bide__list_push_front(&connection->kept->statements, &statement->node);
+    connection->kept->count++;
     *ret_statement = statement;
     return 0;
 }
@@ -147,6 +180,8 @@ int bide__command_once(struct bide__connection *connection, const char *text, si
     int code = connection->driver->prepare(connection, text, length, &statement, trouble);
     if (code < 0)
         return code;
+    statement->text = (char *)(uintptr_t)text;
+    statement->length = length;
     code = bide__start(&run, connection, statement, NULL, 0, trouble);
     while (code >= 0 && (code = bide__step(&run, trouble)) > 0)
         continue;
@@ -164,8 +199,8 @@ int bide__connect(struct bide_db *db, enum bide__connection_role role,
         return code;
     connection->driver = db->driver;
     connection->echo = db->options.echo;
-    bide__list_init(&connection->statements);
-    connection->statement_count = 0;
+    connection->kept = &connection->own;
+    bide__kept_init(&connection->own, BIDE_CAP_DB_STATEMENTS);
     *ret_connection = connection;
     return 0;
 }
@@ -174,8 +209,6 @@ void bide__disconnect(struct bide__connection *connection)
 {
     if (!connection)
         return;
-    struct bide__list_node *node;
-    while ((node = bide__list_first(&connection->statements)))
-        forget(connection, statement_in(node));
+    bide__kept_clear(connection->driver, &connection->own);
     connection->driver->disconnect(connection);
 }

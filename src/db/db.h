@@ -18,6 +18,7 @@
 #include "db/driver.h"
 
 struct bide__store;
+struct bide__work;
 
 /* Autocommit writes that share a commit. */
 struct bide__batch {
@@ -86,6 +87,7 @@ struct bide_db {
     struct bide__batch batch;
     struct bide__watch watch;
     struct bide__forms forms;
+    struct bide__server *server; /* of a database that is one; then only `object` counts above */
 };
 
 /* ---- lease.c: who may write, among all loops ---- */
@@ -125,6 +127,8 @@ bool bide__lease_adopt(struct bide_db *db);
 /* ---- connection.c ---- */
 
 uint64_t bide__text_hash(const char *text, size_t length);
+void bide__kept_init(struct bide__kept *kept, size_t limit);
+void bide__kept_clear(const struct bide__driver *driver, struct bide__kept *kept);
 
 /* The statement of this text, kept or new. */
 int bide__statement_of_text(struct bide__connection *connection, const struct bide__text *text,
@@ -184,6 +188,43 @@ void bide__roll_back(struct bide__connection *connection);
    that the engine waits for other processes; -ECANCELED. */
 int bide__busy_wait(struct bide_db *db, int64_t since_ns, int *tries,
                     struct bide__trouble *trouble);
+
+/* ---- server.c: databases that are servers ---- */
+
+/* Prepares the engine's pool and connects once. 0, or raises. */
+int bide__server_open(struct bide_db *db, struct bide__trouble *trouble);
+
+/* Closes the pool, not looking at cancels. False: the server did not let go; the log says so, and
+   the engine cannot be freed. */
+bool bide__server_close(struct bide_db *db);
+void bide__server_free(struct bide__server *server);
+
+/* Does work by itself: over a connection that tasks share, or in a transaction of its own if it is
+   of several statements. */
+int bide__server_run(struct bide_db *db, struct bide__work *work);
+
+/* A connection for one task alone: 0, -ECANCELED or -EBADMSG. */
+int bide__server_lease(struct bide_db *db, struct bide_pooled **ret_lease,
+                       struct bide__trouble *trouble);
+
+/* A shared connection owes no reply any more. */
+void bide__server_drained(struct bide_db *db, struct bide__connection *connection);
+
+/* A connection was lost: others that were opened before may be, too. */
+void bide__server_lost(struct bide_db *db);
+
+/* Reads the URL: takes our own options out of it. */
+int bide__server_options(struct bide_db *db, const char *url, struct bide__trouble *trouble);
+
+/* How the driver waits before it connects again; the outcome of the last attempt. */
+int64_t bide__server_pause_ns(const struct bide_db *db);
+void bide__server_connected(struct bide_db *db, bool connected);
+
+/* A number for a new statement. */
+uint32_t bide__server_serial(struct bide_db *db);
+
+/* The statements that its connections share. */
+struct bide__kept *bide__server_kept(struct bide_db *db);
 
 /* ---- perform.c ---- */
 
@@ -283,7 +324,7 @@ bide_async(bide__rows) bide__form_rows(struct bide__on on, struct bide__want wan
 int bide__write_check(const bide_model *model, struct bide__trouble *trouble);
 
 /* The statement that makes the model's table. */
-void bide__put_table(bide_buf *buf, const bide_model *model);
+void bide__put_table(bide_buf *buf, const struct bide__driver *driver, const bide_model *model);
 
 /* ---- keyset.c ---- */
 

@@ -17,6 +17,7 @@
 
 #include <bide/buf.h>
 #include <bide/db.h>
+#include <bide/pool.h>
 
 /* What is wrong, as it will be raised. */
 struct bide__trouble {
@@ -32,7 +33,10 @@ enum bide__cell_kind {
     BIDE__CELL_INT,
     BIDE__CELL_REAL,
     BIDE__CELL_TEXT,
-    BIDE__CELL_BYTES
+    BIDE__CELL_BYTES,
+    BIDE__CELL_DATE,    /* `integer` days since 1970 */
+    BIDE__CELL_DECIMAL, /* `data` is its text */
+    BIDE__CELL_HEX,     /* bytes as the text \x00ff */
 };
 
 /* A value from the database; `data` is valid until the next step, or the end of the run. No NUL
@@ -47,13 +51,29 @@ struct bide__cell {
 
 enum bide__connection_role { BIDE__READER, BIDE__WRITER };
 
+/* What a connection's transaction is like. */
+enum bide__state {
+    BIDE__STATE_NONE, /* there is none */
+    BIDE__STATE_OPEN,
+    BIDE__STATE_FAILED, /* only good to be rolled back, to a savepoint at least */
+    BIDE__STATE_GONE,   /* nothing can be said or done here any more */
+};
+
+/* Kept statements, the last used first: of a connection, or of an engine whose connections share
+   them. */
+struct bide__kept {
+    struct bide__list statements;
+    size_t count, limit;
+};
+
 /* The parts that every driver's records begin with. */
 struct bide__connection {
     const struct bide__driver *driver;
-    bool echo;                    /* its statements are logged */
-    struct bide__list_node node;  /* in the engine's idle readers */
-    struct bide__list statements; /* kept ones, the last used first */
-    size_t statement_count;
+    bool echo;                   /* its statements are logged */
+    struct bide__list_node node; /* in the engine's idle readers */
+    struct bide__kept *kept;
+    struct bide__kept own;
+    struct bide__shared *shared; /* while tasks share it; server.c's */
 };
 
 /* Which field of a model each column is. */
@@ -64,11 +84,12 @@ struct bide__columns {
 
 /* A statement that is kept prepared. */
 struct bide__statement {
-    struct bide__list_node node; /* in connection->statements */
+    struct bide__list_node node; /* in kept->statements */
     uint64_t hash;
     char *text;
     size_t length;
     int runs;                /* executions between start and finish: it stays as long */
+    bool stale;              /* the schema has changed under it: it is prepared anew */
     bool reads;              /* it changes nothing */
     int parameters;          /* how many $n it has */
     int columns;             /* of its rows */
@@ -91,13 +112,23 @@ struct bide__run {
     struct bide__statement *statement; /* NULL: not started */
     int64_t affected;                  /* rows that it changed, when step has given 0 */
     struct bide__echoed echo;
+    /* a server's driver's */
+    void *result;
+    int row, rows;
+    bool answered, lost;
+    bool final; /* it commits: if it is lost, its outcome is unknown */
+    uint64_t slot;
+    struct bide__wait *wait; /* of its task, while it waits for the reply */
 };
 
 struct bide__db_options {
-    char *path; /* "" for one in memory */
+    char *path; /* "" for one in memory; of a server: its URL, without our own options */
     const char *synchronous;
     int busy_timeout_ms, readers;
     bool echo;
+    struct bide_pool_options pool; /* of a server, and these */
+    int statement_cache;           /* 0: statements have no names, for poolers */
+    int statement_timeout_ms;      /* 0: none */
 };
 
 /* What a column of a statement's rows is; texts live as long as the statement. */
@@ -109,6 +140,15 @@ struct bide__column {
 
 struct bide__driver {
     const char *name;
+    const struct bide_pool_driver *pool; /* of a server; NULL: the engine has the connections */
+    bool many_runs;                      /* of one statement at a time on a connection */
+    /* Of bide_create_table; what is added for a key that the database counts. */
+    const char *(*column_type)(enum bide_kind kind);
+    const char *counted;
+    int (*check_url)(const char *url, struct bide__trouble *trouble);
+    /* How many replies a connection owes; of the oldest one, since when. */
+    size_t (*owed)(struct bide__connection *connection, int64_t *ret_since_ns);
+    /* The first two are of an engine's own connections, those above of a server. */
     int (*connect)(const struct bide__db_options *options, enum bide__connection_role role,
                    struct bide__connection **ret_connection, struct bide__trouble *trouble);
     void (*disconnect)(struct bide__connection *connection);
@@ -124,8 +164,10 @@ struct bide__driver {
     int (*step)(struct bide__run *run, struct bide__trouble *trouble);
     void (*cell)(struct bide__run *run, int column, struct bide__cell *ret_cell);
     void (*finish)(struct bide__run *run);
-    /* Whether a transaction is open: the database may have ended it by itself. */
-    bool (*in_transaction)(struct bide__connection *connection);
+    /* Begins a transaction. */
+    int (*begin)(struct bide__connection *connection, bool writes, struct bide__trouble *trouble);
+    /* What became of it: the database may have ended it by itself. */
+    enum bide__state (*state)(struct bide__connection *connection);
     /* How long a step may take, in ns from now, until -EINTR; 0: as long as it takes, but when
        bide_offload_cancelled() says so. */
     void (*set_budget)(struct bide__connection *connection, int64_t ns);
@@ -140,7 +182,7 @@ struct bide__driver {
     bool cursors; /* the rows of a run come all at once, in the task: a stream needs a cursor */
 };
 
-extern const struct bide__driver bide__driver_sqlite;
+extern const struct bide__driver bide__driver_sqlite, bide__driver_postgres;
 
 /* Fills in what is wrong; gives -EBADMSG. */
 int bide__trouble(struct bide__trouble *trouble, int code, const char *format, ...)

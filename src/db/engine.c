@@ -104,11 +104,20 @@ static int read_options(struct bide__db_options *options, char *query,
 static int read_url(bide_db *db, const char *url, struct bide__trouble *trouble)
 {
     static const char scheme[] = "sqlite://";
-    db->options = (struct bide__db_options){NULL, "full", BIDE_CAP_DB_BUSY_MS, BIDE_CAP_DB_READERS,
-                                            bide__echo_wanted()};
+    static const char *const servers[] = {"postgresql://", "postgres://"};
+    db->options = (struct bide__db_options){.synchronous = "full",
+                                            .busy_timeout_ms = BIDE_CAP_DB_BUSY_MS,
+                                            .readers = BIDE_CAP_DB_READERS,
+                                            .echo = bide__echo_wanted()};
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
+        if (strncmp(url, servers[i], strlen(servers[i])) == 0) {
+            db->driver = &bide__driver_postgres;
+            return bide__server_options(db, url, trouble);
+        }
     if (strncmp(url, scheme, sizeof scheme - 1) != 0)
         return bide__trouble(trouble, BIDE_INVALID,
-                             "no driver for this database URL: it begins with sqlite://");
+                             "no driver for this database URL: it begins with sqlite:// or "
+                             "postgresql://");
     db->driver = &bide__driver_sqlite;
     char *path = bide__strdup(url + sizeof scheme - 1);
     db->options.path = path;
@@ -139,12 +148,15 @@ static void free_engine(bide_db *db)
     bide__disconnect(db->writer);
     bide__store_free(db->store);
     bide__forms_done(&db->forms);
+    bide__server_free(db->server);
     bide__free(db->options.path);
     bide__free(db);
 }
 
 static int open_connections(bide_db *db, struct bide__trouble *trouble)
 {
+    if (db->driver->pool)
+        return bide__server_open(db, trouble);
     int code = bide__connect(db, BIDE__WRITER, &db->writer, trouble);
     if (code == 0 && !db->single)
         code = bide__connect(db, BIDE__READER, &db->reader, trouble);
@@ -152,6 +164,12 @@ static int open_connections(bide_db *db, struct bide__trouble *trouble)
         return code;
     db->store = bide__store_of(db->options.path); /* the file exists now */
     return db->store ? 0 : bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a database");
+}
+
+static void close_engine(bide_db *db)
+{
+    if (!db->server || bide__server_close(db))
+        free_engine(db);
 }
 
 bide_async(bide_db_ptr) bide_db_open(const char *url)
@@ -171,7 +189,7 @@ bide_async(bide_db_ptr) bide_db_open(const char *url)
     if (code == 0)
         code = open_connections(db, &trouble);
     if (code < 0) {
-        free_engine(db);
+        close_engine(db);
         bide__db_raise(code, &trouble, NULL);
     }
     bide__done_at_once(me);
@@ -193,7 +211,7 @@ bide_async(void) bide_db_close(bide_db_ptr db, bide_error *error)
         bide__object_init(&object, &kind_users, NULL, NULL);
         bide__wait(bide__task_current(), &db->closing, &wait, &object);
     }
-    free_engine(db);
+    close_engine(db);
     return bide_void;
 }
 

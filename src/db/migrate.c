@@ -247,7 +247,7 @@ int bide__migration_run(struct bide__connection *connection,
 {
     struct bide__sql sql = {part->text, part->text + part->length, part->line};
     struct bide__sql_statement one;
-    bool held = connection->driver->in_transaction(connection);
+    bool held = connection->driver->state(connection) == BIDE__STATE_OPEN;
     while (bide__sql_next(&sql, &one) > 0) {
         trouble->position = 0;
         int code = 0;
@@ -257,7 +257,7 @@ int bide__migration_run(struct bide__connection *connection,
                                  "transaction:false to have none");
         else
             code = run_statement(connection, &one, trouble);
-        if (code == 0 && held && !connection->driver->in_transaction(connection))
+        if (code == 0 && held && connection->driver->state(connection) != BIDE__STATE_OPEN)
             code = bide__trouble(trouble, BIDE_QUERY, "the statement has ended the transaction");
         if (code < 0)
             return name_place(migration, one.line + lines_before(one.text, trouble->position),

@@ -37,7 +37,7 @@ void bide__db_raise(int code, const struct bide__trouble *trouble,
 /* What reads in several statements sees one state of the data. */
 static int run_reads(struct bide__work *work, struct bide__connection *connection)
 {
-    bool own = work->many && !connection->driver->in_transaction(connection);
+    bool own = work->many && connection->driver->state(connection) == BIDE__STATE_NONE;
     int code = own ? bide__command(connection, "begin", &work->trouble) : 0;
     if (code == 0)
         code = work->run(work, connection);
@@ -121,6 +121,8 @@ static int read_by_itself(struct bide_db *db, struct bide__work *work)
 
 static int run_by_itself(struct bide_db *db, struct bide__work *work)
 {
+    if (db->server)
+        return bide__server_run(db, work);
     int code = work->look && !db->single ? work->look(work, db->reader) : 0;
     if (code == -EAGAIN) /* the schema cannot be read just now: the read waits until it can */
         work->reads = true;
@@ -133,20 +135,27 @@ static int run_in_tx(struct bide_tx *tx, struct bide__work *work)
 {
     struct bide__connection *connection = bide__tx_connection(tx);
     struct bide__trouble undo;
+    /* A server's transaction is failed after an error anyway. */
+    bool many = work->many && !tx->db->server;
     int code = work->look ? work->look(work, connection) : 0;
-    if (code < 0)
+    if (code < 0) {
+        bide__tx_after(tx);
         return code;
+    }
     if (work->reads) {
         code = try_reading(tx->db, work, connection);
-        return code == -EINTR ? bide__read_slowly(work, connection) : code;
+        if (code == -EINTR)
+            code = bide__read_slowly(work, connection);
+        bide__tx_after(tx);
+        return code;
     }
     if (!tx->writes)
         return bide__trouble(&work->trouble, BIDE_MISUSE, "a with_read_tx only reads");
     connection->driver->set_budget(connection, 0);
-    code = work->many ? bide__command(connection, "savepoint bide_many", &work->trouble) : 0;
+    code = many ? bide__command(connection, "savepoint bide_many", &work->trouble) : 0;
     if (code == 0)
         code = work->run(work, connection);
-    if (work->many && connection->driver->in_transaction(connection)) {
+    if (many && connection->driver->state(connection) == BIDE__STATE_OPEN) {
         if (code < 0)
             bide__command(connection, "rollback to bide_many", &undo);
         bide__command(connection, "release bide_many", &undo);

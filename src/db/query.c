@@ -264,7 +264,7 @@ bide_async(bide__rows) bide__form_rows(struct bide__on on, struct bide__want wan
     query.row = model_row;
     if (want.how == BIDE__PAGE) {
         query.work.run = run_page;
-        query.work.many = true;
+        query.work.many = query.work.reads = true;
     }
     bide__perform(on, &query.work);
     if (want.how == BIDE__ONE && query.rows.count == 0)

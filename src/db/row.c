@@ -5,10 +5,13 @@
 #include "db/db.h"
 
 #include "base/utf8.h"
+#include "model/number.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+static int read_number(const struct bide__cell *cell, enum bide_kind kind, void *ret_value);
 
 static int wrong_type(const char *name, const bide_type *type, struct bide__trouble *trouble)
 {
@@ -72,7 +75,7 @@ static int read_enum(const struct bide__cell *cell, const bide_type *type, int32
 
 static int read_decimal(const struct bide__cell *cell, bide_decimal *ret_decimal)
 {
-    if (cell->kind == BIDE__CELL_TEXT)
+    if (cell->kind == BIDE__CELL_TEXT || cell->kind == BIDE__CELL_DECIMAL)
         return bide_decimal_parse(cell->data, cell->size, ret_decimal);
     if (cell->kind != BIDE__CELL_INT)
         return -EINVAL;
@@ -90,9 +93,31 @@ static int read_uuid(const struct bide__cell *cell, bide_uuid *ret_uuid)
     return 0;
 }
 
+static int read_date(const struct bide__cell *cell, bide_date *ret_date)
+{
+    if (cell->kind == BIDE__CELL_TEXT)
+        return bide_date_parse(cell->data, cell->size, ret_date);
+    if (cell->kind != BIDE__CELL_DATE)
+        return -EINVAL;
+    ret_date->days = (int32_t)cell->integer;
+    return 0;
+}
+
+/* An exact number of SQL, a sum for example, as one of C. */
+static int read_exact(const struct bide__cell *cell, enum bide_kind kind, void *ret_value)
+{
+    struct bide__cell whole = {.kind = BIDE__CELL_INT};
+    if (kind == BIDE_KIND_F64)
+        return bide__parse_f64(cell->data, cell->size, ret_value);
+    int code = bide__parse_i64(cell->data, cell->size, &whole.integer);
+    return code < 0 ? code : read_number(&whole, kind, ret_value);
+}
+
 static int read_number(const struct bide__cell *cell, enum bide_kind kind, void *ret_value)
 {
     int64_t n = cell->integer;
+    if (cell->kind == BIDE__CELL_DECIMAL)
+        return read_exact(cell, kind, ret_value);
     if (kind == BIDE_KIND_F64 && cell->kind == BIDE__CELL_REAL) {
         *(double *)ret_value = cell->real;
         return 0;
@@ -112,9 +137,32 @@ static int read_number(const struct bide__cell *cell, enum bide_kind kind, void 
     return 0;
 }
 
+static int hex_of(char c)
+{
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* "\x00ff", as the server writes it. */
+static int read_hex(const struct bide__cell *cell, bide_arena *arena, bide_bytes *ret_bytes,
+                    struct bide__trouble *trouble)
+{
+    size_t size = (cell->size - 2) / 2;
+    unsigned char *data = bide_arena_alloc(arena, size + 1);
+    if (!data)
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a row");
+    for (size_t i = 0; i < size; i++) {
+        const char *digits = cell->data + 2 + 2 * i;
+        data[i] = (unsigned char)(hex_of(digits[0]) << 4 | hex_of(digits[1]));
+    }
+    *ret_bytes = (bide_bytes){data, size};
+    return 0;
+}
+
 static int read_bytes(const struct bide__cell *cell, bide_arena *arena, bide_bytes *ret_bytes,
                       struct bide__trouble *trouble)
 {
+    if (cell->kind == BIDE__CELL_HEX)
+        return read_hex(cell, arena, ret_bytes, trouble);
     if (cell->kind != BIDE__CELL_BYTES)
         return -EINVAL;
     ret_bytes->size = cell->size;
@@ -146,8 +194,7 @@ int bide__cell_read(const struct bide__cell *cell, enum bide_kind kind, const bi
         code = read_time(cell, ret_value);
         break;
     case BIDE_KIND_DATE:
-        if (cell->kind == BIDE__CELL_TEXT)
-            code = bide_date_parse(cell->data, cell->size, ret_value);
+        code = read_date(cell, ret_value);
         break;
     case BIDE_KIND_DECIMAL:
         code = read_decimal(cell, ret_value);

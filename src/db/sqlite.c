@@ -10,7 +10,7 @@
 #include "base/caps.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "db/driver.h"
+#include "db/db.h"
 
 #include <bide/offload.h>
 #include <errno.h>
@@ -478,9 +478,15 @@ static void cell(struct bide__run *run, int column, struct bide__cell *ret_cell)
     }
 }
 
-static bool in_transaction(struct bide__connection *base)
+static int begin(struct bide__connection *base, bool writes, struct bide__trouble *trouble)
 {
-    return !sqlite3_get_autocommit(connection_of(base)->handle);
+    return bide__command(base, writes ? "begin immediate" : "begin", trouble);
+}
+
+static enum bide__state state(struct bide__connection *base)
+{
+    return sqlite3_get_autocommit(connection_of(base)->handle) ? BIDE__STATE_NONE
+                                                               : BIDE__STATE_OPEN;
 }
 
 static void set_budget(struct bide__connection *base, int64_t ns)
@@ -556,8 +562,27 @@ static void describe(struct bide__connection *base, struct bide__statement *stat
 #endif
 }
 
+static const char *column_type(enum bide_kind kind)
+{
+    switch (kind) {
+    case BIDE_KIND_BOOL:
+    case BIDE_KIND_I32:
+    case BIDE_KIND_I64:
+    case BIDE_KIND_TIME:
+        return "integer";
+    case BIDE_KIND_F64:
+        return "real";
+    case BIDE_KIND_BYTES:
+        return "blob";
+    default:
+        return "text";
+    }
+}
+
 const struct bide__driver bide__driver_sqlite = {
     .name = "sqlite",
+    .column_type = column_type,
+    .counted = "", /* every integer key is */
     .connect = connect_to,
     .disconnect = disconnect,
     .prepare = prepare,
@@ -567,7 +592,8 @@ const struct bide__driver bide__driver_sqlite = {
     .step = step,
     .cell = cell,
     .finish = finish,
-    .in_transaction = in_transaction,
+    .begin = begin,
+    .state = state,
     .set_budget = set_budget,
     .needed_columns = "select name from pragma_table_info($1) where \"notnull\" and dflt_value is "
                       "null and not pk",

@@ -68,7 +68,7 @@ int bide__begin(bide_db *db, struct bide__connection *connection, bool writes,
     int tries = 0;
     for (;;) {
         connection->driver->set_budget(connection, 0);
-        int code = bide__command(connection, writes ? "begin immediate" : "begin", trouble);
+        int code = connection->driver->begin(connection, writes, trouble);
         if (code == -EAGAIN)
             code = bide__busy_wait(db, since_ns, &tries, trouble);
         else
@@ -84,7 +84,7 @@ void bide__roll_back(struct bide__connection *connection)
     static const char text[] = "rollback";
     /* Without memory to keep the statement it is made for this once: the next one must not find the
        transaction. */
-    if (connection->driver->in_transaction(connection) &&
+    if (connection->driver->state(connection) != BIDE__STATE_NONE &&
         bide__command(connection, text, &trouble) < 0)
         bide__command_once(connection, text, sizeof text - 1, &trouble);
 }
@@ -112,10 +112,11 @@ int bide__commit(bide_db *db, struct bide__connection *connection, struct bide__
 {
     struct commit commit = {connection, trouble, 0, false};
     struct bide__scope shield = {0};
-    bide__shield_enter(&shield, bide__current->at, BIDE_FOREVER);
+    bide__shield_enter(&shield, bide__current->at,
+                       db->server ? bide_ms(BIDE_CAP_DB_COMMIT_MS) : BIDE_FOREVER);
     connection->driver->set_budget(connection, 0);
     /* A busy writer cannot be met: the transaction has the lock already. */
-    if (!db->single)
+    if (!db->single && !db->server)
         bide__boundary(commit_on_lane, &commit);
     if (!commit.done) /* no lane, or nothing to wait for */
         commit_now(&commit);
@@ -147,7 +148,7 @@ static int run_member(bide_db *db, struct bide__work *work)
     bool guarded = !batch->alone && code == 0;
     if (code == 0)
         code = work->run(work, writer);
-    if (!writer->driver->in_transaction(writer)) {
+    if (writer->driver->state(writer) == BIDE__STATE_NONE) {
         lost(batch, &work->trouble);
         return code < 0 ? code : -EBADMSG;
     }
@@ -173,7 +174,7 @@ static int finish(bide_db *db, struct bide__trouble *trouble)
     int code = batch->broken.code ? -EBADMSG : 0;
     if (code < 0)
         bide__roll_back(db->writer);
-    else if (db->writer->driver->in_transaction(db->writer))
+    else if (db->writer->driver->state(db->writer) == BIDE__STATE_OPEN)
         code = bide__commit(db, db->writer, &outcome);
     while (batch->waiting.first) {
         struct bide__wait *wait = batch->waiting.first;

@@ -98,7 +98,12 @@ static void give_back(bide_tx *tx)
     tx->connection = NULL;
     if (tx->outer || !connection)
         return;
-    if (has_lease(tx)) {
+    if (tx->lease) {
+        bide_pooled *lease = tx->lease;
+        tx->lease = NULL;
+        bide_pool_release(lease); /* a janitor rolls back what is open */
+        bide__user_left(db);
+    } else if (has_lease(tx)) {
         bide__lease_give(db);
         bide__user_left(db);
     } else {
@@ -110,7 +115,13 @@ static int begin_outermost(bide_tx *tx, struct bide__trouble *trouble)
 {
     bide_db *db = tx->db;
     int code;
-    if (has_lease(tx)) {
+    if (db->server) {
+        code = bide__server_lease(db, &tx->lease, trouble);
+        if (code < 0)
+            return code;
+        db->users++;
+        tx->connection = tx->lease->connection;
+    } else if (has_lease(tx)) {
         struct bide__claim claim;
         code = bide__lease_take(&claim, db, false);
         if (code < 0)
@@ -175,8 +186,14 @@ struct bide__connection *bide__tx_connection(bide_tx *tx)
 
 void bide__tx_after(bide_tx *tx)
 {
-    if (tx->connection->driver->in_transaction(tx->connection))
+    enum bide__state state = tx->connection->driver->state(tx->connection);
+    if (state == BIDE__STATE_OPEN)
         return;
+    if (state == BIDE__STATE_FAILED) { /* those around it may still go back to its savepoint */
+        if (tx->state == BIDE__TX_OPEN)
+            set_state(tx, BIDE__TX_LOST);
+        return;
+    }
     for (; tx; tx = tx->outer)
         if (tx->state == BIDE__TX_OPEN)
             set_state(tx, BIDE__TX_LOST);
@@ -239,13 +256,24 @@ static void end(bide_tx *tx)
     give_back(tx);
 }
 
+/* Whether there is something to roll back, and a way to say so. */
+static bool can_roll_back(const bide_tx *tx)
+{
+    if (!tx->connection)
+        return false;
+    enum bide__state state = tx->connection->driver->state(tx->connection);
+    return state == BIDE__STATE_OPEN || state == BIDE__STATE_FAILED;
+}
+
 static void roll_back(bide_tx *tx)
 {
     struct bide__trouble trouble;
     bide__queue_drop(tx);
-    if (tx->state == BIDE__TX_OPEN && !tx->outer) {
-        bide__roll_back(tx->connection);
-    } else if (tx->state == BIDE__TX_OPEN) {
+    if (can_roll_back(tx) && !tx->outer) {
+        /* Who unwinds does not wait for a server: the pool's janitor does. */
+        if (!tx->lease || bide_error_current() == tx->was)
+            bide__roll_back(tx->connection);
+    } else if (can_roll_back(tx) && tx->state != BIDE__TX_NONE) {
         bide__command(tx->connection, "rollback to bide_tx", &trouble);
         bide__command(tx->connection, "release bide_tx", &trouble);
     }

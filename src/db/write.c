@@ -439,26 +439,9 @@ bide_async(void) bide__db_delete(struct bide__on on, const bide_model *model, bi
 
 /* ---- tables ---- */
 
-static const char *column_type(enum bide_kind kind)
+static void put_check(bide_buf *buf, const bide_field *field, const char *type)
 {
-    switch (kind) {
-    case BIDE_KIND_BOOL:
-    case BIDE_KIND_I32:
-    case BIDE_KIND_I64:
-    case BIDE_KIND_TIME:
-        return "integer";
-    case BIDE_KIND_F64:
-        return "real";
-    case BIDE_KIND_BYTES:
-        return "blob";
-    default:
-        return "text";
-    }
-}
-
-static void put_check(bide_buf *buf, const bide_field *field)
-{
-    if (field->kind == BIDE_KIND_BOOL)
+    if (field->kind == BIDE_KIND_BOOL && strcmp(type, "integer") == 0)
         bide_buf_printf(buf, " check (\"%s\" in (0,1))", field->name);
     if (field->kind != BIDE_KIND_ENUM)
         return;
@@ -468,7 +451,7 @@ static void put_check(bide_buf *buf, const bide_field *field)
     bide_buf_append_str(buf, "))");
 }
 
-void bide__put_table(bide_buf *buf, const bide_model *model)
+void bide__put_table(bide_buf *buf, const struct bide__driver *driver, const bide_model *model)
 {
     uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
     bool one_key = __builtin_popcountll(keys) == 1;
@@ -478,7 +461,11 @@ void bide__put_table(bide_buf *buf, const bide_model *model)
         const bide_field *field = &model->fields[i];
         if (!bide__is_column(field))
             continue;
-        bide_buf_printf(buf, "%s\"%s\" %s", separator, field->name, column_type(field->kind));
+        const char *type = driver->column_type(field->kind);
+        bool counted = (field->flags & BIDE_KEY) && (field->flags & BIDE_GENERATED) &&
+                       (field->kind == BIDE_KIND_I32 || field->kind == BIDE_KIND_I64);
+        bide_buf_printf(buf, "%s\"%s\" %s%s", separator, field->name, type,
+                        counted ? driver->counted : "");
         if (one_key && (field->flags & BIDE_KEY))
             bide_buf_append_str(buf, " primary key");
         if (!(field->flags & BIDE_OPTIONAL))
@@ -487,7 +474,7 @@ void bide__put_table(bide_buf *buf, const bide_model *model)
             bide_buf_append_str(buf, " unique");
         if (field->flags & BIDE_SQL_DFLT)
             bide_buf_printf(buf, " default (%s)", field->sql_dflt);
-        put_check(buf, field);
+        put_check(buf, field, type);
         separator = ",";
     }
     if (keys && !one_key) {
@@ -511,7 +498,7 @@ bide_async(void) bide__db_create(struct bide__on on, const bide_model *model)
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
     writing.work.run = run_create;
-    bide__put_table(&text, model);
+    bide__put_table(&text, on.db->driver, model);
     perform(on, &writing);
     return bide_void;
 }

@@ -3,6 +3,7 @@
  */
 #include <bide/web_test.h>
 
+#define DB_ON_SERVER
 #include "db_case.h"
 
 #define SLOW_QUERY                                                                                 \
@@ -115,7 +116,7 @@ static async(void) store_and_find(bide_db *db, const char *text)
     return bide_void;
 }
 
-TEST(every_string_is_stored_and_read_back)
+DB_TEST(every_string_is_stored_and_read_back)
 {
     char path[512];
     const char *corpora = getenv("BIDE_CORPORA");
@@ -125,7 +126,7 @@ TEST(every_string_is_stored_and_read_back)
         test_skip("no corpora here");
     static char line[65536];
     int count = 0;
-    with(bide_database, db, "sqlite://:memory:") {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         while (fgets(line, sizeof line, file)) {
             line[strcspn(line, "\n")] = 0;
@@ -156,16 +157,15 @@ async(void) use_for_a_while(bide_db *db)
     return bide_void;
 }
 
-TEST(closing_waits_for_the_last_user)
+DB_TEST(closing_waits_for_the_last_user)
 {
-    DB_CASE(c, "");
     with_group(g) {
-        with(bide_database, db, c.url) {
+        with(bide_database, db, c->url) {
             await(bide_create_table(db, item));
             await(start_ready(g, use_for_a_while, db));
         }
     }
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         check_int(await(bide_scalar(db, i64, "select count(*) from items")), 1);
     }
 }
@@ -208,9 +208,9 @@ GET(list_items, "/items", page(item_name))
     return await(bide_page(db, item_name, 1, 10, "order by id"));
 }
 
-TEST(handlers_use_transactions, .cancel_everywhere = true)
+DB_TEST(handlers_use_transactions, .cancel_everywhere = true)
 {
-    with(bide_database, db, "sqlite://:memory:") {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         await(bide_do(db, "create table parts (item integer references items(id))"));
         await(bide_do(db, "create table late_parts (item integer references items(id) "

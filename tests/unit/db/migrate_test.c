@@ -206,7 +206,7 @@ TEST(a_file_without_a_transaction)
 TEST(what_did_not_end_is_named_until_it_is_taken_back)
 {
     MIGRATION_CASE(c);
-    char url[160];
+    char url[300];
     snprintf(url, sizeof url, "%s?busy_timeout_ms=50", c.db.url);
     put(&c, "0001_a.sql",
         "-- migrate:up transaction:false\ncreate table a (x);\ninsert into nowhere values (1);\n"

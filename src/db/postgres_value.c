@@ -1,0 +1,468 @@
+/*
+ * Between binds and PostgreSQL's parameters, between its values and cells. Called by postgres.c.
+ *
+ * The types of parameters and columns are known from the statement's description. A parameter goes
+ * in binary if the bind fits its type, else as text, which the server reads. A result is asked for
+ * in binary if every column has a type of `bide__pg_is_binary`, else as text: libpq has one format
+ * for all columns.
+ *
+ * Source: PostgreSQL: src/backend/utils/adt/ *recv, *send; catalog/pg_type.dat for the numbers.
+ */
+#include "db/postgres.h"
+
+#if BIDE_POSTGRES
+#include "base/mem.h"
+#include "model/number.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BOOL = 16,
+    BYTEA = 17,
+    CHAR = 18,
+    NAME = 19,
+    INT8 = 20,
+    INT2 = 21,
+    INT4 = 23,
+    TEXT = 25,
+    OID_ = 26,
+    JSON = 114,
+    FLOAT4 = 700,
+    FLOAT8 = 701,
+    UNKNOWN = 705,
+    BPCHAR = 1042,
+    VARCHAR = 1043,
+    DATE = 1082,
+    TIMESTAMP = 1114,
+    TIMESTAMPTZ = 1184,
+    NUMERIC = 1700,
+    UUID = 2950,
+    JSONB = 3802,
+};
+
+/* 2000-01-01, PostgreSQL's first day, in days and us since 1970 */
+#define FIRST_DAY INT64_C(10957)
+#define FIRST_US (FIRST_DAY * INT64_C(86400000000))
+
+enum { SCRATCH = BIDE_VALUE_TEXT };
+
+static bool is_text(Oid type)
+{
+    return type == TEXT || type == VARCHAR || type == BPCHAR || type == NAME || type == JSON ||
+           type == UNKNOWN;
+}
+
+/* ---- parameters ---- */
+
+struct parameter {
+    const char *value;
+    int length, format;
+};
+
+static void put_big(struct parameter *to, char *scratch, uint64_t value, int size)
+{
+    uint64_t big = htobe64(value);
+    memcpy(scratch, (const char *)&big + 8 - size, (size_t)size);
+    *to = (struct parameter){scratch, size, 1};
+}
+
+static void put_real(struct parameter *to, char *scratch, double real)
+{
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    put_big(to, scratch, bits, 8);
+}
+
+static bool integer_parameter(struct parameter *to, char *scratch, Oid type, int64_t value)
+{
+    int64_t us;
+    switch (type) {
+    case INT8:
+        put_big(to, scratch, (uint64_t)value, 8);
+        return true;
+    case INT4:
+        if (value < INT32_MIN || value > INT32_MAX)
+            return false;
+        put_big(to, scratch, (uint64_t)value, 4);
+        return true;
+    case INT2:
+        if (value < INT16_MIN || value > INT16_MAX)
+            return false;
+        put_big(to, scratch, (uint64_t)value, 2);
+        return true;
+    case FLOAT8:
+        put_real(to, scratch, (double)value);
+        return true;
+    case BOOL:
+        if (value != 0 && value != 1)
+            return false;
+        put_big(to, scratch, (uint64_t)value, 1);
+        return true;
+    case TIMESTAMP:
+    case TIMESTAMPTZ:
+        if (__builtin_sub_overflow(value, FIRST_US, &us))
+            return false;
+        put_big(to, scratch, (uint64_t)us, 8);
+        return true;
+    default:
+        to->length = snprintf(scratch, SCRATCH, "%lld", (long long)value);
+        return true;
+    }
+}
+
+/* What the server reads as text. */
+static void text_parameter(struct parameter *to, char *scratch, Oid type, const bide_bind *bind)
+{
+    size_t length = 0;
+    switch (bind->kind) {
+    case BIDE__BIND_BOOL:
+        scratch[0] = bind->integer ? 't' : 'f';
+        length = 1;
+        break;
+    case BIDE__BIND_REAL:
+        if (bind->real - bind->real != 0) /* JSON has none, SQL has */
+            length = (size_t)snprintf(scratch, SCRATCH, "%sInfinity", bind->real < 0 ? "-" : "");
+        else
+            length = bide__format_f64(scratch, bind->real);
+        break;
+    case BIDE__BIND_UUID:
+        length = bide_uuid_format(bind->uuid, scratch);
+        break;
+    case BIDE__BIND_DATE:
+        length = bide_date_format(bind->date, scratch);
+        break;
+    case BIDE__BIND_DECIMAL:
+        length = bide_decimal_format(bind->decimal, scratch);
+        break;
+    default:
+        break;
+    }
+    scratch[length] = 0;
+    to->length = (int)length;
+    to->format = is_text(type);
+}
+
+/* A text or bytes: as they stand, where the type's binary form is just that. */
+static void long_parameter(struct parameter *to, struct bide__pg_values *values, Oid type,
+                           const bide_bind *bind)
+{
+    bool raw = is_text(type) || type == BYTEA || bind->kind == BIDE__BIND_BYTES;
+    *to = (struct parameter){bind->size ? bind->data : "", (int)bind->size, 1};
+    if (raw)
+        return;
+    size_t at = bide_buf_length(&values->bytes);
+    bide_buf_append(&values->bytes, bind->data, bind->size);
+    bide_buf_append(&values->bytes, "", 1);
+    to->value = bide_buf_str(&values->bytes) + at; /* there is room for all: nothing moves */
+    to->format = 0;
+}
+
+static int parameter(struct parameter *to, struct bide__pg_values *values, char *scratch, Oid type,
+                     const bide_bind *bind, int index, struct bide__trouble *trouble)
+{
+    *to = (struct parameter){scratch, 0, 0};
+    switch (bind->kind) {
+    case BIDE__BIND_NULL:
+        to->value = NULL;
+        return 0;
+    case BIDE__BIND_BOOL:
+    case BIDE__BIND_INT:
+        if (bind->kind == BIDE__BIND_BOOL && is_text(type))
+            break;
+        if (integer_parameter(to, scratch, type, bind->integer))
+            return 0;
+        return bide__trouble(trouble, BIDE_QUERY, "$%d is out of the range of its column's type",
+                             index);
+    case BIDE__BIND_REAL:
+        if (bind->real != bind->real)
+            return bide__trouble(trouble, BIDE_QUERY, "$%d is no number (NaN)", index);
+        if (type == FLOAT8)
+            put_real(to, scratch, bind->real);
+        else
+            break;
+        return 0;
+    case BIDE__BIND_TEXT:
+    case BIDE__BIND_BYTES:
+        long_parameter(to, values, type, bind);
+        return 0;
+    case BIDE__BIND_UUID:
+        if (type != UUID)
+            break;
+        memcpy(scratch, bind->uuid.bytes, 16);
+        *to = (struct parameter){scratch, 16, 1};
+        return 0;
+    case BIDE__BIND_DATE:
+        if (type != DATE)
+            break;
+        put_big(to, scratch, (uint64_t)(bind->date.days - FIRST_DAY), 4);
+        return 0;
+    case BIDE__BIND_DECIMAL:
+        break;
+    case BIDE__BIND_TOO_LARGE:
+        return bide__trouble(trouble, BIDE_QUERY, "$%d is larger than any integer of SQL", index);
+    }
+    text_parameter(to, scratch, type, bind);
+    return 0;
+}
+
+static bool more_room(struct bide__pg_values *values, size_t count)
+{
+    if (count <= values->room)
+        return true;
+    size_t room = count < 16 ? 16 : count;
+    bide__pg_values_free(values);
+    values->values = bide__alloc(room * sizeof *values->values);
+    values->lengths = bide__alloc(room * sizeof *values->lengths);
+    values->formats = bide__alloc(room * sizeof *values->formats);
+    values->scratch = bide__alloc(room * SCRATCH);
+    if (!values->values || !values->lengths || !values->formats || !values->scratch) {
+        bide__pg_values_free(values);
+        return false;
+    }
+    values->room = room;
+    return true;
+}
+
+void bide__pg_values_free(struct bide__pg_values *values)
+{
+    bide__free(values->values);
+    bide__free(values->lengths);
+    bide__free(values->formats);
+    bide__free(values->scratch);
+    bide_buf_done(&values->bytes);
+    *values = (struct bide__pg_values){.values = NULL};
+    bide_buf_init(&values->bytes, BIDE_CAP_DB_VALUE_BYTES);
+}
+
+int bide__pg_encode(struct bide__pg_values *to, const PGresult *described, const bide_bind *binds,
+                    int count, struct bide__trouble *trouble)
+{
+    size_t texts = 1;
+    for (int i = 0; i < count; i++) {
+        if (binds[i].size > INT32_MAX / 2)
+            return bide__trouble(trouble, BIDE_LIMIT, "$%d is too large for the database", i + 1);
+        if (binds[i].kind == BIDE__BIND_TEXT && !is_text(PQparamtype(described, i)))
+            texts += binds[i].size + 1;
+    }
+    if (!more_room(to, (size_t)count))
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
+    bide_buf_reset(&to->bytes);
+    if (texts > 1 && !bide_buf_reserve(&to->bytes, texts))
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
+    for (int i = 0; i < count; i++) {
+        struct parameter one;
+        int code = parameter(&one, to, to->scratch + (size_t)i * SCRATCH, PQparamtype(described, i),
+                             &binds[i], i + 1, trouble);
+        if (code < 0)
+            return code;
+        to->values[i] = one.value;
+        to->lengths[i] = one.length;
+        to->formats[i] = one.format;
+    }
+    return 0;
+}
+
+/* ---- columns ---- */
+
+void bide__pg_describe(Oid type, enum bide_kind kind, struct bide__column *ret_column)
+{
+    enum { YES = 1 << BIDE_KIND_BOOL, I32 = 1 << BIDE_KIND_I32, I64 = 1 << BIDE_KIND_I64 };
+    enum { F64 = 1 << BIDE_KIND_F64, BYTES = 1 << BIDE_KIND_BYTES, DAY = 1 << BIDE_KIND_DATE };
+    enum { INSTANT = 1 << BIDE_KIND_TIME, EXACT = 1 << BIDE_KIND_DECIMAL };
+    enum { IDS = 1 << BIDE_KIND_UUID, DOCUMENT = 1 << BIDE_KIND_JSON };
+    enum { NO_TEXT = YES | I32 | I64 | F64 | BYTES | DAY | INSTANT | EXACT | IDS };
+    static const struct {
+        Oid type;
+        unsigned kinds;
+        const char *name;
+    } types[] = {
+        {BOOL, YES, "boolean"},
+        {BYTEA, BYTES, "bytea"},
+        {INT2, I32 | I64 | F64 | EXACT, "smallint"},
+        {INT4, I32 | I64 | F64 | EXACT, "integer"},
+        {INT8, I32 | I64 | F64 | EXACT, "bigint"},
+        {NUMERIC, I32 | I64 | F64 | EXACT, "numeric"},
+        {FLOAT4, F64, "real"},
+        {FLOAT8, F64, "double precision"},
+        {DATE, DAY, "date"},
+        {TIMESTAMP, INSTANT, "timestamp"},
+        {TIMESTAMPTZ, INSTANT, "timestamptz"},
+        {UUID, IDS, "uuid"},
+        {JSON, DOCUMENT | 1 << BIDE_KIND_STR, "json"},
+        {JSONB, DOCUMENT | 1 << BIDE_KIND_STR, "jsonb"},
+        {TEXT, ~(unsigned)NO_TEXT, "text"},
+        {VARCHAR, ~(unsigned)NO_TEXT, "varchar"},
+        {BPCHAR, ~(unsigned)NO_TEXT, "char"},
+    };
+    *ret_column = (struct bide__column){.type = ""};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].type == type)
+            *ret_column =
+                (struct bide__column){types[i].name, !(types[i].kinds >> kind & 1), false};
+}
+
+bool bide__pg_is_binary(Oid type)
+{
+    switch (type) {
+    case BOOL:
+    case BYTEA:
+    case INT2:
+    case INT4:
+    case INT8:
+    case FLOAT4:
+    case FLOAT8:
+    case DATE:
+    case TIMESTAMP:
+    case TIMESTAMPTZ:
+    case UUID:
+    case JSONB:
+        return true;
+    default:
+        return is_text(type);
+    }
+}
+
+static int64_t read_big(const char *data, int size)
+{
+    uint64_t value = (unsigned char)data[0] & 0x80 ? UINT64_MAX : 0; /* the sign */
+    for (int i = 0; i < size; i++)
+        value = value << 8 | (unsigned char)data[i];
+    return (int64_t)value;
+}
+
+static double read_real(const char *data, int size)
+{
+    double real;
+    float single;
+    uint64_t bits = (uint64_t)read_big(data, size);
+    uint32_t low = (uint32_t)bits;
+    if (size == 8) {
+        memcpy(&real, &bits, sizeof real);
+        return real;
+    }
+    memcpy(&single, &low, sizeof single);
+    return single;
+}
+
+static void put_integer(struct bide__cell *cell, enum bide__cell_kind kind, int64_t value)
+{
+    cell->kind = kind;
+    cell->integer = value;
+}
+
+/* Before or after all times: "infinity" is a text, which no time is. */
+static void put_instant(struct bide__cell *cell, int64_t us)
+{
+    int64_t since_1970;
+    if (!__builtin_add_overflow(us, FIRST_US, &since_1970) && us != INT64_MIN && us != INT64_MAX)
+        put_integer(cell, BIDE__CELL_INT, since_1970);
+}
+
+static void decode_binary(Oid type, const char *data, int size, struct bide__cell *cell)
+{
+    switch (type) {
+    case BOOL:
+    case INT2:
+    case INT4:
+    case INT8:
+        put_integer(cell, BIDE__CELL_INT, read_big(data, size));
+        break;
+    case FLOAT4:
+    case FLOAT8:
+        cell->kind = BIDE__CELL_REAL;
+        cell->real = read_real(data, size);
+        break;
+    case DATE:
+        put_integer(cell, BIDE__CELL_DATE, read_big(data, size) + FIRST_DAY);
+        break;
+    case TIMESTAMP:
+    case TIMESTAMPTZ:
+        put_instant(cell, read_big(data, size));
+        break;
+    case UUID:
+    case BYTEA:
+        cell->kind = BIDE__CELL_BYTES;
+        break;
+    case JSONB: /* a version, then the text */
+        cell->data++;
+        cell->size--;
+        break;
+    default:
+        break;
+    }
+}
+
+/* "2026-11-21 12:00:00.5+00": the zone may lack its minutes, or be left out, which is UTC. */
+static void decode_instant(const char *data, size_t size, struct bide__cell *cell)
+{
+    char text[BIDE_VALUE_TEXT + 8];
+    bide_time time;
+    if (size >= BIDE_VALUE_TEXT)
+        return;
+    memcpy(text, data, size + 1);
+    if (size > 19) {
+        size_t zone = 19 + strcspn(text + 19, "+-");
+        if (!text[zone])
+            snprintf(text + size, sizeof text - size, "Z");
+        else if (size - zone == 3)
+            snprintf(text + size, sizeof text - size, ":00");
+    } else {
+        snprintf(text + size, sizeof text - size, "Z");
+    }
+    if (bide_time_parse(text, strlen(text), &time) == 0)
+        put_integer(cell, BIDE__CELL_INT, time);
+}
+
+static void decode_text(Oid type, const char *data, int size, struct bide__cell *cell)
+{
+    switch (type) {
+    case BOOL:
+        put_integer(cell, BIDE__CELL_INT, data[0] == 't');
+        break;
+    case INT2:
+    case INT4:
+    case INT8:
+    case OID_:
+        put_integer(cell, BIDE__CELL_INT, strtoll(data, NULL, 10));
+        break;
+    case FLOAT4:
+    case FLOAT8:
+        if (bide__parse_f64(data, (size_t)size, &cell->real) == 0)
+            cell->kind = BIDE__CELL_REAL;
+        break;
+    case NUMERIC:
+        cell->kind = BIDE__CELL_DECIMAL;
+        break;
+    case TIMESTAMP:
+    case TIMESTAMPTZ:
+        decode_instant(data, (size_t)size, cell);
+        break;
+    case BYTEA:
+        cell->kind = BIDE__CELL_HEX;
+        break;
+    default:
+        break;
+    }
+}
+
+void bide__pg_decode(const PGresult *result, int row, int column, struct bide__cell *ret_cell)
+{
+    ret_cell->kind = BIDE__CELL_NULL;
+    if (PQgetisnull(result, row, column))
+        return;
+    Oid type = PQftype(result, column);
+    int size = PQgetlength(result, row, column);
+    ret_cell->kind = BIDE__CELL_TEXT;
+    ret_cell->data = PQgetvalue(result, row, column);
+    ret_cell->size = (size_t)size;
+    if (PQfformat(result, column))
+        decode_binary(type, ret_cell->data, size, ret_cell);
+    else
+        decode_text(type, ret_cell->data, size, ret_cell);
+}
+
+#endif
