@@ -59,7 +59,7 @@
  *     BIDE_CONSTRAINT      a foreign key, check or not-null rule says no; `field` names it if it is
  *                          known (web: 422)
  *     BIDE_QUERY           the query itself is wrong: a name, a column, a count
- *     BIDE_NOT_FOUND       no such row
+ *     BIDE_NOT_FOUND       no such row (web: 404)
  *     BIDE_TX_RETRY        a serialization failure or a deadlock (SQLSTATE 40001, 40P01), or
  *                          another process that held the database too long: nothing was done,
  *                          and the same transaction, made again, may succeed (web: 503)

@@ -134,6 +134,8 @@ static void answer_by(bide_request *req, const bide_error *error,
 static int status_of(const bide_error *error)
 {
     switch (error->code) {
+    case BIDE_NOT_FOUND:
+        return 404;
     case BIDE_CONFLICT:
         return 409;
     case BIDE_CONSTRAINT:
