@@ -197,7 +197,7 @@ TEST(two_databases_know_nothing_of_each_other)
     }
 }
 
-static char dying_url[128];
+static char dying_url[256];
 
 static async(int) die_in_the_middle(void)
 {

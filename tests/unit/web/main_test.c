@@ -104,7 +104,7 @@ TEST_PLAIN(what_is_wrong_is_one_line)
 {
     check_str(SAID(2, WORD("rnu")), "users: no command 'rnu'; did you mean run?\n");
     check_str(SAID(2, WORD("serve")),
-              "users: no command 'serve'; there are run, routes, openapi, help, version\n");
+              "users: no command 'serve'; there are run, routes, openapi, check, help, version\n");
     check_str(SAID(2, WORD("--hots"), WORD("x")),
               "users: no option --hots; did you mean --host?\n");
     check_str(SAID(2, WORD("--port"), WORD("70000")),
