@@ -238,6 +238,8 @@
 #else
 #define BIDE_CAP_DB_FORMS 4096
 #endif
+/* tables of which a connection knows how they number their rows */
+#define BIDE_CAP_DB_NUMBERED 16
 /* bytes of a statement that the library builds from a model, and of any value or row: SQLite's own
  * limit of a value is near */
 #define BIDE_CAP_DB_STATEMENT_BYTES 65536

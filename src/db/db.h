@@ -336,6 +336,13 @@ void bide__put_order(bide_buf *buf, const struct bide__keyset *set);
 /* Counts a query, or a commit of a single statement, of this line. */
 void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool writes);
 
+/* ---- number.c ---- */
+
+/* 1: rows that are inserted without this field get numbers one after the other, of which the run
+   knows the last; 0: not that one knows. Asked in the transaction that inserts. */
+int bide__numbers(struct bide__connection *connection, const bide_model *model,
+                  const bide_field *field, struct bide__trouble *trouble);
+
 /* ---- session.c ---- */
 
 /* Inserts what is queued; raises. Before each query, a nested transaction, and the commit. */

@@ -13,6 +13,7 @@
 #ifndef BIDE_DB_DRIVER_H
 #define BIDE_DB_DRIVER_H
 
+#include "base/caps.h"
 #include "base/list.h"
 
 #include <bide/buf.h>
@@ -66,9 +67,18 @@ struct bide__kept {
     size_t count, limit;
 };
 
-/* The parts that every driver's records begin with. */
+/* What is known of a key at a version of the schema; the names are a model's. */
+struct bide__numbered {
+    const char *table, *column;
+    int64_t version;
+    bool known;
+};
+
+/* The parts that every driver's records begin with; zeroed. */
 struct bide__connection {
     const struct bide__driver *driver;
+    struct bide__numbered numbered[BIDE_CAP_DB_NUMBERED];
+    size_t numbered_next;
     bool echo;                   /* its statements are logged */
     struct bide__list_node node; /* in the engine's idle readers */
     struct bide__kept *kept;
@@ -111,6 +121,7 @@ struct bide__run {
     struct bide__connection *connection;
     struct bide__statement *statement; /* NULL: not started */
     int64_t affected;                  /* rows that it changed, when step has given 0 */
+    int64_t last_number;               /* of the row inserted last, if `numbers` */
     struct bide__echoed echo;
     /* a server's driver's */
     void *result;
@@ -176,6 +187,9 @@ struct bide__driver {
     const char *schema_lock;
     /* A query for the names of a table's columns that each insert must give; $1 is the table. */
     const char *needed_columns;
+    /* A query whose answer is 1 if the column $2 of the table $1 gets the next number for each row
+       that is inserted without it, and nothing but the statement inserts; NULL: none does. */
+    const char *numbers;
     /* For the check of queries: what the column is, beside a field of the kind. */
     void (*describe)(struct bide__connection *connection, struct bide__statement *statement,
                      int column, enum bide_kind kind, struct bide__column *ret_column);

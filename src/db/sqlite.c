@@ -421,6 +421,7 @@ static int step(struct bide__run *run, struct bide__trouble *trouble)
     if (result != SQLITE_DONE)
         return failed(statement->connection, result, trouble);
     run->affected = sqlite3_changes(statement->connection->handle);
+    run->last_number = sqlite3_last_insert_rowid(statement->connection->handle);
     return 0;
 }
 
@@ -597,6 +598,11 @@ const struct bide__driver bide__driver_sqlite = {
     .set_budget = set_budget,
     .needed_columns = "select name from pragma_table_info($1) where \"notnull\" and dflt_value is "
                       "null and not pk",
+    .numbers = "select count(*) from pragma_table_info($1) where name = $2 and pk = 1 and "
+               "upper(type) = 'INTEGER' and not exists (select 1 from pragma_index_list($1) where "
+               "origin = 'pk') and not exists (select 1 from (select type, tbl_name from "
+               "sqlite_master union all select type, tbl_name from sqlite_temp_master) where type "
+               "= 'trigger' and lower(tbl_name) = lower($1))",
     .describe = describe,
 };
 

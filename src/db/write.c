@@ -19,6 +19,7 @@ struct writing {
     bide_bind *binds; /* room for BIDE_CAP_DB_INSERT_BINDS, with more than one row */
     uint64_t given;   /* fields that the text binds, in this order ... */
     uint64_t read;    /* ... and that it gives back */
+    uint64_t counted; /* the one among them that is known without asking; 0: none */
     bide_bind key;    /* of a delete */
     int64_t affected;
 };
@@ -152,7 +153,7 @@ static void put_insert(struct writing *writing, size_t rows)
         put_overwrites(buf, model, others ? others : writing->what.fields);
         writing->read = columns_of(model, 0);
     }
-    if (writing->read) {
+    if (writing->read & ~writing->counted) {
         bide_buf_append_str(buf, " returning ");
         put_fields(buf, model, writing->read);
     }
@@ -169,6 +170,37 @@ static int read_back(struct writing *writing, struct bide__run *run, void *row)
                           &writing->work.trouble);
 }
 
+static void *row_at(const struct writing *writing, size_t index)
+{
+    const struct bide__write *what = &writing->what;
+    return what->each ? what->each[index] : (char *)what->rows + index * what->model->size;
+}
+
+/* The only field to read may be known without asking. */
+static int look_at_numbers(struct writing *writing, struct bide__connection *connection)
+{
+    const bide_model *model = writing->what.model;
+    writing->counted = 0;
+    if (__builtin_popcountll(writing->read) != 1 || writing->what.kind != BIDE__INSERT)
+        return 0;
+    const bide_field *field = &model->fields[__builtin_ctzll(writing->read)];
+    int code = bide__numbers(connection, model, field, &writing->work.trouble);
+    if (code > 0)
+        writing->counted = writing->read;
+    return code < 0 ? code : 0;
+}
+
+static void set_numbers(struct writing *writing, size_t first, size_t rows, int64_t last)
+{
+    const bide_model *model = writing->what.model;
+    const bide_field *field = &model->fields[__builtin_ctzll(writing->counted)];
+    for (size_t i = 0; i < rows; i++) {
+        char *row = row_at(writing, first + i);
+        *(int64_t *)(void *)(row + field->offset) = last - (int64_t)(rows - 1 - i);
+        *(uint64_t *)(void *)(row + model->set_offset) |= writing->counted;
+    }
+}
+
 /* The fields of the set, behind the binds that are there; how many there are then. */
 static size_t bind_fields(const bide_model *model, uint64_t fields, const void *row,
                           bide_bind *binds, size_t count)
@@ -177,12 +209,6 @@ static size_t bind_fields(const bide_model *model, uint64_t fields, const void *
         if (fields & bit(i))
             binds[count++] = bide__bind_field(model, &model->fields[i], row);
     return count;
-}
-
-static void *row_at(const struct writing *writing, size_t index)
-{
-    const struct bide__write *what = &writing->what;
-    return what->each ? what->each[index] : (char *)what->rows + index * what->model->size;
 }
 
 /* How many rows from `first` on the next statement takes: those that give the same fields, and a
@@ -237,6 +263,8 @@ static int insert_rows(struct writing *writing, struct bide__connection *connect
     int got = 0;
     while (code == 0 && (got = bide__step(&run, trouble)) > 0 && back < rows)
         code = read_back(writing, &run, row_at(writing, first + back++));
+    if (code == 0 && got == 0 && writing->counted)
+        set_numbers(writing, first, rows, run.last_number);
     bide__finish(&run);
     return code < 0 ? code : got;
 }
@@ -281,10 +309,15 @@ static int run_insert(struct bide__work *work, struct bide__connection *connecti
         int code = rows_alike(writing, i, &given, &read, &rows);
         if (code < 0)
             return code;
-        if (given != writing->given || read != writing->read || !writing->binds)
-            writing->text_rows = 0;
+        bool same = i > 0 && given == writing->given && read == writing->read;
         writing->given = given;
         writing->read = read;
+        if (!same) {
+            writing->text_rows = 0;
+            code = look_at_numbers(writing, connection);
+            if (code < 0)
+                return code;
+        }
         code = insert_rows(writing, connection, i, rows);
         bool rule = work->trouble.code == BIDE_CONFLICT || work->trouble.code == BIDE_CONSTRAINT;
         if (code < 0 && rule && rows > 1)
