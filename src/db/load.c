@@ -124,7 +124,7 @@ static void buf_done(bide_buf *buf)
 /* The rows of some parents. Their number is made up to a power of four by repeating the last key,
    so that a query has few statements to keep. */
 static bide__rows query(struct loading *loading, struct bide__on on, const char *text,
-                        const size_t *places, size_t count)
+                        const size_t *places, size_t count) BIDE__UNCHECKED
 {
     const struct bide__load *load = loading->load;
     bide_buf whole __attribute__((cleanup(buf_done)));

@@ -59,7 +59,7 @@ static void free_list(void ***list)
 }
 
 /* Takes the rows of the first one's model out of the queue and inserts them. */
-static void insert_first_model(struct bide_tx *tx, struct bide__queued **queue)
+static void insert_first_model(struct bide_tx *tx, struct bide__queued **queue) BIDE__UNCHECKED
 {
     void **each __attribute__((cleanup(free_list))) = NULL;
     struct bide__write what = {.model = (*queue)->model, .kind = BIDE__INSERT};

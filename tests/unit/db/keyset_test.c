@@ -1,6 +1,7 @@
 /*
  * keyset_test.c: pages after a row: the order, rows that come and go, what is refused.
  */
+#define DB_ON_SERVER
 #include "db_case.h"
 
 MODEL(mark, "marks", (i64, id, key, generated), (i32, grade), (str, name));
@@ -18,10 +19,9 @@ static async(void) fill(bide_db *db)
     return bide_void;
 }
 
-TEST(pages_follow_each_other_in_either_direction)
+DB_TEST(pages_follow_each_other_in_either_direction)
 {
-    DB_CASE(c, "");
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         mark *last = NULL;
         mark_list page;
@@ -49,10 +49,9 @@ TEST(pages_follow_each_other_in_either_direction)
     }
 }
 
-TEST(rows_that_come_and_go_shift_nothing)
+DB_TEST(rows_that_come_and_go_shift_nothing)
 {
-    DB_CASE(c, "");
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         mark_list page = await(bide_page_after(db, mark, NULL, 5, (asc, id), ""));
         await(bide_do(db, "delete from marks where id < 4"));
@@ -64,10 +63,9 @@ TEST(rows_that_come_and_go_shift_nothing)
     }
 }
 
-TEST(a_whole_query_and_a_view_have_pages)
+DB_TEST(a_whole_query_and_a_view_have_pages)
 {
-    DB_CASE(c, "");
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         mark_name at = {.id = 20};
         mark_name_list page =
@@ -82,11 +80,10 @@ TEST(a_whole_query_and_a_view_have_pages)
     }
 }
 
-TEST(an_order_that_is_not_total_is_refused)
+DB_TEST(an_order_that_is_not_total_is_refused)
 {
     bide_error *err = NULL;
-    DB_CASE(c, "");
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         await(bide_create_table(db, item));
         attempt(&err, bide_page_after, db, mark, NULL, 5, (asc, grade), "");

@@ -1,6 +1,7 @@
 /*
  * load_test.c: the rows of many parents by one query; what a loop of queries or commits gives away.
  */
+#define DB_ON_SERVER
 #include "db_case.h"
 
 #include <bide/web_test.h>
@@ -27,10 +28,9 @@ static async(void) fill(bide_db *db)
     return bide_void;
 }
 
-TEST(each_parent_gets_its_rows_in_order)
+DB_TEST(each_parent_gets_its_rows_in_order)
 {
-    DB_CASE(c, "");
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         comment_lists of = await(bide_load_many(db, comment, post_id, posts, POSTS, id,
                                                 (desc, stars), "stars < $1", 2 * POSTS));
@@ -49,11 +49,10 @@ struct visit {
     const char *who;
 };
 
-TEST(parents_may_share_a_key_and_be_of_any_struct, .cancel_everywhere = true)
+DB_TEST(parents_may_share_a_key_and_be_of_any_struct, .cancel_everywhere = true)
 {
-    DB_CASE(c, "");
     const struct visit visits[] = {{1, "sam"}, {2, "nobody"}, {3, "sam"}, {4, "frodo"}};
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         comment_lists of =
             await(bide_load_many(db, comment, author, visits, 4, who, (asc, id), "stars < $1", 10));

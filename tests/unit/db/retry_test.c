@@ -1,6 +1,7 @@
 /*
  * retry_test.c: retry_tx: which errors make it again, how often, and what is left of a try.
  */
+#define DB_ON_SERVER
 #include "db_case.h"
 
 struct trouble {
@@ -38,12 +39,11 @@ static async(int64_t) count(bide_db *db)
     return ready(int64_t, await(bide_scalar(db, i64, "select count(*) from items")));
 }
 
-TEST(it_is_made_again_until_it_succeeds)
+DB_TEST(it_is_made_again_until_it_succeeds)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
     struct trouble trouble = {.failing = 3, .code = BIDE_TX_RETRY};
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         int64_t got = retry_tx(&err, db, put_item, &trouble, "ring");
         check(!err);
@@ -58,12 +58,11 @@ TEST(it_is_made_again_until_it_succeeds)
     }
 }
 
-TEST(it_gives_up_after_eight_tries)
+DB_TEST(it_gives_up_after_eight_tries)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
     struct trouble trouble = {.failing = 100, .code = BIDE_TX_RETRY};
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         int64_t got = retry_tx(&err, db, put_item, &trouble, "ring");
         check(err && err->code == BIDE_TX_RETRY);
@@ -74,12 +73,11 @@ TEST(it_gives_up_after_eight_tries)
     }
 }
 
-TEST(other_errors_end_it)
+DB_TEST(other_errors_end_it)
 {
     static const int codes[] = {BIDE_OUTCOME_UNKNOWN, BIDE_UNREACHABLE, BIDE_QUERY, 1000};
-    DB_CASE(c, "");
     bide_error *err = NULL;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
             struct trouble trouble = {.failing = 1, .code = codes[i]};
@@ -101,13 +99,12 @@ async(void) until_cancelled(bide_db *db, struct trouble *trouble, bool *was_canc
     return bide_void;
 }
 
-TEST(a_deadline_and_a_cancel_end_it)
+DB_TEST(a_deadline_and_a_cancel_end_it)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
     struct trouble trouble = {.failing = 100, .code = BIDE_TX_RETRY};
     bool was_cancel = false;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         with_deadline(bide_ms(0)) {
             retry_tx(&err, db, put_item, &trouble, "ring");
@@ -124,17 +121,54 @@ TEST(a_deadline_and_a_cancel_end_it)
     }
 }
 
-TEST(a_cancel_at_any_await_leaves_all_or_nothing, .cancel_everywhere = true)
+DB_TEST(a_cancel_at_any_await_leaves_all_or_nothing, .cancel_everywhere = true)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
     struct trouble trouble = {.failing = 1, .code = BIDE_TX_RETRY};
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         retry_tx(&err, db, put_item, &trouble, "ring");
         check_int(trouble.committed, !err);
         if (err)
             fail(err);
         check_int(await(count(db)), 1);
+    }
+}
+
+SPAWNABLE(int64_t, move, bide_tx *, const char *, const char *, int *)
+async(int64_t) move(bide_tx *tx, const char *from, const char *to, int *tries)
+{
+    ++*tries;
+    int64_t n = await(bide_exec(tx, "update items set amount = amount - 1 where name = $1", from));
+    await(bide_sleep(bide_ms(20))); /* so that the two meet */
+    n += await(bide_exec(tx, "update items set amount = amount + 1 where name = $1", to));
+    return ready(int64_t, n);
+}
+
+SPAWNABLE(void, move_often, bide_db *, const char *, const char *, int *)
+async(void) move_often(bide_db *db, const char *from, const char *to, int *tries)
+{
+    bide_error *err;
+    for (int i = 0; i < 2; i++) {
+        check_int(retry_tx(&err, db, move, from, to, tries), 2);
+        check(!err);
+    }
+    return bide_void;
+}
+
+DB_TEST(a_deadlock_of_two_transactions_is_made_again)
+{
+    int tries = 0;
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        item rows[] = {{.name = "a", .amount = 10}, {.name = "b", .amount = 10}};
+        await(bide_insert_many(db, item, rows, 2));
+        with_group(g) {
+            spawn_void(g, move_often, db, "a", "b", &tries);
+            spawn_void(g, move_often, db, "b", "a", &tries);
+        }
+        check(tries >= (c->server ? 5 : 4));
+        check_int(await(bide_scalar(db, i64, "select sum(amount) from items")), 20);
+        check_int(await(bide_scalar(db, i64, "select min(amount) from items")), 10);
     }
 }

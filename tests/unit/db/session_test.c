@@ -2,6 +2,7 @@
  * session_test.c: the queueing session: when queued rows are inserted, what is read back, what an
  * error says, what a rollback forgets.
  */
+#define DB_ON_SERVER
 #include "db_case.h"
 
 MODEL(line, "lines", (i64, id, key, generated), (i64, item_id), (i32, amount));
@@ -13,10 +14,9 @@ static async(int64_t) count(bide_db *db)
     return ready(int64_t, await(bide_scalar(db, i64, "select count(*) from items")));
 }
 
-TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
+DB_TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
 {
-    DB_CASE(c, "");
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         item first = {.name = "a"}, second = {.name = "b"}, third = {.name = "c"};
         with_tx(tx, db) {
@@ -35,13 +35,12 @@ TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
     }
 }
 
-TEST(many_rows_of_two_models_get_their_keys)
+DB_TEST(many_rows_of_two_models_get_their_keys)
 {
-    DB_CASE(c, "");
     static item items[MANY];
     static line lines[MANY];
     static char names[MANY][16];
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         await(bide_create_table(db, line));
         with_tx(tx, db) {
@@ -81,12 +80,11 @@ async(void) add_twice(bide_db *db, int *reached)
     return bide_void;
 }
 
-TEST(a_flush_that_fails_names_row_and_field_and_rolls_back)
+DB_TEST(a_flush_that_fails_names_row_and_field_and_rolls_back)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
     int reached = 0;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         attempt(&err, add_twice, db, &reached);
         check(err && err->code == BIDE_CONFLICT);
@@ -110,11 +108,10 @@ async(void) fail_with_rows(bide_db *db)
     return bide_void;
 }
 
-TEST(a_rollback_forgets_what_is_queued)
+DB_TEST(a_rollback_forgets_what_is_queued)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         attempt(&err, fail_with_rows, db);
         check(err && err->code == 1000);
@@ -139,11 +136,10 @@ async(void) nest(bide_tx *outer)
     return bide_void;
 }
 
-TEST(a_nested_one_that_rolls_back_leaves_the_outer_rows)
+DB_TEST(a_nested_one_that_rolls_back_leaves_the_outer_rows)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         item outer = {.name = "outer"};
         with_tx(tx, db) {
@@ -160,11 +156,10 @@ TEST(a_nested_one_that_rolls_back_leaves_the_outer_rows)
     }
 }
 
-TEST(a_row_is_read_anew)
+DB_TEST(a_row_is_read_anew)
 {
-    DB_CASE(c, "");
     bide_error *err = NULL;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         item mine = {.name = "ring", .amount = 1};
         with_tx(tx, db) {

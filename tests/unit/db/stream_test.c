@@ -2,6 +2,7 @@
  * stream_test.c: rows one after the other: how the block is left, one state of the data, what it
  * holds meanwhile.
  */
+#define DB_ON_SERVER
 #include "db_case.h"
 
 enum { ROWS = 500 };
@@ -19,11 +20,10 @@ static async(void) fill(bide_db *db)
     return bide_void;
 }
 
-TEST(every_row_comes_once_and_in_order)
+DB_TEST(every_row_comes_once_and_in_order)
 {
-    DB_CASE(c, "");
     int64_t sum = 0, last = 0;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         bide_stream(row, db, item, "amount >= $1 order by id", 100)
         {
@@ -76,11 +76,10 @@ async(void) leave_cancelled(bide_db *db)
     return bide_void;
 }
 
-TEST(it_ends_however_it_is_left)
+static async(void) leave_all(const char *url)
 {
-    DB_CASE(c, "?readers=1");
     bide_error *err = NULL;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, url) {
         await(fill(db));
         for (int round = 0; round < 3; round++) { /* with one connection to read with */
             check_int(await(leave(db, 0)), 10);
@@ -94,13 +93,25 @@ TEST(it_ends_however_it_is_left)
         await(bide_do(db, "delete from items"));
         check_int(await(bide_scalar(db, i64, "select count(*) from items")), 0);
     }
+    return bide_void;
 }
 
-TEST(it_sees_one_state_and_others_write_meanwhile)
+TEST(it_ends_however_it_is_left_on_sqlite)
 {
-    DB_CASE(c, "");
+    DB_CASE(c, "?readers=1");
+    await(leave_all(c.url));
+}
+
+TEST(it_ends_however_it_is_left_on_postgresql, .real_clock = true)
+{
+    DB_SERVER(c, "&pool_size=1&max_overflow=0");
+    await(leave_all(c.url));
+}
+
+DB_TEST(it_sees_one_state_and_others_write_meanwhile)
+{
     int seen = 0;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         bide_stream(row, db, item, "id > 0 order by id")
         {
@@ -113,14 +124,13 @@ TEST(it_sees_one_state_and_others_write_meanwhile)
     }
 }
 
-TEST(in_a_transaction_other_queries_run_inside)
+DB_TEST(in_a_transaction_other_queries_run_inside)
 {
-    DB_CASE(c, "");
     int seen = 0;
-    with(bide_database, db, c.url) {
+    with(bide_database, db, c->url) {
         await(fill(db));
         with_tx(tx, db) {
-            item added = {.name = "added", .amount = 7};
+            item added = {.id = ROWS + 1, .name = "added", .amount = 7};
             bide_add(tx, item, &added);
             bide_stream(row, tx, item, "id > 0 order by id")
             {
