@@ -228,6 +228,7 @@ def check_up_status_down():
     expect(without_times(call("up")[1]) == "applied 0002_tags.sql (N ms)\n")
     expect(call("up")[:2] == (0, "nothing to do\n"))
     expect(call("up", "--to=1")[:2] == (0, "nothing to do\n"), "up takes nothing back")
+    expect(call("down", "--to=7", "--dry-run")[:2] == (0, ""))
     expect(call("down", "--to=7")[:2] == (0, "nothing to do\n"), "down applies nothing")
     expect(without_times(call("status")[1]).count("applied TIME") == 2, call("status"))
     expect(call("check")[0] == 0, call("check"))

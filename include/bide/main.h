@@ -16,6 +16,8 @@
  *     $ ./notes run --host 0.0.0.0 --port 8001 --workers 4      serves; `run` may be left out
  *     $ ./notes routes                                          a table of the routes
  *     $ ./notes openapi                                         the OpenAPI document
+ *     $ ./notes check                                           the application and all queries
+ *     $ ./notes migrate up                                      its database; docs/migrations.md
  *     $ ./notes run --help                                      all options
  *
  * Each option can be given in the environment too: BIDE_PORT for --port; the command line counts

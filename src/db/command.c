@@ -49,14 +49,16 @@ static bool is(const char *text, const char *word)
     return strcmp(text, word) == 0;
 }
 
+/* Up never takes back, and down never applies. */
 static int64_t target_of(const struct bide__history *history)
 {
     const struct bide__applied *all = history->all;
+    int64_t last = history->count ? all[history->count - 1].number : 0;
+    int64_t before = history->count > 1 ? all[history->count - 2].number : 0;
+    int64_t to = is(line.word, "up") ? INT64_MAX : before;
     if (line.to)
-        return strtoll(line.to, NULL, 10);
-    if (is(line.word, "up"))
-        return INT64_MAX;
-    return history->count > 1 ? all[history->count - 2].number : 0; /* the last one */
+        to = strtoll(line.to, NULL, 10);
+    return is(line.word, "up") == (to < last) ? last : to;
 }
 
 static void print_status(const struct bide__migrations *set, const struct bide__history *history)
@@ -157,17 +159,11 @@ static bide_async(void) migrate_on(bide_db *db)
     if (is(line.word, "status"))
         return bide_void;
     int64_t to = target_of(&history);
-    if (is(line.word, "up") && history.count && to < history.all[history.count - 1].number)
-        to = history.all[history.count - 1].number; /* up never takes back */
     if (line.dry_run) {
         struct bide__history plan = roomy(&set, &history);
         print_plan(&set, &plan, to);
-    } else if (is(line.word, "up") || history.count) {
-        if (is(line.word, "down") && to > history.all[history.count - 1].number)
-            to = history.all[history.count - 1].number; /* and down never applies */
-        bide_await(move_to(db, &set, to));
     } else {
-        puts("nothing to do");
+        bide_await(move_to(db, &set, to));
     }
     return bide_void;
 }
