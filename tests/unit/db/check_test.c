@@ -79,3 +79,19 @@ TEST(a_column_of_another_type_is_named)
 {
     expect_error("other", "amount", "the column 'amount' is TEXT, and the field of item is i32");
 }
+
+TEST(each_allocation_may_fail, .fail_allocations = true)
+{
+    DB_CASE(c, "");
+    check_beside(c.url, "whole");
+}
+
+TEST(a_cancel_at_any_await_leaves_nothing_open, .cancel_everywhere = true)
+{
+    DB_CASE(c, "");
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        await(bide_check_queries(db));
+        await(bide_do(db, "delete from items"));
+    }
+}

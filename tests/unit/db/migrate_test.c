@@ -294,3 +294,35 @@ TEST_PLAIN(processes_that_start_at_once_apply_each_once)
     check_int(processes_at_once(&c), 0);
     check_int(applied, 9);
 }
+
+/* ---- what comes in between ---- */
+
+/* Once more for each await that is cancelled, each allocation that fails: what was applied is
+   whole, and the next start does the rest. */
+static async(void) start_in_between(void)
+{
+    MIGRATION_CASE(c);
+    bide_error *error = NULL;
+    put(&c, "0001_a.sql", FIRST);
+    put(&c, "0002_b.sql", SECOND);
+    attempt(&error, start_up, &c);
+    shielded(bide_s(20)) {
+        with(bide_database, db, c.db.url) {
+            int64_t left = await(bide_migrate(db, c.folder));
+            check(left >= 0 && left <= 2 && (left == 0 || error));
+            check_int(await(tables(db)), 2);
+            check_int(await(bide_scalar(db, i64, "select count(*) from b")), 1);
+        }
+    }
+    return bide_void;
+}
+
+TEST(a_cancel_at_any_await_leaves_whole_files, .cancel_everywhere = true)
+{
+    await(start_in_between());
+}
+
+TEST(each_allocation_of_a_start_may_fail, .fail_allocations = true)
+{
+    await(start_in_between());
+}
