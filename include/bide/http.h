@@ -66,6 +66,7 @@ struct bide_http_options {
                                        together do not come again together */
     bide_duration lame_duck;        /* while stopping: still accepting: 2 s */
     uint64_t body_bytes;            /* of a request: 1 MiB; more is answered with 413 */
+    uint64_t most_body_bytes;       /* what bide_request_allow may raise that to; 0: nothing */
     uint32_t requests;              /* of one connection: 1000 */
     uint32_t connections;           /* at a time: 0.8 of RLIMIT_NOFILE, less 32 */
     const char *trusted_proxies;    /* whose word about the client counts, by address or network:
@@ -126,6 +127,14 @@ bide_async(bide_text) bide_body_all(bide_exchange *exchange);
 
 /* Memory until the exchange ends. */
 bide_arena *bide_exchange_arena(bide_exchange *exchange);
+
+/*
+ * This request's body may have so many bytes, in place of the option body_bytes; more than
+ * most_body_bytes are not allowed. Its handler has so long from its beginning, in place of
+ * handler_deadline. 0 leaves a bound as it is. Nothing of the body was read yet: else that bound
+ * stays. Never suspends.
+ */
+void bide_request_allow(bide_exchange *exchange, uint64_t body_bytes, bide_duration deadline);
 
 /* From now on a peer that goes away (reset, hang-up) does not cancel the handler: it runs to its
    end, and bide_reply drops what nobody can receive. Deadlines and a stop cancel it all the same.

@@ -53,6 +53,8 @@
  *   tags("users, admin")          groups of the documentation
  *   summary("Adds a user")        its line there
  *   hidden                        not in the documentation
+ *   max_body(16 << 20)            bytes of a body, in place of the server's (http.h): more is 413
+ *   deadline_ms(120000)           of the handler and its providers, in place of the server's: 503
  *
  * Types, attributes and errors are those of models (model.h): `optional` gives zero (NULL for
  * texts) when it is absent, bide_given(req, v) tells; dflt(value) its default; alias("name") is the

@@ -21,7 +21,8 @@
 #if defined(path) || defined(query) || defined(header) || defined(cookie) || defined(form) ||      \
     defined(body) || defined(form_body) || defined(file) || defined(files) || defined(bearer) ||   \
     defined(oauth2) || defined(basic) || defined(api_key) || defined(depends) ||                   \
-    defined(status) || defined(blocking) || defined(tags) || defined(summary) || defined(hidden)
+    defined(status) || defined(blocking) || defined(tags) || defined(summary) || defined(hidden) || \
+    defined(max_body) || defined(deadline_ms)
 #error "a macro has the name of a word of routes (path, query, body ...): #undef it first"
 #endif
 #if defined(maybe) || defined(page) || defined(text) || defined(html) || defined(raw) ||           \
@@ -139,6 +140,8 @@ struct bide_route {
     /* The options: */
     int status; /* 0: none was said */
     bool blocking, hidden;
+    uint64_t max_body;    /* bytes; 0: the server's */
+    uint32_t deadline_ms; /* 0: the server's */
     const char *tags, *summary;
     bide_route *next; /* of all that the program declares */
 };
@@ -188,6 +191,8 @@ bide_async(void) bide__provide(struct bide__visit *call);
 #define bide_parameter_depends(T, name, provider) , DEPENDS, DEPENDS, (T, name, provider)
 #define bide_parameter_status(number) , OPTION, status, (number)
 #define bide_parameter_blocking , BLOCKING, blocking, (true)
+#define bide_parameter_max_body(bytes) , OPTION, max_body, (bytes)
+#define bide_parameter_deadline_ms(ms) , OPTION, deadline_ms, (ms)
 #define bide_parameter_tags(names) , OPTION, tags, ("" names)
 #define bide_parameter_summary(words) , OPTION, summary, ("" words)
 #define bide_parameter_hidden , OPTION, hidden, (true)
@@ -259,6 +264,10 @@ typedef const char *bide__type_of_api_key;
 #define BIDE__MUST_OF_OPTION(M, option, value) BIDE__MUST_BE_##option(value)
 #define BIDE__MUST_BE_status(number) \
     _Static_assert((number) >= 200 && (number) <= 299, "status(" #number ") is no success");
+#define BIDE__MUST_BE_max_body(bytes) \
+    _Static_assert((bytes) > 0, "max_body(" #bytes ") lets no body in");
+#define BIDE__MUST_BE_deadline_ms(ms) \
+    _Static_assert((ms) > 0 && (ms) <= 86400000, "deadline_ms(" #ms ") is not up to a day");
 #define BIDE__MUST_BE_tags(names)
 #define BIDE__MUST_BE_summary(words)
 #define BIDE__MUST_BE_hidden(yes)
@@ -266,7 +275,8 @@ typedef const char *bide__type_of_api_key;
 #define BIDE__MUST_OF_UNKNOWN(M, source, words) \
     _Static_assert(0, "a route has no parameters like `" words "`: there are path, query, " \
                       "header, cookie, form, body, form_body, file, files, bearer, oauth2, " \
-                      "basic, api_key, depends, status, blocking, tags, summary and hidden");
+                      "basic, api_key, depends, status, blocking, max_body, deadline_ms, tags, " \
+                      "summary and hidden");
 
 /* Members of NAME__input. */
 #define BIDE__SLOT(M, b, x) BIDE__PARAMETER(BIDE__SLOT, M, x)

@@ -142,6 +142,7 @@ static void begin_exchange(struct bide__http_connection *connection)
     exchange->used_arena = false;
     exchange->https = false;
     exchange->continued = !head->expect_continue;
+    exchange->body_begun = false;
     connection->keep_running = false;
     connection->start += head->bytes;
     if (++connection->served >= server->options.requests ||
@@ -188,7 +189,9 @@ static bool refuse_early(struct bide_exchange *exchange)
 {
     struct bide__http_connection *connection = exchange->connection;
     struct bide__http_refusal refusal;
-    if (bide__unlikely(exchange->body_state == (uint8_t)BIDE__HTTP_BAD))
+    if (bide__unlikely(exchange->body_state == (uint8_t)BIDE__HTTP_BAD &&
+                       exchange->head->content_length >
+                           connection->server->options.most_body_bytes))
         refusal = exchange->body.refusal;
     else if (bide__unlikely(exchange->head->method == BIDE__HTTP_CONNECT))
         /* Its peer takes what follows for a tunnel, so nothing that follows is a request. */
@@ -267,7 +270,7 @@ static void serve_all(struct bide__http_connection *connection)
    unknown size grows in steps that together take three times its size. */
 static void init_arena(struct bide__http_buffers *buffers)
 {
-    uint64_t body_bytes = buffers->server->options.body_bytes;
+    uint64_t body_bytes = buffers->server->options.most_body_bytes;
     size_t cap = body_bytes < SIZE_MAX / 4 ? 3 * (size_t)body_bytes : SIZE_MAX / 2;
     bide_arena_init(&buffers->exchange.arena, NULL, cap + BIDE_CAP_HTTP_ARENA_BYTES);
 }

@@ -60,6 +60,7 @@ struct bide_exchange {
     bool used_arena;
     bool https;         /* the client's scheme, after bide__http_resolve */
     bool continued;     /* 100 Continue is owed no more */
+    bool body_begun;    /* something was read of it */
     uint8_t body_state; /* enum bide__http_result: how far the body is */
     struct bide__http_body body;
     bide_arena arena;
@@ -147,7 +148,8 @@ bool bide__http_connection_quiet(const struct bide__http_connection *connection)
 /* transfer.c. That long from now, on the loop's clock. */
 int64_t bide__http_after(const struct bide__http_server *server, bide_duration duration);
 
-/* From now on the handler under way has no deadline. */
+/* From now on the handler under way has this deadline, or none. */
+void bide__http_move_limit(struct bide__http_connection *connection, int64_t to_ns);
 void bide__http_lift_limit(struct bide__http_connection *connection);
 
 /* Has what the output buffer holds sent at the end of this turn, unless it was sent till then. */

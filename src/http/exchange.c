@@ -145,6 +145,7 @@ static int next_part(struct bide_exchange *exchange, size_t most, struct bide__s
 {
     struct bide__http_connection *connection = exchange->connection;
     *ret_data = bide__slice(NULL, 0);
+    exchange->body_begun = true;
     while (exchange->body_state != BIDE__HTTP_DONE) {
         if (exchange->body_state == (uint8_t)BIDE__HTTP_BAD)
             return -EBADMSG;
@@ -208,7 +209,7 @@ static size_t room_for(const struct bide_exchange *exchange, size_t size)
 {
     if (exchange->head->framing == BIDE__HTTP_LENGTH)
         return (size_t)exchange->head->content_length;
-    uint64_t most = exchange->connection->server->options.body_bytes;
+    uint64_t most = exchange->body.cap;
     return 2 * size < most ? 2 * size : (size_t)most;
 }
 
@@ -265,4 +266,21 @@ bool bide__http_finish_body(struct bide_exchange *exchange)
 void bide_request_keep_running(bide_exchange *exchange)
 {
     exchange->connection->keep_running = true;
+}
+
+void bide_request_allow(bide_exchange *exchange, uint64_t body_bytes, bide_duration deadline)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    const struct bide__http_head *head = exchange->head;
+    uint64_t most = connection->server->options.most_body_bytes;
+    int64_t until_ns;
+    if (body_bytes > 0 && !exchange->body_begun && head->framing != BIDE__HTTP_NO_BODY)
+        exchange->body_state =
+            (uint8_t)bide__http_body_init(&exchange->body, head->framing, head->content_length,
+                                          body_bytes < most ? body_bytes : most);
+    if (deadline.ns <= 0)
+        return;
+    if (__builtin_add_overflow(exchange->since_ns, deadline.ns, &until_ns))
+        until_ns = INT64_MAX - 1;
+    bide__http_move_limit(connection, until_ns);
 }

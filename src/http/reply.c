@@ -137,6 +137,8 @@ static bool body_is_left(const struct bide_exchange *exchange)
 {
     if (exchange->body_state == BIDE__HTTP_DONE)
         return false;
+    if (exchange->body_state == (uint8_t)BIDE__HTTP_BAD)
+        return true;
     if (exchange->head->framing != BIDE__HTTP_LENGTH)
         return !exchange->continued;
     uint64_t left = exchange->head->content_length - exchange->body.total;

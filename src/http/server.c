@@ -55,6 +55,8 @@ static void set_options(struct bide_http_options *to, const struct bide_http_opt
         to->body_rate = BIDE_CAP_HTTP_BODY_RATE;
     if (!to->body_bytes)
         to->body_bytes = BIDE_CAP_HTTP_BODY_BYTES;
+    if (to->most_body_bytes < to->body_bytes)
+        to->most_body_bytes = to->body_bytes;
     if (!to->requests)
         to->requests = BIDE_CAP_HTTP_REQUESTS;
     if (!to->connections)

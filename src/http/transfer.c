@@ -55,6 +55,13 @@ static bool has_limit(const struct bide__http_buffers *buffers)
            limit->scope.deadline_ns < limit->outer_ns;
 }
 
+void bide__http_move_limit(struct bide__http_connection *connection, int64_t to_ns)
+{
+    struct bide__http_buffers *buffers = connection->buffers;
+    if (buffers->serving && !buffers->limit.scope.cancelled)
+        move_limit(&buffers->limit, to_ns);
+}
+
 void bide__http_lift_limit(struct bide__http_connection *connection)
 {
     if (has_limit(connection->buffers))

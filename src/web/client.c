@@ -15,7 +15,7 @@
 
 /* bytes of all replies of one client */
 #define CLIENT_BYTES ((size_t)256 << 20)
-/* bytes of one request, as of one on a connection */
+/* bytes of one request beside its body, as of one on a connection */
 #define REQUEST_BYTES ((size_t)BIDE_CAP_HTTP_ARENA_BYTES)
 
 /* One that a reply has set: for paths that begin so (RFC 6265 section 5.1.4). */
@@ -39,6 +39,7 @@ struct client_request {
     bide_arena arena;
     bide_client_body body;
     const char *cookie; /* the Cookie field, or NULL */
+    uint64_t most_body_bytes;
 };
 
 bide_arena *bide__client_arena(bide_client *client)
@@ -98,7 +99,7 @@ static bide_text body(bide_request *req)
 {
     const struct client_request *request = request_of(req);
     size_t size = request->body.size;
-    if (size > BIDE_CAP_HTTP_BODY_BYTES)
+    if (size > request->most_body_bytes)
         bide__fail(bide__current->at, bide_error_new(413, "the body is too large"));
     char *copy = must(bide_arena_alloc(arena(req), size + 1));
     memcpy(copy, request->body.data, size);
@@ -121,8 +122,16 @@ static bide_text host(const bide_request *req)
     return header(req, "host");
 }
 
-static const struct bide__transport client_transport = {header,         arena,  body,
-                                                        client_address, scheme, host};
+/* Nobody has a deadline here: virtual time stands still while a handler runs. */
+static void allow(bide_request *req, uint64_t body_bytes, bide_duration deadline)
+{
+    (void)deadline;
+    if (body_bytes > 0)
+        request_of(req)->most_body_bytes = body_bytes;
+}
+
+static const struct bide__transport client_transport = {header, arena, body, client_address,
+                                                        scheme, host,  allow};
 
 /* ---- the cookie jar ---- */
 
@@ -315,10 +324,11 @@ static bide_client_reply take_reply(bide_client *client, const bide_request *req
 bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const char *method,
                                                const char *target, bide_client_body sent)
 {
-    struct client_request request = {.client = client, .body = sent};
+    struct client_request request = {
+        .client = client, .body = sent, .most_body_bytes = BIDE_CAP_HTTP_BODY_BYTES};
     bide_request *req = &request.base;
     struct bide__slice rest = bide__slice_of(target);
-    bide_arena_init(&request.arena, NULL, REQUEST_BYTES);
+    bide_arena_init(&request.arena, NULL, REQUEST_BYTES + 3 * sent.size);
     bide_defer(end_request, &request);
     int cancelled = bide__checkpoint(bide__task_current());
     if (cancelled < 0)

@@ -396,6 +396,9 @@ static void respond(bide_request *req)
     }
     req->plan = match.route->handler;
     req->match = &match;
+    const bide_route *route = req->plan->route;
+    if (bide__unlikely(route && (route->max_body || route->deadline_ms)))
+        req->transport->allow(req, route->max_body, bide_ms(route->deadline_ms));
     bide_error *raised = bide__boundary(run, req);
     req->match = NULL; /* these lay in frames that are left */
     req->block = NULL;

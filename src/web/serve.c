@@ -49,7 +49,13 @@ static bide_text host(const bide_request *req)
     return bide_request_host(exchange_of(req));
 }
 
-static const struct bide__transport http_transport = {header, arena, body, client, scheme, host};
+static void allow(bide_request *req, uint64_t body_bytes, bide_duration deadline)
+{
+    bide_request_allow(exchange_of(req), body_bytes, deadline);
+}
+
+static const struct bide__transport http_transport = {header, arena, body, client,
+                                                      scheme, host,  allow};
 
 static struct bide__slice slice_of(bide_text text)
 {
@@ -85,6 +91,18 @@ static bide_async(void) stop(void *arg)
     return bide_void;
 }
 
+/* With room for the largest body that a route lets in. */
+static struct bide_http_options with_bodies(const bide_app *app,
+                                            const struct bide_http_options *options)
+{
+    struct bide_http_options with = options ? *options : (struct bide_http_options){0};
+    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next)
+        if (plan->route && plan->route->max_body > with.most_body_bytes)
+            with
+                .most_body_bytes = plan->route->max_body;
+    return with;
+}
+
 bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
                                  const struct bide_http_options *options,
                                  void (*started)(void *arg), void *arg)
@@ -93,6 +111,7 @@ bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
     if (problem)
         bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "%s", problem));
     struct bide__web_server server = {.app = app};
+    struct bide_http_options with = with_bodies(app, options);
     bide_defer(bide__web_server_done, &server);
     if (app->options.start)
         bide_await(app->options.start(app));
@@ -100,9 +119,9 @@ bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
         started(arg);
     if (app->options.stop) {
         bide_defer(stop, app);
-        bide_await(bide_http_serve(listener, serve, &server, options));
+        bide_await(bide_http_serve(listener, serve, &server, &with));
     } else {
-        bide_await(bide_http_serve(listener, serve, &server, options));
+        bide_await(bide_http_serve(listener, serve, &server, &with));
     }
     return bide_void;
 }

@@ -157,6 +157,7 @@ struct bide__transport {
     bide_text (*client)(bide_request *req);
     bide_text (*scheme)(bide_request *req);
     bide_text (*host)(const bide_request *req);
+    void (*allow)(bide_request *req, uint64_t body_bytes, bide_duration deadline); /* http.h */
 };
 
 /* A buffer for a response, kept for the next request of the same loop. */
