@@ -104,7 +104,8 @@ typedef struct bide_tx {
     struct bide__queued *queued; /* oldest first */
     uint32_t statements;         /* that ran, several rows of one model as two */
     bool writes;
-    uint8_t state; /* enum bide__tx_state */
+    uint8_t state;     /* enum bide__tx_state */
+    uint8_t isolation; /* enum bide_isolation */
 } bide_tx;
 
 /* Opens a database; the driver is said by the URL. BIDE_INVALID for a URL that makes no sense,
@@ -134,6 +135,21 @@ RESOURCE(bide_database, bide_db_ptr, bide_db_open, bide_db_close)
 #define with_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, true, "with_tx")
 #define with_read_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, false, "with_read_tx")
 #endif
+
+/*
+ * bide_tx_isolation(tx, BIDE_SERIALIZABLE): how far the transaction is kept from those beside it;
+ * before its first statement, in a nested one only what the outermost has. A transaction may then
+ * end in BIDE_TX_RETRY: see retry_tx, whose function may begin with it. SQLite's transactions are
+ * all serializable. Else PostgreSQL's default holds for one that writes, and repeatable read for
+ * one that reads. Plain calls. Source: PostgreSQL's manual, "Transaction Isolation".
+ */
+enum bide_isolation {
+    BIDE_ISOLATION_DEFAULT,
+    BIDE_READ_COMMITTED,
+    BIDE_REPEATABLE_READ,
+    BIDE_SERIALIZABLE,
+};
+void bide_tx_isolation(bide_tx *tx, enum bide_isolation isolation);
 
 /* Rolls back now; the rest of the block may not use it any more. */
 bide_async(void) bide_tx_rollback(bide_tx *tx);

@@ -177,7 +177,7 @@ void bide__user_left(struct bide_db *db);
 
 /* Begins, waiting for other processes. */
 int bide__begin(struct bide_db *db, struct bide__connection *connection, bool writes,
-                struct bide__trouble *trouble);
+                enum bide_isolation isolation, struct bide__trouble *trouble);
 
 /* Commits, on a lane; rolls back if that fails. Does not see cancels. */
 int bide__commit(struct bide_db *db, struct bide__connection *connection,

@@ -176,7 +176,8 @@ struct bide__driver {
     void (*cell)(struct bide__run *run, int column, struct bide__cell *ret_cell);
     void (*finish)(struct bide__run *run);
     /* Begins a transaction. */
-    int (*begin)(struct bide__connection *connection, bool writes, struct bide__trouble *trouble);
+    int (*begin)(struct bide__connection *connection, bool writes, enum bide_isolation isolation,
+                 struct bide__trouble *trouble);
     /* What became of it: the database may have ended it by itself. */
     enum bide__state (*state)(struct bide__connection *connection);
     /* How long a step may take, in ns from now, until -EINTR; 0: as long as it takes, but when

@@ -314,7 +314,7 @@ static int run_bare(bide_db *db, struct bide__connection *connection,
     if (code == 0)
         code = bide__migration_run(connection, migration, part, trouble);
     if (code == 0)
-        code = bide__begin(db, connection, true, trouble);
+        code = bide__begin(db, connection, true, BIDE_ISOLATION_DEFAULT, trouble);
     return code;
 }
 

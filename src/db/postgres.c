@@ -340,7 +340,14 @@ static bool send_begin(struct bide__pg *pg)
 {
     if (!pg->begins)
         return true;
-    const char *text = pg->reads_only ? "begin isolation level repeatable read read only" : "begin";
+    static const char *const texts[2][4] = {{"begin", "begin isolation level read committed",
+                                             "begin isolation level repeatable read",
+                                             "begin isolation level serializable"},
+                                            {"begin isolation level repeatable read read only",
+                                             "begin isolation level read committed read only",
+                                             "begin isolation level repeatable read read only",
+                                             "begin isolation level serializable read only"}};
+    const char *text = texts[pg->reads_only][pg->isolation];
     pg->begins = false;
     pg->timeout_ms = pg->db->options.statement_timeout_ms;
     return send_plain(pg, text);
@@ -598,13 +605,15 @@ static void describe(struct bide__connection *base, struct bide__statement *stat
 
 /* ---- transactions ---- */
 
-static int begin(struct bide__connection *base, bool writes, struct bide__trouble *trouble)
+static int begin(struct bide__connection *base, bool writes, enum bide_isolation isolation,
+                 struct bide__trouble *trouble)
 {
     struct bide__pg *pg = bide__pg_of(base);
     if (pg->lost)
         return bide__pg_lost(pg, false, trouble);
     pg->begins = true;
     pg->reads_only = !writes;
+    pg->isolation = isolation;
     return 0;
 }
 

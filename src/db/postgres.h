@@ -53,12 +53,13 @@ struct bide__pg {
     int commands;              /* how many it has so far */
     bool reader_idle;          /* the reader waits, and nothing is owed */
     struct bide__pg_values values;
-    uint32_t *prepared;         /* serials of the statements that the server has from us, hashed */
-    bool begins;                /* "begin" goes out with the next statement */
-    bool reads_only;            /* in a transaction that only reads */
-    bool knows_timeout;         /* the statement that sets statement_timeout is prepared */
-    int timeout_ms;             /* as it is set in the transaction; 0: none */
-    int cancel_pid, cancel_key; /* 0: not known */
+    uint32_t *prepared; /* serials of the statements that the server has from us, hashed */
+    bool begins;        /* "begin" goes out with the next statement */
+    bool reads_only;    /* in a transaction that only reads */
+    enum bide_isolation isolation; /* of the transaction */
+    bool knows_timeout;            /* the statement that sets statement_timeout is prepared */
+    int timeout_ms;                /* as it is set in the transaction; 0: none */
+    int cancel_pid, cancel_key;    /* 0: not known */
 };
 
 static inline struct bide__pg *bide__pg_of(struct bide__connection *base)

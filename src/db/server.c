@@ -303,7 +303,7 @@ static int run_in_own_tx(bide_db *db, struct bide__work *work)
     if (code < 0)
         return code;
     struct bide__connection *connection = own->connection;
-    code = db->driver->begin(connection, !work->reads, &work->trouble);
+    code = db->driver->begin(connection, !work->reads, BIDE_ISOLATION_DEFAULT, &work->trouble);
     if (code == 0)
         code = work->run(work, connection);
     if (code == 0)

@@ -479,8 +479,11 @@ static void cell(struct bide__run *run, int column, struct bide__cell *ret_cell)
     }
 }
 
-static int begin(struct bide__connection *base, bool writes, struct bide__trouble *trouble)
+/* Whatever is asked for, SQLite's transactions are serializable. */
+static int begin(struct bide__connection *base, bool writes, enum bide_isolation isolation,
+                 struct bide__trouble *trouble)
 {
+    (void)isolation;
     return bide__command(base, writes ? "begin immediate" : "begin", trouble);
 }
 

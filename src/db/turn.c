@@ -62,13 +62,13 @@ int bide__busy_wait(bide_db *db, int64_t since_ns, int *tries, struct bide__trou
 }
 
 int bide__begin(bide_db *db, struct bide__connection *connection, bool writes,
-                struct bide__trouble *trouble)
+                enum bide_isolation isolation, struct bide__trouble *trouble)
 {
     int64_t since_ns = bide_clock_ns();
     int tries = 0;
     for (;;) {
         connection->driver->set_budget(connection, 0);
-        int code = connection->driver->begin(connection, writes, trouble);
+        int code = connection->driver->begin(connection, writes, isolation, trouble);
         if (code == -EAGAIN)
             code = bide__busy_wait(db, since_ns, &tries, trouble);
         else
@@ -192,7 +192,7 @@ static int finish(bide_db *db, struct bide__trouble *trouble)
 static int lead(bide_db *db, struct bide__trouble *trouble)
 {
     struct bide__batch *batch = &db->batch;
-    int code = bide__begin(db, db->writer, true, trouble);
+    int code = bide__begin(db, db->writer, true, BIDE_ISOLATION_DEFAULT, trouble);
     if (code < 0) {
         bide__lease_give(db);
         return code;

@@ -133,7 +133,7 @@ static int begin_outermost(bide_tx *tx, struct bide__trouble *trouble)
         if (code < 0)
             return code;
     }
-    code = bide__begin(db, tx->connection, tx->writes, trouble);
+    code = bide__begin(db, tx->connection, tx->writes, (enum bide_isolation)tx->isolation, trouble);
     if (code < 0)
         give_back(tx);
     return code;
@@ -197,6 +197,22 @@ void bide__tx_after(bide_tx *tx)
     for (; tx; tx = tx->outer)
         if (tx->state == BIDE__TX_OPEN)
             set_state(tx, BIDE__TX_LOST);
+}
+
+void bide_tx_isolation(bide_tx *tx, enum bide_isolation isolation)
+{
+    const bide_tx *outermost = tx;
+    bide__tx_check(tx);
+    while (outermost->outer)
+        outermost = outermost->outer;
+    if (outermost != tx && outermost->isolation != isolation)
+        bide__misuse("the transaction of %s:%d cannot have another isolation than the one around "
+                     "it, of %s:%d",
+                     tx->site->file, tx->site->line, outermost->site->file, outermost->site->line);
+    if (outermost == tx && tx->state != BIDE__TX_NONE)
+        bide__misuse("the isolation of the transaction of %s:%d is set after its first statement",
+                     tx->site->file, tx->site->line);
+    tx->isolation = (uint8_t)isolation;
 }
 
 static void add_hook(bide_tx *tx, void (*fn)(void *arg), void *arg, bool on_commit)

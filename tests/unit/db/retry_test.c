@@ -172,3 +172,62 @@ DB_TEST(a_deadlock_of_two_transactions_is_made_again)
         check_int(await(bide_scalar(db, i64, "select min(amount) from items")), 10);
     }
 }
+
+/* Two doctors are on call, and each may leave if the other stays: write skew. */
+SPAWNABLE(int64_t, leave_call, bide_tx *, const char *, int *)
+async(int64_t) leave_call(bide_tx *tx, const char *name, int *tries)
+{
+    ++*tries;
+    bide_tx_isolation(tx, BIDE_SERIALIZABLE);
+    int64_t on_call = await(bide_scalar(tx, i64, "select count(*) from items where amount = 1"));
+    await(bide_sleep(bide_ms(20)));
+    if (on_call < 2)
+        return ready(int64_t, 0);
+    return bide_exec(tx, "update items set amount = 0 where name = $1", name);
+}
+
+SPAWNABLE(void, leave_call_once, bide_db *, const char *, int *)
+async(void) leave_call_once(bide_db *db, const char *name, int *tries)
+{
+    bide_error *err;
+    retry_tx(&err, db, leave_call, name, tries);
+    check(!err);
+    return bide_void;
+}
+
+DB_TEST(a_serialization_failure_is_made_again)
+{
+    int tries = 0;
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        item rows[] = {{.name = "a", .amount = 1}, {.name = "b", .amount = 1}};
+        await(bide_insert_many(db, item, rows, 2));
+        with_group(g) {
+            spawn_void(g, leave_call_once, db, "a", &tries);
+            spawn_void(g, leave_call_once, db, "b", &tries);
+        }
+        check_int(await(bide_scalar(db, i64, "select sum(amount) from items")), 1);
+        check_int(tries, c->server ? 3 : 2);
+    }
+}
+
+static async(int) isolate_late(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        with_tx(tx, db) {
+            await(bide_do(tx, "create table t (a integer)"));
+            bide_tx_isolation(tx, BIDE_SERIALIZABLE);
+        }
+    }
+    return ready(int, 0);
+}
+
+static void run_isolate_late(void)
+{
+    exit(bide_run(isolate_late));
+}
+
+TEST_PLAIN(an_isolation_after_the_first_statement_is_misuse)
+{
+    check_dies(run_isolate_late, "is set after its first statement");
+}
