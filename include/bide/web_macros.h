@@ -21,8 +21,8 @@
 #if defined(path) || defined(query) || defined(header) || defined(cookie) || defined(form) ||      \
     defined(body) || defined(form_body) || defined(file) || defined(files) || defined(bearer) ||   \
     defined(oauth2) || defined(basic) || defined(api_key) || defined(depends) ||                   \
-    defined(status) || defined(blocking) || defined(tags) || defined(summary) || defined(hidden) || \
-    defined(max_body) || defined(deadline_ms)
+    defined(status) || defined(blocking) || defined(tags) || defined(summary) ||                   \
+    defined(hidden) || defined(max_body) || defined(deadline_ms)
 #error "a macro has the name of a word of routes (path, query, body ...): #undef it first"
 #endif
 #if defined(maybe) || defined(page) || defined(text) || defined(html) || defined(raw) ||           \
