@@ -369,7 +369,6 @@ bool bide__server_close(bide_db *db)
     /* A janitor ends what still runs there. */
     while ((node = bide__list_first(&server->shared)) || (node = bide__list_first(&server->apart)))
         retire(server, shared_in(node));
-    bide__kept_clear(db->driver, &server->kept);
     if (!server->pool)
         return true;
     bide__shield_enter(&shield, &site, BIDE_FOREVER);
@@ -377,6 +376,8 @@ bool bide__server_close(bide_db *db)
     bide__scope_pop(&shield);
     if (error)
         bide_log(BIDE_LOG_ERROR, "postgresql: closing: %s", error->message);
+    else /* until then a janitor may be in one of them */
+        bide__kept_clear(db->driver, &server->kept);
     return !error;
 }
 
