@@ -29,9 +29,11 @@
  * Invariants
  *  1. Rows belong to the request, elsewhere to the outermost task (bide_task_arena, task.h): they
  *     outlive the transaction, and nobody frees them.
- *  2. A write transaction is the only one: of all tasks of all loops of the process they take turns
- *     in the order of their first statements. Autocommit writes of many tasks that wait for their
- *     turn share one commit, each behind a savepoint of its own: one that fails leaves the others.
+ *  2. SQLite: a write transaction is the only one: of all tasks of all loops of the process they
+ * take turns in the order of their first statements. Autocommit writes of many tasks that wait for
+ * their turn share one commit, each behind a savepoint of its own: one that fails leaves the
+ * others. PostgreSQL: a transaction has a connection for itself; autocommit statements share some,
+ * each stands alone.
  *  3. What is committed survives a crash of the machine, unless the URL says otherwise.
  *  4. No task sees what another transaction has not committed.
  *
@@ -52,6 +54,15 @@
  *                                  BIDE_DB_ECHO=1 asks for it as well
  *
  * Connections use the write-ahead log and check foreign keys. Needs SQLite (sqlite3) at build.
+ *
+ *     postgresql://user:password@host:port/name?sslmode=verify-full, postgres://...
+ *
+ * is a URL of libpq with all that it knows, and with options of its own: pool_size, max_overflow,
+ * pool_timeout, pool_recycle, pool_pre_ping, idle_timeout, connect_timeout (seconds), max_waiting,
+ * statement_timeout_ms=30000, statement_cache=128 (0 behind poolers), echo: docs/database.md. A
+ * task's deadline becomes the server's statement_timeout, sent along with the statement. After a
+ * failed statement a transaction can only be rolled back, to a nested one's start at least. Needs
+ * libpq at build.
  *
  * Errors, as codes:
  *
