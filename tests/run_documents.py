@@ -365,6 +365,21 @@ def check_file_list(checks):
                      f"not in both the list and the folder: {wrong}" if wrong else None)
 
 
+def check_named_tests(checks, present):
+    """What docs/internals/databases_compared.md names is there: tests, cases, rows."""
+    text = (ROOT / "docs" / "internals" / "databases_compared.md").read_text(encoding="utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("| "))
+    absent = []
+    for folder, file, name in re.findall(r"`(\w+)/(\w+): (\w+)`", table):
+        path = ROOT / "tests" / ("" if folder == "compile_fail" else "unit") / folder / f"{file}.c"
+        source = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if not re.search(rf"^(?:[A-Z_]+\({name}[,)]|#ifdef CASE_{name}$)", source, re.MULTILINE):
+            absent.append(f"{folder}/{file}: {name}")
+    absent += sorted(set(re.findall(r"\b[A-E]\d+\b", re.sub("`.*?`", "", table))) - present)
+    checks.check("docs/internals/databases_compared.md",
+                 f"names what is not there: {absent}" if absent else None)
+
+
 def check_readme(checks):
     """The mistake that README.md begins with is refused by this build's compiler at its line."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -438,6 +453,7 @@ def main():
     good = run_all(checks, programs)
     check_pages(checks, programs, missing)
     check_file_list(checks)
+    check_named_tests(checks, present)
     check_readme(checks)
     for task in sorted((ROOT / "examples" / "exercises").glob("[0-9]*")):
         absent = [name for name in ("task.md", "start.c", "solution.c", "solution.out")
