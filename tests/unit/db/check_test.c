@@ -14,6 +14,7 @@ static async(void) never(bide_db *db)
 }
 
 /* The error of a check of a database with this table; NULL: none. */
+static bide_error *check_beside(const char *url, const char *table) BIDE__TASK;
 static bide_error *check_beside(const char *url, const char *table)
 {
     bide_error *error = NULL;
@@ -37,6 +38,7 @@ static bide_error *check_beside(const char *url, const char *table)
     return error;
 }
 
+static void expect_error(const char *table, const char *field, const char *message) BIDE__TASK;
 static void expect_error(const char *table, const char *field, const char *message)
 {
     DB_CASE(c, "");

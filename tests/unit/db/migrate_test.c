@@ -1,6 +1,7 @@
 /*
  * migrate_test.c: folders of migrations, on databases.
  */
+#define DB_ON_SERVER
 #include "db_case.h"
 
 #include <sys/stat.h>
@@ -22,10 +23,31 @@ static void case_done(struct migration_case *c)
     db_case_done(&c->db);
 }
 
-#define MIGRATION_CASE(c)                                                                          \
-    struct migration_case c __attribute__((__cleanup__(case_done))) = {.db = db_case_new("")};     \
-    snprintf((c).folder, sizeof(c).folder, "%s/m", (c).db.folder);                                 \
-    require(mkdir((c).folder, 0700) == 0)
+static struct migration_case case_of(struct db_case db)
+{
+    struct migration_case c = {.db = db, .folder = "/tmp/bide-migrations-XXXXXX"};
+    require(mkdtemp(c.folder));
+    return c;
+}
+
+#define MIGRATION_CASE(c, db)                                                                      \
+    struct migration_case c __attribute__((__cleanup__(case_done))) = case_of(db)
+
+/* MIGRATION_TEST(name, options of TEST...) { ... c->folder ... }: on each database. */
+#define MIGRATION_TEST(...) MIGRATION_TEST2(__VA_ARGS__, .hidden = false)
+#define MIGRATION_TEST2(test_name, ...)                                                            \
+    static void test_name##_body(struct migration_case *c) BIDE__TASK;                             \
+    TEST(test_name##_on_sqlite, __VA_ARGS__)                                                       \
+    {                                                                                              \
+        MIGRATION_CASE(c, db_case_new(""));                                                        \
+        test_name##_body(&c);                                                                      \
+    }                                                                                              \
+    TEST(test_name##_on_postgresql, .real_clock = true, __VA_ARGS__)                               \
+    {                                                                                              \
+        MIGRATION_CASE(c, db_case_on_server(""));                                                  \
+        test_name##_body(&c);                                                                      \
+    }                                                                                              \
+    static void test_name##_body(struct migration_case *c)
 
 static void put(struct migration_case *c, const char *name, const char *text)
 {
@@ -52,92 +74,97 @@ static void put(struct migration_case *c, const char *name, const char *text)
             check_str(err_->message, part);                                                        \
     } while (0)
 
-static async(int64_t) tables(bide_db *db)
+static async(int64_t) tables(const struct migration_case *c, bide_db *db)
 {
-    return ready(int64_t, await(bide_scalar(db, i64,
-                                            "select count(*) from sqlite_master where type = "
-                                            "'table' and name <> 'bide_migrations'")));
+    return ready(int64_t, c->db.server
+                              ? await(bide_scalar(db, i64,
+                                                  "select count(*) from pg_tables where schemaname "
+                                                  "= 'public' and tablename <> 'bide_migrations'"))
+                              : await(bide_scalar(db, i64,
+                                                  "select count(*) from sqlite_master where type = "
+                                                  "'table' and name <> 'bide_migrations'")));
 }
 
-TEST(files_are_applied_once_and_taken_back)
+MIGRATION_TEST(files_are_applied_once_and_taken_back)
 {
-    MIGRATION_CASE(c);
-    put(&c, "0001_a.sql", FIRST);
-    put(&c, "0002_b.sql", SECOND);
-    with(bide_database, db, c.db.url) {
-        check_int(await(bide_migrate(db, c.folder)), 2);
-        check_int(await(bide_migrate(db, c.folder)), 0);
+    put(c, "0001_a.sql", FIRST);
+    put(c, "0002_b.sql", SECOND);
+    with(bide_database, db, c->db.url) {
+        check_int(await(bide_migrate(db, c->folder)), 2);
+        check_int(await(bide_migrate(db, c->folder)), 0);
         check_str(await(bide_scalar(db, str, "select y from b")), "it's; one");
         check_int(await(bide_scalar(db, i64, "select count(*) from bide_migrations")), 2);
-        put(&c, "0003_c.sql", "-- migrate:up\ncreate table c (z);\n");
-        check_int(await(bide_migrate_to(db, c.folder, 2)), 0);
-        check_int(await(bide_migrate(db, c.folder)), 1);
+        put(c, "0003_c.sql", "-- migrate:up\ncreate table c (z integer);\n");
+        check_int(await(bide_migrate_to(db, c->folder, 2)), 0);
+        check_int(await(bide_migrate(db, c->folder)), 1);
         FAILS_WITH(BIDE_SCHEMA, "0003_c.sql has no part `-- migrate:down`", bide_migrate_to, db,
-                   c.folder, 1);
-        check_int(await(tables(db)), 3);
+                   c->folder, 1);
+        check_int(await(tables(c, db)), 3);
         check_int(await(bide_exec(db, "delete from bide_migrations where number = 3")), 1);
         check(await(bide_exec(db, "drop table c")) >= 0);
-        unlink(c.files[2]);
-        check_int(await(bide_migrate_to(db, c.folder, 1)), 1);
-        check_int(await(tables(db)), 1);
-        check_int(await(bide_migrate_to(db, c.folder, 0)), 1);
-        check_int(await(tables(db)), 0);
-        check_int(await(bide_migrate(db, c.folder)), 2);
+        unlink(c->files[2]);
+        check_int(await(bide_migrate_to(db, c->folder, 1)), 1);
+        check_int(await(tables(c, db)), 1);
+        check_int(await(bide_migrate_to(db, c->folder, 0)), 1);
+        check_int(await(tables(c, db)), 0);
+        check_int(await(bide_migrate(db, c->folder)), 2);
     }
 }
 
-TEST(a_file_that_fails_leaves_nothing)
+MIGRATION_TEST(a_file_that_fails_leaves_nothing)
 {
-    MIGRATION_CASE(c);
-    put(&c, "0001_a.sql", FIRST);
-    put(&c, "0002_b.sql",
-        "-- migrate:up\ncreate table b (y);\ninsert into b values (1);\n\ninsert into\n nowhere "
+    put(c, "0001_a.sql", FIRST);
+    put(c, "0002_b.sql",
+        "-- migrate:up\ncreate table b (y integer);\ninsert into b values (1);\n\ninsert into\n "
+        "nowhere "
         "values (1);\n");
-    with(bide_database, db, c.db.url) {
-        FAILS_WITH(BIDE_QUERY, "0002_b.sql:5: no such table: nowhere", bide_migrate, db, c.folder);
-        check_int(await(tables(db)), 1);
+    with(bide_database, db, c->db.url) {
+        FAILS_WITH(BIDE_QUERY, c->db.server ? "0002_b.sql:6: " : "0002_b.sql:5: ", bide_migrate, db,
+                   c->folder);
+        check_int(await(tables(c, db)), 1);
         check_int(await(bide_scalar(db, i64, "select max(number) from bide_migrations")), 1);
-        put(&c, "0002_b.sql", "-- migrate:up\nselect 1;\nselect\n  1 + );\n");
-        FAILS_WITH(BIDE_QUERY, "0002_b.sql:4: near \")\": syntax error", bide_migrate, db,
-                   c.folder);
-        put(&c, "0002_b.sql", "-- migrate:up\ncreate table b (y);\ncommit;\n");
+        put(c, "0002_b.sql", "-- migrate:up\nselect 1;\nselect\n  1 + );\n");
+        FAILS_WITH(BIDE_QUERY, "0002_b.sql:4: ", bide_migrate, db, c->folder);
+        put(c, "0002_b.sql", "-- migrate:up\ncreate table b (y integer);\ncommit;\n");
         FAILS_WITH(BIDE_QUERY, "0002_b.sql:3: the file runs in a transaction", bide_migrate, db,
-                   c.folder);
-        check_int(await(tables(db)), 1);
-        put(&c, "0002_b.sql",
-            "-- migrate:up\ncreate table b (y unique);\ninsert into b values (1);\n"
+                   c->folder);
+        check_int(await(tables(c, db)), 1);
+        put(c, "0002_b.sql",
+            "-- migrate:up\ncreate table b (y integer unique);\ninsert into b values (1);\n"
             "insert or rollback into b values (1);\n");
-        FAILS_WITH(BIDE_CONFLICT, "0002_b.sql:4: ", bide_migrate, db, c.folder);
-        check_int(await(tables(db)), 1);
+        if (c->db.server)
+            return;
+        FAILS_WITH(BIDE_CONFLICT, "0002_b.sql:4: ", bide_migrate, db, c->folder);
+        check_int(await(tables(c, db)), 1);
     }
 }
 
-TEST(what_does_not_agree_is_named)
+MIGRATION_TEST(what_does_not_agree_is_named)
 {
-    MIGRATION_CASE(c);
-    put(&c, "0001_a.sql", FIRST);
-    put(&c, "0002_b.sql", SECOND);
-    with(bide_database, db, c.db.url) {
-        check_int(await(bide_migrate(db, c.folder)), 2);
-        put(&c, "0001_a.sql", FIRST "-- more\n");
+    put(c, "0001_a.sql", FIRST);
+    put(c, "0002_b.sql", SECOND);
+    with(bide_database, db, c->db.url) {
+        check_int(await(bide_migrate(db, c->folder)), 2);
+        put(c, "0001_a.sql", FIRST "-- more\n");
         FAILS_WITH(BIDE_SCHEMA, "0001_a.sql has changed since it was applied", bide_migrate, db,
-                   c.folder);
-        put(&c, "0001_a.sql",
+                   c->folder);
+        put(c, "0001_a.sql",
             "-- migrate:up\r\ncreate table a (x integer);\r\n"
             "-- migrate:down\r\ndrop table a;\r\n");
-        check_int(await(bide_migrate(db, c.folder)), 0);
-        rename(c.files[1], c.files[0]);
-        unlink(c.files[0]);
+        check_int(await(bide_migrate(db, c->folder)), 0);
+        rename(c->files[1], c->files[0]);
+        unlink(c->files[0]);
         FAILS_WITH(BIDE_SCHEMA, "0001_a.sql was applied and is not in the folder", bide_migrate, db,
-                   c.folder);
-        put(&c, "0001_a.sql", FIRST);
-        put(&c, "0002_c.sql", SECOND);
-        FAILS_WITH(BIDE_SCHEMA, "0002_c.sql was applied as 0002_b.sql", bide_migrate, db, c.folder);
-        unlink(c.files[c.count - 1]);
-        put(&c, "0002_b.sql", SECOND);
+                   c->folder);
+        put(c, "0001_a.sql", FIRST);
+        put(c, "0002_c.sql", SECOND);
+        FAILS_WITH(BIDE_SCHEMA, "0002_c.sql was applied as 0002_b.sql", bide_migrate, db,
+                   c->folder);
+        unlink(c->files[c->count - 1]);
+        put(c, "0002_b.sql", SECOND);
         check_int(await(bide_exec(db, "delete from bide_migrations where number = 1")), 1);
         FAILS_WITH(BIDE_SCHEMA, "0001_a.sql comes too late: 0002_b.sql was applied already",
-                   bide_migrate, db, c.folder);
+                   bide_migrate, db, c->folder);
     }
 }
 
@@ -165,20 +192,20 @@ TEST(a_wrong_folder_is_told_before_anything_runs)
     };
     with(bide_database, db, "sqlite://:memory:") {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-            MIGRATION_CASE(c);
+            MIGRATION_CASE(c, db_case_new(""));
             put(&c, "0001_a.sql", FIRST);
             put(&c, cases[i].name, cases[i].text);
             FAILS_WITH(BIDE_INVALID, cases[i].message, bide_migrate, db, c.folder);
         }
         FAILS_WITH(BIDE_SYSTEM, "'/nowhere/at/all': No such file", bide_migrate, db,
                    "/nowhere/at/all");
-        check_int(await(tables(db)), 0);
+        check_int(await(bide_scalar(db, i64, "select count(*) from sqlite_master")), 0);
     }
 }
 
 TEST(times_are_numbers_too)
 {
-    MIGRATION_CASE(c);
+    MIGRATION_CASE(c, db_case_new(""));
     put(&c, "20261121093000_a.sql", FIRST);
     put(&c, "20270101000000_b.sql", SECOND);
     put(&c, "README.md", "not read");
@@ -190,35 +217,55 @@ TEST(times_are_numbers_too)
 
 TEST(a_file_without_a_transaction)
 {
-    MIGRATION_CASE(c);
+    MIGRATION_CASE(c, db_case_new(""));
     put(&c, "0001_a.sql", FIRST);
     put(&c, "0002_b.sql",
         "-- migrate:up transaction:false\nvacuum;\npragma foreign_keys = off;\nbegin;\n"
-        "create table b (y);\ncommit;\npragma foreign_keys = on;\n"
+        "create table b (y integer);\ncommit;\npragma foreign_keys = on;\n"
         "-- migrate:down transaction:false\ndrop table b;\nvacuum;\n");
     with(bide_database, db, c.db.url) {
         check_int(await(bide_migrate(db, c.folder)), 2);
         check_int(await(bide_migrate_to(db, c.folder, 1)), 1);
-        check_int(await(tables(db)), 1);
+        check_int(await(tables(&c, db)), 1);
     }
 }
 
-TEST(what_did_not_end_is_named_until_it_is_taken_back)
+TEST(a_server_makes_an_index_beside_writers, .real_clock = true)
 {
-    MIGRATION_CASE(c);
-    char url[300];
-    snprintf(url, sizeof url, "%s?busy_timeout_ms=50", c.db.url);
+    MIGRATION_CASE(c, db_case_on_server(""));
     put(&c, "0001_a.sql",
-        "-- migrate:up transaction:false\ncreate table a (x);\ninsert into nowhere values (1);\n"
+        "-- migrate:up\ncreate table a (x integer);\n"
+        "create function twice(n integer) returns integer as $body$\n"
+        "begin return 2 * n; end;\n$body$ language plpgsql;\n");
+    put(&c, "0002_b.sql",
+        "-- migrate:up transaction:false\ncreate index concurrently a_by_x on a (x);\nvacuum a;\n"
+        "-- migrate:down transaction:false\ndrop index concurrently a_by_x;\n");
+    with(bide_database, db, c.db.url) {
+        check_int(await(bide_migrate(db, c.folder)), 2);
+        check_int(await(bide_scalar(db, i64, "select twice(21)")), 42);
+        check_int(await(bide_migrate_to(db, c.folder, 1)), 1);
+        check_int(await(bide_migrate(db, c.folder)), 1);
+        put(&c, "0003_c.sql", "-- migrate:up\ncreate index concurrently c on a (x);\n");
+        FAILS_WITH(BIDE_QUERY, "0003_c.sql:2: ", bide_migrate, db, c.folder);
+    }
+}
+
+MIGRATION_TEST(what_did_not_end_is_named_until_it_is_taken_back)
+{
+    char url[300];
+    snprintf(url, sizeof url, "%s%s", c->db.url, c->db.server ? "" : "?busy_timeout_ms=50");
+    put(c, "0001_a.sql",
+        "-- migrate:up transaction:false\ncreate table a (x integer);\ninsert into nowhere values "
+        "(1);\n"
         "-- migrate:down\ndrop table if exists a;\n");
     with(bide_database, db, url) {
-        FAILS_WITH(BIDE_QUERY, "0001_a.sql:3: no such table", bide_migrate, db, c.folder);
+        FAILS_WITH(BIDE_QUERY, "0001_a.sql:3: ", bide_migrate, db, c->folder);
         FAILS_WITH(BIDE_SCHEMA, "0001_a.sql was begun without a transaction and has not ended",
-                   bide_migrate, db, c.folder);
-        check_int(await(tables(db)), 1);
-        check_int(await(bide_migrate_to(db, c.folder, 0)), 1);
-        check_int(await(tables(db)), 0);
-        FAILS_WITH(BIDE_QUERY, "0001_a.sql:3: no such table", bide_migrate, db, c.folder);
+                   bide_migrate, db, c->folder);
+        check_int(await(tables(c, db)), 1);
+        check_int(await(bide_migrate_to(db, c->folder, 0)), 1);
+        check_int(await(tables(c, db)), 0);
+        FAILS_WITH(BIDE_QUERY, "0001_a.sql:3: ", bide_migrate, db, c->folder);
     }
 }
 
@@ -237,16 +284,15 @@ static async(void) start_up(struct migration_case *c)
     return bide_void;
 }
 
-TEST(engines_of_one_process_apply_each_once)
+MIGRATION_TEST(engines_of_one_process_apply_each_once)
 {
-    MIGRATION_CASE(c);
-    put(&c, "0001_a.sql", FIRST);
-    put(&c, "0002_b.sql", SECOND);
-    put(&c, "0003_c.sql", "-- migrate:up transaction:false\ncreate table c (x);\n");
+    put(c, "0001_a.sql", FIRST);
+    put(c, "0002_b.sql", SECOND);
+    put(c, "0003_c.sql", "-- migrate:up transaction:false\ncreate table c (x integer);\n");
     applied = 0;
     with_group(g) {
         for (int i = 0; i < 8; i++)
-            spawn_void(g, start_up, &c);
+            spawn_void(g, start_up, c);
     }
     check_int(applied, 3);
 }
@@ -283,11 +329,11 @@ static int processes_at_once(struct migration_case *c)
 
 TEST_PLAIN(processes_that_start_at_once_apply_each_once)
 {
-    MIGRATION_CASE(c);
+    MIGRATION_CASE(c, db_case_new(""));
     char name[32], text[128];
     for (int i = 1; i <= 9; i++) {
         snprintf(name, sizeof name, "%04d_t%d.sql", i, i);
-        snprintf(text, sizeof text, "-- migrate:up\ncreate table t%d (x);\n", i);
+        snprintf(text, sizeof text, "-- migrate:up\ncreate table t%d (x integer);\n", i);
         put(&c, name, text);
     }
     applied = 0;
@@ -301,7 +347,7 @@ TEST_PLAIN(processes_that_start_at_once_apply_each_once)
    whole, and the next start does the rest. */
 static async(void) start_in_between(void)
 {
-    MIGRATION_CASE(c);
+    MIGRATION_CASE(c, db_case_new(""));
     bide_error *error = NULL;
     put(&c, "0001_a.sql", FIRST);
     put(&c, "0002_b.sql", SECOND);
@@ -310,7 +356,7 @@ static async(void) start_in_between(void)
         with(bide_database, db, c.db.url) {
             int64_t left = await(bide_migrate(db, c.folder));
             check(left >= 0 && left <= 2 && (left == 0 || error));
-            check_int(await(tables(db)), 2);
+            check_int(await(tables(&c, db)), 2);
             check_int(await(bide_scalar(db, i64, "select count(*) from b")), 1);
         }
     }
