@@ -39,7 +39,7 @@ DB_TEST(many_rows_of_two_models_get_their_keys)
 {
     static item items[MANY];
     static line lines[MANY];
-    static char names[MANY][16];
+    static char names[MANY][20];
     with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
         await(bide_create_table(db, line));

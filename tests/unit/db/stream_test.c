@@ -10,7 +10,7 @@ enum { ROWS = 500 };
 static async(void) fill(bide_db *db)
 {
     static item items[ROWS];
-    static char names[ROWS][16];
+    static char names[ROWS][20];
     await(bide_create_table(db, item));
     for (int i = 0; i < ROWS; i++) {
         snprintf(names[i], sizeof names[i], "item-%d", i);
