@@ -170,11 +170,23 @@ static int make_tables(struct checking *checking, bool created_only)
     return 0;
 }
 
+/* On a server: a schema of its own, which goes with the transaction. */
+static int make_place(struct checking *checking)
+{
+    int code = 0;
+    if (!checking->connection->driver->pool)
+        return 0;
+    code = bide__command(checking->connection, "create schema bide_check", &checking->trouble);
+    return code < 0 ? code
+                    : bide__command(checking->connection, "set local search_path to bide_check",
+                                    &checking->trouble);
+}
+
 static int make_schema(struct checking *checking)
 {
     struct bide__check *check = checking->check;
     const struct bide__migrations *migrations = check->migrations;
-    int code = 0;
+    int code = make_place(checking);
     for (size_t i = 0; migrations && i < migrations->count && code == 0; i++) {
         checking->note = NULL;
         code = guarded(checking, run_migration, &migrations->all[i]);
