@@ -113,6 +113,7 @@ typedef struct bide_tx {
     bide_error *was;
     struct bide__tx_hook *hooks; /* newest first */
     struct bide__queued *queued; /* oldest first */
+    int64_t idle_since_ns;       /* the end of its last statement, in the outermost one */
     uint32_t statements;         /* that ran, several rows of one model as two */
     bool writes;
     uint8_t state;     /* enum bide__tx_state */

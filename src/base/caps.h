@@ -267,6 +267,8 @@
 #define BIDE_CAP_DB_WATCH_TIMES 50
 #define BIDE_CAP_DB_WATCH_MS 1000
 #define BIDE_CAP_DB_WATCH_REPORTS 32
+/* ms between the statements of a transaction that writes, which are reported */
+#define BIDE_CAP_DB_WATCH_IDLE_MS 1000
 /* rows that wait in a transaction for its flush; rows, and values, of one statement that inserts */
 #define BIDE_CAP_DB_QUEUED 100000
 #define BIDE_CAP_DB_INSERT_ROWS 64

@@ -336,6 +336,11 @@ void bide__put_order(bide_buf *buf, const struct bide__keyset *set);
 /* Counts a query, or a commit of a single statement, of this line. */
 void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool writes);
 
+/* A statement of the transaction has ended; the next one, or the commit, begins: tells if the task
+   has done something else for long between the two. */
+void bide__watch_idle_from_now(struct bide_tx *tx);
+void bide__watch_idle(struct bide_tx *tx);
+
 /* ---- number.c ---- */
 
 /* 1: rows that are inserted without this field get numbers one after the other, of which the run

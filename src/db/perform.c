@@ -180,8 +180,10 @@ void bide__perform(struct bide__on on, struct bide__work *work)
         code = run_by_itself(db, work);
     if (code < 0)
         bide__db_raise(code, &work->trouble, &db->object);
-    if (on.tx)
+    if (on.tx) {
+        bide__watch_idle_from_now(on.tx);
         on.tx->statements += work->many ? 2 : 1;
+    }
     if (work->reads || !on.tx)
         bide__watch_count(db, bide__task_current()->head.at, !work->reads);
 }

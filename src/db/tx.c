@@ -180,6 +180,7 @@ struct bide__connection *bide__tx_connection(bide_tx *tx)
         raise_lost(tx);
     if (tx->state == BIDE__TX_NONE)
         begin(tx);
+    bide__watch_idle(tx);
     bide__done_at_once(me);
     return tx->connection;
 }
@@ -316,6 +317,7 @@ static void commit_outermost(bide_tx *tx)
     struct bide__trouble trouble = {0};
     int code = bide__checkpoint(bide__task_current());
     if (code == 0 && tx->state == BIDE__TX_OPEN) {
+        bide__watch_idle(tx);
         code = tx->writes ? bide__commit(tx->db, tx->connection, &trouble)
                           : bide__command(tx->connection, "commit", &trouble);
     }

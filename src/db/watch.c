@@ -1,7 +1,8 @@
 /*
  * What a loop of queries gives away: the same line that reads again and again in one task (a query
  * for each of N rows), or commits again and again (one row each; a transaction of several
- * statements belongs together). Told once per line, on stderr. Called by perform.c and tx.c.
+ * statements belongs together); and a transaction that writes, whose task does something else while
+ * others wait for it. Told once per line, on stderr. Called by perform.c and tx.c.
  *
  * A slot counts for one line in one task, and of a task that serves many requests in one of them:
  * the memory of a request has a serial. Lines that share a slot push each other out: then nothing
@@ -48,4 +49,33 @@ void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool wr
         *slot = (struct bide__watched){who, site, now_ns, 0};
     if (++slot->times == BIDE_CAP_DB_WATCH_TIMES && site && !told_before(&db->watch, site))
         tell(site, slot->times, writes);
+}
+
+static bide_tx *outermost_of(bide_tx *tx)
+{
+    while (tx->outer)
+        tx = tx->outer;
+    return tx;
+}
+
+void bide__watch_idle_from_now(bide_tx *tx)
+{
+    outermost_of(tx)->idle_since_ns = bide__task_current()->loop->now_ns;
+}
+
+void bide__watch_idle(bide_tx *tx)
+{
+    const struct bide_task *me = bide__task_current();
+    bide_tx *outermost = outermost_of(tx);
+    int64_t idle_ns = me->loop->now_ns - outermost->idle_since_ns;
+    if (!outermost->writes || outermost->idle_since_ns == 0 ||
+        idle_ns < BIDE_CAP_DB_WATCH_IDLE_MS * BIDE__NS_PER_MS ||
+        told_before(&outermost->db->watch, outermost->site))
+        return;
+    fprintf(stderr,
+            "bide: the transaction of %s:%d kept others waiting for %lld ms while task #%llu '%s' "
+            "did something else, before %s:%d: do that before it begins, or after its commit\n",
+            outermost->site->file, outermost->site->line, (long long)(idle_ns / BIDE__NS_PER_MS),
+            (unsigned long long)me->head.id, bide__task_label(me), me->head.at->file,
+            me->head.at->line);
 }

@@ -178,3 +178,35 @@ TEST_PLAIN(requests_are_told_apart)
     check_int(times(said, "50 times the same query"), 1);
     check_int(times(loop, "50 times the same query"), 1);
 }
+
+static async(int) wait_inside(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        await(fill(db));
+        for (int i = 0; i < 3; i++)
+            with_tx(tx, db) {
+                await(bide_do(tx, "delete from posts where id = $1", i));
+                await(bide_sleep(bide_ms(1500))); /* a mail is sent, say */
+                await(bide_do(tx, "delete from posts where id = $1", 10 + i));
+            }
+        with_tx(tx, db) {
+            await(bide_do(tx, "delete from posts where id = $1", 20));
+            await(bide_sleep(bide_ms(900)));
+        }
+        with_read_tx(tx, db) {
+            await(bide_scalar(tx, i64, "select count(*) from posts"));
+            await(bide_sleep(bide_ms(5000)));
+        }
+    }
+    return ready(int, 0);
+}
+
+TEST_PLAIN(a_transaction_that_waits_for_something_else_is_reported)
+{
+    test_capture_stderr();
+    int status = bide_run(wait_inside, .virtual_clock = true);
+    const char *said = test_captured();
+    check_int(status, 0);
+    check_int(times(said, "bide: "), 1);
+    check_contains(said, "kept others waiting for 1500 ms while task #1");
+}
