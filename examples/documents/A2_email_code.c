@@ -10,7 +10,8 @@
  *
  * In bide: the address is unique, so a new code takes the place of the old one; `maybe` gives the
  * one row or NULL, and two rows would be an error, never the first of them. `return` inside of
- * with_tx commits. An instant is UTC, and reading before begins nothing.
+ * with_tx commits. An instant is UTC, and reading before begins nothing. This is the document's
+ * function, made right; what an application wants (hashed codes, a limit of tries) is in code.h.
  */
 #include <bide/bide.h>
 
