@@ -166,7 +166,7 @@ struct bide__cache_load {
     struct bide__call call;
 };
 #define BIDE__CACHED(model, shape, key, ttl, call)                                                 \
-    ((struct bide__cache_load){model, shape, key, ttl, call})
+    ((struct bide__cache_load){model, shape, key, {(ttl).ns}, call})
 SPAWNABLE(bide__rows, bide__cache_fetch, bide_cache *, struct bide__cache_load)
 
 static inline bide_async(str) bide__cache_text(bide__rows rows)

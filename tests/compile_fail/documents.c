@@ -247,6 +247,21 @@ async(int) run(void)
 }
 #endif // CASE_D2_printing_the_call
 
+#ifdef CASE_D5_unknown_column
+// gcc: has no member named 'emial'
+// clang: no member named 'emial' in
+async(void) update(bide_tx *tx, account *row);
+async(void) update(bide_tx *tx, account *row)
+{
+#ifndef FIXED
+    await(bide_update(tx, account, row, emial)); // <- here
+#else
+    await(bide_update(tx, account, row, email));
+#endif
+    return bide_void;
+}
+#endif // CASE_D5_unknown_column
+
 #ifdef CASE_D15_bare_call
 // gcc: ignoring return value of 'fetch_user' declared with attribute 'warn_unused_result'
 // clang: ignoring return value of function declared with 'warn_unused_result' attribute
