@@ -153,7 +153,7 @@ static inline void postgres_end(struct postgres_server *server)
 
 /* A new cluster with the user `tester` (password `secret`, where the way in asks for one) and the
    database `test`. `method`: of pg_hba for loopback. */
-static inline void postgres_make(struct postgres_server *server, const char *method)
+static inline void postgres_prepare(struct postgres_server *server, const char *method)
 {
     char command[2048];
     *server = (struct postgres_server){.settings = server->settings};
@@ -190,12 +190,24 @@ static inline void postgres_make(struct postgres_server *server, const char *met
         ;
     if (!check_int(status, 0))
         exit(1);
+}
+
+/* Starts it for the first time. */
+static inline void postgres_begin(struct postgres_server *server)
+{
+    char command[1024];
     postgres_start(server);
     snprintf(command, sizeof command,
              "%s/psql -q -h %s -p %s -U tester -d postgres -c "
              "'create database test'",
              server->bin, server->folder, server->port);
     require(postgres_shell(command) == 0);
+}
+
+static inline void postgres_make(struct postgres_server *server, const char *method)
+{
+    postgres_prepare(server, method);
+    postgres_begin(server);
 }
 
 #endif

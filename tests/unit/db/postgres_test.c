@@ -359,3 +359,99 @@ TEST(a_frozen_server_is_waited_for_no_longer_than_asked, .real_clock = true, .ti
     }
     postgres_end(&own);
 }
+
+/* ---- TLS, poolers ---- */
+
+TEST(the_server_is_known_by_its_certificate, .real_clock = true, .timeout_ms = 120000)
+{
+    struct postgres_server own = {.settings = "ssl=on"};
+    char command[700], url[400];
+    postgres_prepare(&own, "scram-sha-256");
+    snprintf(command, sizeof command,
+             "cd %s/data && openssl req -new -x509 -days 2 -nodes -batch -subj /CN=localhost "
+             "-addext subjectAltName=DNS:localhost -out server.crt -keyout server.key 2>/dev/null "
+             "&& chown --reference=PG_VERSION server.crt server.key && chmod 600 server.key && "
+             "cp server.crt ../root.crt && chmod 644 ../root.crt",
+             own.folder);
+    if (postgres_shell(command) != 0) {
+        postgres_end(&own);
+        test_skip("no openssl to make a certificate with");
+    }
+    postgres_begin(&own);
+    snprintf(url, sizeof url,
+             "postgresql://tester:secret@localhost:%s/test?hostaddr=127.0.0.1&"
+             "sslmode=verify-full&sslrootcert=%s/root.crt",
+             own.port, own.folder);
+    with(bide_database, db, url) {
+        check(await(
+            bide_scalar(db, bool, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")));
+        static char large[300000];
+        memset(large, 'x', sizeof large - 1);
+        check_int(
+            await(bide_scalar(db, i64, "select length($1::text)::bigint", (const char *)large)),
+            (int)sizeof large - 1);
+    }
+    snprintf(url, sizeof url,
+             "postgresql://tester:secret@other:%s/test?hostaddr=127.0.0.1&sslmode=verify-full&"
+             "sslrootcert=%s/root.crt",
+             own.port, own.folder);
+    check_int(await(open_fails(url, "does not match")), BIDE_UNREACHABLE);
+    postgres_end(&own);
+}
+
+SPAWNABLE(void, add_in_tx, bide_db *, int)
+async(void) add_in_tx(bide_db *db, int n)
+{
+    with_tx(tx, db) {
+        item i = {.name = bide_arena_printf(bide_task_arena(), "n-%d", n)};
+        await(bide_insert(tx, item, &i));
+        check_int(await(bide_scalar(tx, i64, "select count(*) from items where name = $1", i.name)),
+                  1);
+    }
+    return bide_void;
+}
+
+TEST(a_pooler_in_transaction_mode, .real_clock = true, .timeout_ms = 60000)
+{
+    DB_SERVER(c, "");
+    char command[900], url[300], port[8], folder[] = "/tmp/bide-pooler-XXXXXX";
+    char *args[] = {(char[]){"sh"}, (char[]){"-c"}, command, NULL};
+    int wrong = 0;
+    pid_t pid;
+    if (system("command -v pgbouncer >/dev/null") != 0)
+        test_skip("no pgbouncer: ./dev deps test");
+    require(mkdtemp(folder));
+    chmod(folder, 0777);
+    postgres_free_port(port);
+    snprintf(command, sizeof command,
+             "cd %s && printf '%%s\n' '[databases]' 'test = host=%s port=%s user=tester' "
+             "'[pgbouncer]' 'listen_addr=127.0.0.1' 'listen_port=%s' 'auth_type=any' "
+             "'pool_mode=transaction' 'default_pool_size=3' 'unix_socket_dir=' >ini && exec %s%s%s "
+             "pgbouncer -q ini >log 2>&1",
+             folder, db_server.folder, db_server.port, port,
+             db_server.user[0] ? "setpriv --reuid=" : "", db_server.user,
+             db_server.user[0] ? " --clear-groups" : "");
+    require(posix_spawnp(&pid, "sh", NULL, NULL, args, environ) == 0);
+    await(bide_sleep(bide_ms(500)));
+    snprintf(url, sizeof url,
+             "postgresql://tester@127.0.0.1:%s/test?statement_cache=0&pool_size=6&"
+             "max_overflow=0",
+             port);
+    with(bide_database, db, url) {
+        await(bide_create_table(db, item));
+        for (int round = 0; round < 3; round++) {
+            with_group(g) {
+                for (int i = 0; i < 100; i++)
+                    spawn_void(g, ask_for_own, db, i, &wrong);
+                for (int i = 0; i < 10; i++)
+                    spawn_void(g, add_in_tx, db, 10 * round + i);
+            }
+        }
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), 30);
+    }
+    check_int(wrong, 0);
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    require(postgres_shell(command) == 0);
+}
