@@ -62,7 +62,8 @@ struct bide_redis_options {
     size_t max_waiting;            /* commands that wait for a reply; 10,000 */
     size_t max_leased;             /* connections beside the shared one; 32. More wait for one */
     bide_duration timeout;         /* of each command; 5 s, BIDE_FOREVER for none. Not of leased
-                                      connections: blocking is what they are for */
+                                      connections: blocking is what they are for; TCP probes
+                                      whether their peer is there, within 30 s */
     bide_duration connect_timeout; /* of connecting and logging in; 5 s */
     bide_duration stall; /* without a reply to what was sent: the connection is lost; 30 s */
     size_t reply_bytes;  /* of one text in a reply; 512 MiB, the server's own limit */

@@ -348,6 +348,10 @@
 #define BIDE_CAP_REDIS_MS 5000
 #define BIDE_CAP_REDIS_CONNECT_MS 5000
 #define BIDE_CAP_REDIS_STALL_MS 30000
+/* s of silence after which a connection is probed, s between probes, and how many may be lost */
+#define BIDE_CAP_REDIS_ALIVE_S 15
+#define BIDE_CAP_REDIS_ALIVE_EVERY_S 5
+#define BIDE_CAP_REDIS_ALIVE_COUNT 3
 /* ms between two attempts to connect: doubles from the first to the last, minus up to half of it */
 #define BIDE_CAP_REDIS_RETRY_FIRST_MS 20
 #define BIDE_CAP_REDIS_RETRY_LAST_MS 2000

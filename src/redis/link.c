@@ -14,8 +14,11 @@
 #include "core/graph.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void raise_problem(const bide_redis *client, const struct bide__redis_reader *reader)
 {
@@ -135,6 +138,18 @@ static bide_async(void) introduce(const bide_redis *client, struct bide__redis_l
     return bide_void;
 }
 
+/* A command that blocks waits for as long as it likes, but not for a peer that is gone: without
+   this a connection that is open at one end only would never be found out. tcp(7). */
+static void watch_peer(int fd)
+{
+    int on = 1, idle_s = BIDE_CAP_REDIS_ALIVE_S, every_s = BIDE_CAP_REDIS_ALIVE_EVERY_S;
+    int count = BIDE_CAP_REDIS_ALIVE_COUNT;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 bide_async(void) bide__redis_link_open(bide_redis *client, struct bide__redis_link *link)
 {
     *link = (struct bide__redis_link){.stream = NULL};
@@ -147,6 +162,8 @@ bide_async(void) bide__redis_link_open(bide_redis *client, struct bide__redis_li
         link->stream = client->url.port
                            ? bide_await(bide_connect_tcp(client->url.host, client->url.port))
                            : bide_await(bide_connect_unix(client->url.host));
+        if (client->url.port)
+            watch_peer(bide_stream_fd(link->stream));
         (void)bide_await(introduce(client, link));
     }
     return bide_void;

@@ -2,6 +2,9 @@
  * Leased connections, transactions, scripts and messages against a real server.
  */
 #include "redis_case.h"
+#include "redis/redis.h"
+
+#include <netinet/tcp.h>
 
 static async(void) push(bide_redis_ptr r, const char *value);
 SPAWNABLE(void, push, bide_redis_ptr, const char *)
@@ -33,6 +36,23 @@ TEST(a_command_that_blocks, .real_clock = true)
         }
         with(bide_redis_leased, c, r)
             check(await(bide_redis(c, "CLIENT", "ID")).integer != id);
+    }
+}
+
+/* A blocking command has no deadline: the system probes whether the peer is there. */
+TEST(a_peer_that_is_gone_is_found_out, .real_clock = true)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    with(bide_redis, r, server.tcp_url, NULL) {
+        with(bide_redis_leased, c, r) {
+            int fd = bide_stream_fd(c->link->stream), on = 0, idle_s = 0;
+            socklen_t size = sizeof on;
+            check_int(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &size), 0);
+            check_int(on, 1);
+            check_int(getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, &size), 0);
+            check(idle_s > 0 && idle_s <= 30);
+        }
     }
 }
 
