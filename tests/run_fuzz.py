@@ -100,12 +100,13 @@ def library_flags():
     flags = ["-ftls-model=initial-exec", '-DBIDE_VERSION="fuzz"', '-DBIDE_SWAGGER_UI_DIR=""']
     links = ["-pthread", "-ldl", "-lm"]
     for define, name in re.findall(r"'-D(\w+)=@0@'\.format\((\w+)\.found\(\)", text):
-        command = ["pkg-config", "--libs", packages[name]]
+        command = ["pkg-config", "--cflags", "--libs", packages[name]]
         found = shutil.which("pkg-config") and subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, text=True)
-        libraries = found.stdout.split() if found and found.returncode == 0 else []
-        flags.append(f"-D{define}={int(bool(libraries))}")
-        links += libraries
+        words = found.stdout.split() if found and found.returncode == 0 else []
+        flags.append(f"-D{define}={int(bool(words))}")
+        flags += [word for word in words if not word.startswith(("-l", "-L"))]
+        links += [word for word in words if word.startswith(("-l", "-L"))]
     if platform.machine() == "x86_64":
         flags += ["-mno-red-zone", "-DBIDE_NO_RED_ZONE=1"]
     return flags, links
