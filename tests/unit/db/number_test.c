@@ -78,7 +78,7 @@ TEST(keys_that_are_no_numbers_of_rows)
     static const char *const tables[] = {
         "(id bigint primary key default (abs(random())), name text, amount int, note text)",
         "(id integer primary key desc default (abs(random())), name text, amount int, note text)",
-        "(id int default (abs(random())), name text, amount int, note text, primary key (id, name))",
+        "(id int default (abs(random())), name text, amount int, note text, primary key(id, name))",
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         DB_CASE(c, "");
