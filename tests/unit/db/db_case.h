@@ -88,9 +88,10 @@ static inline struct db_case db_case_on_server(const char *options)
 /* DB_CASE(c, "?options"): SQLite in a folder that goes with the block. DB_SERVER(c, "&options"):
    PostgreSQL. */
 #define DB_CASE(c, options)                                                                        \
-    struct db_case c __attribute__((__cleanup__(db_case_done))) = db_case_new(options)
+    struct db_case c __attribute__((__unused__, __cleanup__(db_case_done))) = db_case_new(options)
 #define DB_SERVER(c, options)                                                                      \
-    struct db_case c __attribute__((__cleanup__(db_case_done))) = db_case_on_server(options)
+    struct db_case c __attribute__((__unused__, __cleanup__(db_case_done))) =                      \
+        db_case_on_server(options)
 
 /* DB_TEST(name, options of TEST...) { ... c->url ... } */
 #define DB_TEST(...) DB_TEST2(__VA_ARGS__, .hidden = false)
