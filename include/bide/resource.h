@@ -48,7 +48,10 @@ void bide__cleanup(bide_error *was, const struct bide_site *at, void (*thunk)(vo
         bide_error *was; \
         const struct bide_site *at; \
     }; \
-    __attribute__((__unused__)) static __typeof__(&open) const name##__open = &open; \
+    __attribute__((__unused__)) static inline __typeof__(&open) name##__open(void) \
+    { \
+        return &open; \
+    } \
     __attribute__((__unused__)) static inline void name##__close(void *resource_) BIDE__UNCHECKED \
     { \
         struct name##__resource *r_ = resource_; \
@@ -64,9 +67,9 @@ void bide__cleanup(bide_error *was, const struct bide_site *at, void (*thunk)(vo
 #define BIDE__WITH_RESOURCE(n, name, ...)                                                          \
     BIDE__CAT(BIDE__WITH_RESOURCE_, BIDE__COUNT(__VA_ARGS__))(n, name, __VA_ARGS__)
 #define BIDE__WITH_RESOURCE_1(n, name, variable)                                                   \
-    BIDE__WITH_RESOURCE2(n, name, variable, #name, name##__open())
+    BIDE__WITH_RESOURCE2(n, name, variable, #name, name##__open()())
 #define BIDE__WITH_RESOURCE_N(n, name, variable, ...)                                              \
-    BIDE__WITH_RESOURCE2(n, name, variable, #name, name##__open(__VA_ARGS__))
+    BIDE__WITH_RESOURCE2(n, name, variable, #name, name##__open()(__VA_ARGS__))
 #define BIDE__WITH_RESOURCE_2 BIDE__WITH_RESOURCE_N
 #define BIDE__WITH_RESOURCE_3 BIDE__WITH_RESOURCE_N
 #define BIDE__WITH_RESOURCE_4 BIDE__WITH_RESOURCE_N
