@@ -8,8 +8,8 @@
  * is a query that nobody awaits, and raises MissingGreenlet. The commit stands inside of the
  * repository, so two creates cannot be one transaction, and a taken address is an IntegrityError.
  *
- * In bide: bide_add queues, as there; the end of the block flushes and commits, and what the
- * database made is in the struct: nothing expires. bide_refresh is for what others have changed.
+ * In bide: bide_add queues a copy, as there; the end of the block flushes and commits, and what the
+ * database made is in the copy: nothing expires. bide_refresh is for what others have changed.
  * The repository gets a bide_tx and cannot commit: whoever opened the block decides what belongs
  * together.
  */
@@ -20,19 +20,23 @@
 MODEL(user, "users", (i64, id, key, generated), (str, email, unique),
       (str, state, generated, sql_dflt("'new'")));
 
-static void create(bide_tx *session, user *row)
+static user *create(bide_tx *session, const char *email)
 {
-    bide_add(session, user, row);
+    user row = {.email = email};
+    return bide_add(session, user, &row);
 }
 
-SPAWNABLE(void, create_two, bide_db *, user *, user *)
-async(void) create_two(bide_db *db, user *one, user *two)
+SPAWNABLE(void, create_two, bide_db *, const char *, const char *)
+async(void) create_two(bide_db *db, const char *one, const char *two)
 {
+    user *added[2];
     with_tx(session, db) {
-        create(session, one);
-        create(session, two);
-        printf("added:     id %lld, id %lld\n", (long long)one->id, (long long)two->id);
+        added[0] = create(session, one);
+        added[1] = create(session, two);
+        printf("added:     id %lld, id %lld\n", (long long)added[0]->id, (long long)added[1]->id);
     }
+    printf("committed: id %lld, id %lld, %s\n", (long long)added[0]->id, (long long)added[1]->id,
+           added[0]->state);
     return bide_void;
 }
 
@@ -40,19 +44,16 @@ static async(void) app(void)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, user));
-        user ann = {.email = "ann@a.example"}, bob = {.email = "bob@a.example"};
-        await(create_two(db, &ann, &bob));
-        printf("committed: id %lld, id %lld, %s\n", (long long)ann.id, (long long)bob.id,
-               ann.state);
+        await(create_two(db, "ann@a.example", "bob@a.example"));
 
+        user *ann = await(bide_one(db, user, "email = $1", "ann@a.example"));
         int64_t changed = await(bide_exec(db, "update users set state = 'active'"));
-        await(bide_refresh(db, user, &ann));
-        printf("refreshed: id %lld, %s (%lld changed)\n", (long long)ann.id, ann.state,
+        await(bide_refresh(db, user, ann));
+        printf("refreshed: id %lld, %s (%lld changed)\n", (long long)ann->id, ann->state,
                (long long)changed);
 
         bide_error *error;
-        user sam = {.email = "sam@a.example"}, again = {.email = "ann@a.example"};
-        attempt(&error, create_two, db, &sam, &again);
+        attempt(&error, create_two, db, "sam@a.example", "ann@a.example");
         printf("refused:   %s\n", error->message);
         printf("%lld users\n",
                (long long)await(bide_scalar(db, i64, "select count(*) from users")));

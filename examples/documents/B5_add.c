@@ -23,20 +23,20 @@ static async(void) app(void)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, user));
-        user rows[] = {{.name = "Ann"}, {.name = "Bob"}, {.name = "Sam"}};
+        user rows[] = {{.name = "Ann"}, {.name = "Bob"}, {.name = "Sam"}}, *two, *third;
         with_tx(session, db) {
             with_no_await {
-                bide_add_all(session, user, rows, 2);
-                bide_add(session, user, &rows[2]);
+                two = bide_add_all(session, user, rows, 2);
+                third = bide_add(session, user, &rows[2]);
             }
-            printf("added:   ids %lld %lld %lld\n", (long long)rows[0].id, (long long)rows[1].id,
-                   (long long)rows[2].id);
+            printf("added:   ids %lld %lld %lld\n", (long long)two[0].id, (long long)two[1].id,
+                   (long long)third->id);
             await(bide_flush(session));
-            printf("flushed: ids %lld %lld %lld\n", (long long)rows[0].id, (long long)rows[1].id,
-                   (long long)rows[2].id);
+            printf("flushed: ids %lld %lld %lld\n", (long long)two[0].id, (long long)two[1].id,
+                   (long long)third->id);
         }
-        await(bide_refresh(db, user, &rows[2]));
-        printf("stored:  %s, %lld in all\n", rows[2].name,
+        await(bide_refresh(db, user, third));
+        printf("stored:  %s, %lld in all\n", third->name,
                (long long)await(bide_scalar(db, i64, "select count(*) from users")));
     }
     return bide_void;

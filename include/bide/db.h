@@ -285,18 +285,20 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
     M##__done(bide__db_delete(bide__on(on), BIDE__DELETED(M), BIDE__BIND(key)))
 
 /*
- * bide_add(tx, M, row), bide_add_all(tx, M, rows, count): plain calls that queue rows for an insert
- * of `tx`. They are inserted before its next query, before a transaction inside it begins, at its
- * commit, and by await(bide_flush(tx)): those of one model together, the models in the order in
- * which they were first added. What the database makes is read back into them then, so they must
- * stay where they are until then. What a rollback finds is forgotten. An error of the flush says
- * which row of the model, and leaves the query, or the block, that caused it; all that was queued
- * is then forgotten. Raise BIDE_NO_MEMORY, or BIDE_LIMIT beyond 100,000 rows.
- * bide_refresh(on, M, row): reads the row with its key anew: BIDE_NOT_FOUND if it is gone.
+ * bide_add(tx, M, row), bide_add_all(tx, M, rows, count): plain calls that copy rows, texts and
+ * all, and queue them for an insert of `tx`. They give the copies, which belong to the request as
+ * every row does (invariant 1); the originals may go. They are inserted before the next query of
+ * `tx`, before a transaction inside it begins, at its commit, and by await(bide_flush(tx)): those
+ * of one model together, the models in the order in which they were first added. What the copies
+ * say then is inserted, and what the database makes is read back into them. What a rollback finds
+ * is forgotten. An error of the flush says which row of the model, and leaves the query, or the
+ * block, that caused it; all that was queued is then forgotten. Raise BIDE_NO_MEMORY, or BIDE_LIMIT
+ * beyond 100,000 rows. bide_refresh(on, M, row): reads the row with its key anew: BIDE_NOT_FOUND if
+ * it is gone.
  */
-#define bide_add(tx, M, row) bide__db_add((tx), BIDE__WRITE_OF(M, BIDE__INSERT, row, 1, 0))
+#define bide_add(tx, M, row) bide_add_all(tx, M, row, 1)
 #define bide_add_all(tx, M, rows, count)                                                           \
-    bide__db_add((tx), BIDE__WRITE_OF(M, BIDE__INSERT, rows, count, 0))
+    ((M *)bide__db_add((tx), BIDE__WRITE_OF(M, BIDE__INSERT, rows, count, 0)))
 bide_async(void) bide_flush(bide_tx *tx);
 #define bide_refresh(on, M, row)                                                                   \
     M##__done(bide__db_refresh(bide__on(on), M##_model(), (0 ? (M *)0 : (row))))

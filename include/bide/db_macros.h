@@ -290,7 +290,7 @@ struct bide__write {
     void **each;     /* instead of `rows`: pointers to them */
 };
 SPAWNABLE(void, bide__db_write, struct bide__on, struct bide__write)
-void bide__db_add(bide_tx *tx, struct bide__write what);
+void *bide__db_add(bide_tx *tx, struct bide__write what);
 SPAWNABLE(void, bide_flush, bide_tx *)
 SPAWNABLE(void, bide__db_refresh, struct bide__on, const bide_model *, void *)
 SPAWNABLE(void, bide__db_delete, struct bide__on, const bide_model *, bide_bind)

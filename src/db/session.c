@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* Rows that follow each other in memory: the caller's. */
+/* Rows that follow each other in memory, in the arena of the request. */
 struct bide__queued {
     struct bide__queued *next;
     const bide_model *model;
@@ -31,7 +31,45 @@ void bide__queue_drop(struct bide_tx *tx)
     free_queue(&tx->queued);
 }
 
-void bide__db_add(bide_tx *tx, struct bide__write what)
+/* What a member points to, into the arena. False: no memory. */
+static bool copy_member(bide_arena *arena, const bide_field *field, void *member)
+{
+    const char **text = member;
+    bide_json *json = member;
+    bide_bytes *bytes = member;
+    switch (field->kind) {
+    case BIDE_KIND_STR:
+    case BIDE_KIND_SECRET:
+    case BIDE_KIND_HASH:
+        return !*text || (*text = bide_arena_strdup(arena, *text));
+    case BIDE_KIND_JSON:
+        return !json->text || (json->text = bide_arena_strndup(arena, json->text, json->length));
+    case BIDE_KIND_BYTES:
+        return !bytes->size || (bytes->data = bide_arena_copy(arena, bytes->data, bytes->size));
+    default:
+        return true;
+    }
+}
+
+static void *copy_rows(const bide_model *model, const void *rows, size_t count)
+{
+    bide_arena *arena = bide_task_arena();
+    char *copy = arena ? bide_arena_alloc(arena, count * model->size) : NULL;
+    if (!copy)
+        return NULL;
+    memcpy(copy, rows, count * model->size);
+    for (size_t i = 0; i < model->field_count; i++) {
+        const bide_field *field = &model->fields[i];
+        for (size_t row = 0; row < count; row++) {
+            char *member = copy + row * model->size + field->offset;
+            if (bide__is_column(field) && !copy_member(arena, field, member))
+                return NULL;
+        }
+    }
+    return copy;
+}
+
+void *bide__db_add(bide_tx *tx, struct bide__write what)
 {
     bide__tx_check(tx);
     if (!tx->writes)
@@ -44,13 +82,15 @@ void bide__db_add(bide_tx *tx, struct bide__write what)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_LIMIT, "more than %d rows are queued: bide_flush them",
                                   BIDE_CAP_DB_QUEUED));
-    struct bide__queued *entry = what.count ? bide__alloc(sizeof *entry) : NULL;
-    if (what.count && !entry)
+    if (what.count == 0)
+        return NULL;
+    void *copy = copy_rows(what.model, what.rows, what.count);
+    struct bide__queued *entry = copy ? bide__alloc(sizeof *entry) : NULL;
+    if (!entry)
         bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a row"));
-    if (entry) {
-        *entry = (struct bide__queued){NULL, what.model, what.rows, what.count};
-        *end = entry;
-    }
+    *entry = (struct bide__queued){NULL, what.model, copy, what.count};
+    *end = entry;
+    return copy;
 }
 
 static void free_list(void ***list)

@@ -140,8 +140,8 @@ async(int) run(bide_db *db, bide_tx *tx)
 #endif // CASE_retry_of_what_takes_no_transaction
 
 #ifdef CASE_awaited_add
-// gcc: declared void
-// clang: incomplete type 'void'
+// gcc: is a pointer
+// clang: is a pointer
 async(int) run(bide_db *db, bide_tx *tx)
 {
     user u = {.email = "a"};

@@ -97,8 +97,8 @@ void set_password(account *row, bide_plain_pw typed, bide_hash hashed)
 #endif // CASE_B2_plain_password_as_hash
 
 #ifdef CASE_B5_awaiting_add
-// gcc: void value not ignored as it ought to be
-// clang: variable has incomplete type 'void'
+// gcc: is a pointer
+// clang: is a pointer
 async(int) add(bide_tx *tx, account *row);
 async(int) add(bide_tx *tx, account *row)
 {

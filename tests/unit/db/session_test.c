@@ -18,27 +18,52 @@ DB_TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
 {
     with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
-        item first = {.name = "a"}, second = {.name = "b"}, third = {.name = "c"};
+        item a = {.name = "a"}, b = {.name = "b"}, *third = NULL;
         with_tx(tx, db) {
-            bide_add(tx, item, &first);
-            check_int(first.id, 0);
+            item *first = bide_add(tx, item, &a);
+            check_int(first->id, 0);
             check_int(await(bide_scalar(tx, i64, "select count(*) from items")), 1);
-            check(first.id > 0);
-            bide_add(tx, item, &second);
+            check(first->id > 0);
+            item *second = bide_add(tx, item, &b);
             await(bide_flush(tx));
-            check(second.id > first.id);
+            check(second->id > first->id);
             await(bide_flush(tx)); /* nothing is left to do */
-            bide_add(tx, item, &third);
+            item last = {.name = "c"};
+            third = bide_add(tx, item, &last);
+            check(third->id == 0);
         }
-        check(third.id > second.id);
+        check(third->id > 0);
         check_int(await(count(db)), 3);
+    }
+}
+
+DB_TEST(a_loop_adds_from_one_place)
+{
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        with_tx(tx, db) {
+            for (int i = 0; i < 5; i++) {
+                char name[20];
+                snprintf(name, sizeof name, "item-%d", i);
+                item row = {.name = name, .amount = i};
+                bide_add(tx, item, &row);
+                memset(name, 'x', sizeof name - 1);
+            }
+        }
+        item_list all = await(bide_all(db, item, "true order by amount"));
+        require(all.count == 5);
+        for (int i = 0; i < 5; i++) {
+            char name[20];
+            snprintf(name, sizeof name, "item-%d", i);
+            check_str(all.items[i].name, name);
+        }
     }
 }
 
 DB_TEST(many_rows_of_two_models_get_their_keys)
 {
-    static item items[MANY];
-    static line lines[MANY];
+    static item items[MANY], *added[MANY];
+    static line lines[MANY], *rest;
     static char names[MANY][20];
     with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
@@ -50,18 +75,20 @@ DB_TEST(many_rows_of_two_models_get_their_keys)
                 lines[i] = (line){.item_id = i, .amount = 2 * i};
                 if (i % 7 == 0) /* another set of fields: another statement */
                     items[i].note = "seventh";
-                bide_add(tx, item, &items[i]);
+                added[i] = bide_add(tx, item, &items[i]);
                 if (i < MANY / 2)
                     bide_add(tx, line, &lines[i]);
             }
-            bide_add_all(tx, line, lines + MANY / 2, MANY - MANY / 2);
+            rest = bide_add_all(tx, line, lines + MANY / 2, MANY - MANY / 2);
         }
         check_int(await(count(db)), MANY);
         for (int i = 0; i < MANY; i++) {
             item *got = await(bide_one(db, item, "name = $1", names[i]));
-            check(got->id == items[i].id);
+            check(got->id == added[i]->id);
             check_int(got->amount, i);
-            line *other = await(bide_one(db, line, "id = $1", lines[i].id));
+        }
+        for (int i = MANY / 2; i < MANY; i++) {
+            line *other = await(bide_one(db, line, "id = $1", rest[i - MANY / 2].id));
             check_int(other->item_id, i);
         }
     }
@@ -71,8 +98,8 @@ SPAWNABLE(void, add_twice, bide_db *, int *)
 async(void) add_twice(bide_db *db, int *reached)
 {
     with_tx(tx, db) {
-        static item rows[6] = {{.name = "a"}, {.name = "b"}, {.name = "c"},
-                               {.name = "d"}, {.name = "b"}, {.name = "e"}};
+        item rows[6] = {{.name = "a"}, {.name = "b"}, {.name = "c"},
+                        {.name = "d"}, {.name = "b"}, {.name = "e"}};
         bide_add_all(tx, item, rows, 6);
         ++*reached;
     }
@@ -128,7 +155,7 @@ SPAWNABLE(void, nest, bide_tx *)
 async(void) nest(bide_tx *outer)
 {
     with_tx(inner, outer) {
-        static item lost = {.name = "inner"};
+        item lost = {.name = "inner"};
         bide_add(inner, item, &lost);
         await(bide_flush(inner));
         fail(bide_error_new(1000, "on purpose"));
@@ -141,17 +168,17 @@ DB_TEST(a_nested_one_that_rolls_back_leaves_the_outer_rows)
     bide_error *err = NULL;
     with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
-        item outer = {.name = "outer"};
+        item outer = {.name = "outer"}, *added = NULL;
         with_tx(tx, db) {
-            bide_add(tx, item, &outer);
+            added = bide_add(tx, item, &outer);
             attempt(&err, nest, tx);
             check(err && err->code == 1000);
             with_tx(inner, tx) {
-                static item kept = {.name = "kept"};
+                item kept = {.name = "kept"};
                 bide_add(inner, item, &kept);
             }
         }
-        check(outer.id > 0);
+        check(added->id > 0);
         check_int(await(count(db)), 2);
     }
 }
@@ -161,19 +188,19 @@ DB_TEST(a_row_is_read_anew)
     bide_error *err = NULL;
     with(bide_database, db, c->url) {
         await(bide_create_table(db, item));
-        item mine = {.name = "ring", .amount = 1};
+        item ring = {.name = "ring", .amount = 1}, *mine = NULL;
         with_tx(tx, db) {
-            bide_add(tx, item, &mine);
+            mine = bide_add(tx, item, &ring);
             await(bide_do(tx, "update items set amount = 7, note = $1", "changed"));
-            check_int(mine.amount, 1);
-            await(bide_refresh(tx, item, &mine));
+            check_int(mine->amount, 1);
+            await(bide_refresh(tx, item, mine));
         }
-        check_int(mine.amount, 7);
-        check_str(mine.note, "changed");
-        await(bide_delete(db, item, mine.id));
-        attempt(&err, bide_refresh, db, item, &mine);
+        check_int(mine->amount, 7);
+        check_str(mine->note, "changed");
+        await(bide_delete(db, item, mine->id));
+        attempt(&err, bide_refresh, db, item, mine);
         check(err && err->code == BIDE_NOT_FOUND);
-        check_int(mine.amount, 7);
+        check_int(mine->amount, 7);
     }
 }
 
