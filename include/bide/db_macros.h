@@ -266,18 +266,22 @@ SPAWNABLE(bide__lists, bide__db_load, struct bide__on, struct bide__load, const 
 #define BIDE__LOAD(on, M, field, parents, count, member, order, ...) \
     bide__db_load(bide__on(on), BIDE__LOAD_OF(M, field, parents, count, member, order), \
                   BIDE__SQL(BIDE__NOTE_OF_ROWS(M, BIDE__ALL), __VA_ARGS__))
+/* No statement expression: the array of the order would end with it. */
 #define BIDE__LOAD_OF(M, field_, parents_, count_, member, order) \
-    __extension__({ \
-        _Static_assert(__builtin_types_compatible_p(__typeof__(((M *)0)->field_), \
-                                                    __typeof__((parents_)->member)), \
-                       "bide_load_many: `" #field_ "` of " #M " and `" #member \
+    ((struct bide__load){.set = BIDE__KEYSET(M, NULL, 0, BIDE__UNWRAP order), \
+                         .field = offsetof(struct bide__index_##M, field_) + \
+                                  0 * BIDE__SAME_TYPES(M, field_, parents_, member), \
+                         .parents = (parents_), \
+                         .count = (count_), \
+                         .stride = sizeof *(parents_), \
+                         .offset = offsetof(__typeof__(*(parents_)), member)})
+#define BIDE__SAME_TYPES(M, field, parents, member) \
+    sizeof(struct { \
+        _Static_assert(__builtin_types_compatible_p(__typeof__(((M *)0)->field), \
+                                                    __typeof__((parents)->member)), \
+                       "bide_load_many: `" #field "` of " #M " and `" #member \
                        "` of the parents are of different types"); \
-        (struct bide__load){.set = BIDE__KEYSET(M, NULL, 0, BIDE__UNWRAP order), \
-                            .field = offsetof(struct bide__index_##M, field_), \
-                            .parents = (parents_), \
-                            .count = (count_), \
-                            .stride = sizeof *(parents_), \
-                            .offset = offsetof(__typeof__(*(parents_)), member)}; \
+        char unused; \
     })
 
 enum bide__write_kind { BIDE__INSERT, BIDE__UPSERT, BIDE__UPDATE };
