@@ -294,7 +294,7 @@ static bide_async(void) one_of_two(void)
 
 static void *stop_when_both_have_printed(void *unused)
 {
-    for (int64_t end_ms = now_ms() + 5000; now_ms() < end_ms; sched_yield())
+    for (int64_t end_ms = now_ms() + 20000; now_ms() < end_ms; usleep(1000))
         if (was_said("tasks of loop 0") && was_said("tasks of loop 1"))
             break;
     kill(getpid(), SIGTERM);
