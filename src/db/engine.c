@@ -153,13 +153,28 @@ static void free_engine(bide_db *db)
     bide__free(db);
 }
 
+/* Other processes that open the file at the same time hold it for a moment, to set it up. */
+static int connect_patiently(bide_db *db, enum bide__connection_role role,
+                             struct bide__connection **ret_connection,
+                             struct bide__trouble *trouble)
+{
+    int64_t since_ns = bide_clock_ns();
+    int tries = 0, code;
+    while ((code = bide__connect(db, role, ret_connection, trouble)) == -EAGAIN) {
+        code = bide__busy_wait(db, since_ns, &tries, trouble);
+        if (code < 0)
+            break;
+    }
+    return code;
+}
+
 static int open_connections(bide_db *db, struct bide__trouble *trouble)
 {
     if (db->driver->pool)
         return bide__server_open(db, trouble);
-    int code = bide__connect(db, BIDE__WRITER, &db->writer, trouble);
+    int code = connect_patiently(db, BIDE__WRITER, &db->writer, trouble);
     if (code == 0 && !db->single)
-        code = bide__connect(db, BIDE__READER, &db->reader, trouble);
+        code = connect_patiently(db, BIDE__READER, &db->reader, trouble);
     if (code < 0)
         return code;
     db->store = bide__store_of(db->options.path); /* the file exists now */
