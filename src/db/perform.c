@@ -1,7 +1,7 @@
 /*
  * Where a statement runs: in its transaction, in a turn to write, or at once on the loop. Reads run
  * on the loop for at most BIDE_CAP_DB_INLINE_MS; one that takes longer is made once more, on a
- * lane. Called by query.c, write.c and create.c; calls turn.c, tx.c, engine.c.
+ * lane. Called by query.c, write.c, stream.c; calls turn.c, tx.c, engine.c, server.c.
  */
 #include "db/db.h"
 
@@ -119,11 +119,22 @@ static int read_by_itself(struct bide_db *db, struct bide__work *work)
     return code;
 }
 
+/* With the reader; a look that fails may be at a schema that the writer has changed since: it is
+   read anew. */
+static int look(bide_db *db, struct bide__work *work)
+{
+    struct bide__trouble ignored;
+    int code = work->look(work, db->reader);
+    if (code == -EBADMSG && bide__command(db->reader, "select 1 from sqlite_master", &ignored) == 0)
+        code = work->look(work, db->reader);
+    return code;
+}
+
 static int run_by_itself(struct bide_db *db, struct bide__work *work)
 {
     if (db->server)
         return bide__server_run(db, work);
-    int code = work->look && !db->single ? work->look(work, db->reader) : 0;
+    int code = work->look && !db->single ? look(db, work) : 0;
     if (code == -EAGAIN) /* the schema cannot be read just now: the read waits until it can */
         work->reads = true;
     else if (code < 0)

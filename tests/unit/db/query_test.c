@@ -231,6 +231,23 @@ TEST(urls_that_make_no_sense_are_refused)
     CHECK_FAILS(BIDE_SYSTEM, "unable to open", bide_db_open, "sqlite:///nowhere/at/all/x.db");
 }
 
+/* A definition is looked at by a connection that has not seen the one before it. */
+DB_TEST(definitions_that_follow_each_other)
+{
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), 0);
+        await(bide_do(db, "alter table items drop column note"));
+        await(bide_do(db, "alter table items add column note text"));
+        await(bide_do(db, "alter table items rename column note to remark"));
+        await(bide_do(db, "alter table items rename column remark to note"));
+        check_int(await(bide_exec(db, "insert into items (id, name, amount, note) "
+                                      "values (1, 'a', 1, 'b')")),
+                  1);
+        check_str(await(bide_one(db, item, "id = $1", 1))->note, "b");
+    }
+}
+
 DB_TEST(rows_outlive_the_task_that_read_them)
 {
     with(bide_database, db, c->url) {
