@@ -115,6 +115,7 @@ typedef struct bide_tx {
     struct bide__queued *queued; /* oldest first */
     int64_t idle_since_ns;       /* the end of its last statement, in the outermost one */
     uint32_t statements;         /* that ran, several rows of one model as two */
+    uint32_t streams;            /* with a cursor, in the outermost one */
     bool writes;
     uint8_t state;     /* enum bide__tx_state */
     uint8_t isolation; /* enum bide_isolation */

@@ -264,6 +264,13 @@ struct bide__connection *bide__tx_connection(struct bide_tx *tx);
 /* After work in it: notes if the database has ended it by itself. */
 void bide__tx_after(struct bide_tx *tx);
 
+static inline bide_tx *bide__tx_outermost(bide_tx *tx)
+{
+    while (tx->outer)
+        tx = tx->outer;
+    return tx;
+}
+
 /* Checks that the running task may use it. */
 void bide__tx_check(const struct bide_tx *tx);
 

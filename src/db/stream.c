@@ -26,6 +26,7 @@ struct bide__streaming {
     struct bide__columns columns;
     bide_buf text;  /* the query, or the declaration of its cursor */
     char fetch[64]; /* "" without a cursor */
+    bool counted;   /* in its transaction's `streams` */
     char *rows;     /* of the batch */
     size_t count, next;
     bool ended;
@@ -83,8 +84,9 @@ static int fetch(struct bide__work *work, struct bide__connection *connection)
     int code = 0;
     s->count = 0;
     if (!s->fetch[0]) {
-        static uint32_t serial; /* atomic */
-        uint32_t number = __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
+        /* Streams of a transaction end in the reverse order: few names, few texts to keep. */
+        unsigned number = bide__tx_outermost(stream->on.tx)->streams++;
+        s->counted = true;
         bide_buf whole;
         bide_buf_init(&whole, BIDE_CAP_DB_STATEMENT_BYTES);
         bide_buf_printf(&whole, "declare bide_stream_%u no scroll cursor for %s", number,
@@ -189,6 +191,8 @@ static void close_stream(void *arg)
         snprintf(text, sizeof text, "close %s", strstr(s->fetch, "bide_stream_"));
         bide__command(tx->connection, text, &trouble);
     }
+    if (s->counted)
+        bide__tx_outermost(tx)->streams--;
     bide__finish(&s->run);
     free_batch(s);
     bide_buf_done(&s->text);

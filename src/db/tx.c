@@ -202,10 +202,8 @@ void bide__tx_after(bide_tx *tx)
 
 void bide_tx_isolation(bide_tx *tx, enum bide_isolation isolation)
 {
-    const bide_tx *outermost = tx;
+    const bide_tx *outermost = bide__tx_outermost(tx);
     bide__tx_check(tx);
-    while (outermost->outer)
-        outermost = outermost->outer;
     if (outermost != tx && outermost->isolation != isolation)
         bide__misuse("the transaction of %s:%d cannot have another isolation than the one around "
                      "it, of %s:%d",

@@ -51,22 +51,15 @@ void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool wr
         tell(site, slot->times, writes);
 }
 
-static bide_tx *outermost_of(bide_tx *tx)
-{
-    while (tx->outer)
-        tx = tx->outer;
-    return tx;
-}
-
 void bide__watch_idle_from_now(bide_tx *tx)
 {
-    outermost_of(tx)->idle_since_ns = bide__task_current()->loop->now_ns;
+    bide__tx_outermost(tx)->idle_since_ns = bide__task_current()->loop->now_ns;
 }
 
 void bide__watch_idle(bide_tx *tx)
 {
     const struct bide_task *me = bide__task_current();
-    bide_tx *outermost = outermost_of(tx);
+    bide_tx *outermost = bide__tx_outermost(tx);
     int64_t idle_ns = me->loop->now_ns - outermost->idle_since_ns;
     if (!outermost->writes || outermost->idle_since_ns == 0 ||
         idle_ns < BIDE_CAP_DB_WATCH_IDLE_MS * BIDE__NS_PER_MS ||

@@ -159,6 +159,34 @@ async(void) stream_wrongly(bide_db *db, int how)
     return bide_void;
 }
 
+/* The names of cursors come again: behind one that has ended, and beside one that has not. */
+DB_TEST(streams_of_one_transaction)
+{
+    int seen = 0;
+    with(bide_database, db, c->url) {
+        await(fill(db));
+        with_tx(tx, db) {
+            for (int round = 0; round < 3; round++) {
+                bide_stream(row, tx, item, "id <= $1 order by id", 2)
+                {
+                    bide_stream(again, tx, item, "id <= $1 order by id", row->id)
+                    {
+                        seen++;
+                    }
+                    with_tx(inner, tx) {
+                        bide_stream(third, inner, item, "id = $1", row->id)
+                        {
+                            check(third->id == row->id);
+                        }
+                    }
+                }
+            }
+            check_int(tx->streams, 0);
+        }
+    }
+    check_int(seen, 9);
+}
+
 TEST(a_wrong_query_fails_at_its_first_row)
 {
     DB_CASE(c, "?readers=1");
