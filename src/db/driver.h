@@ -1,7 +1,7 @@
 /*
- * What a database must offer; sqlite.c implements it. Called by connection.c, perform.c, tx.c and
- * those who read rows; it knows nothing of transactions, models and tasks, but a driver's functions
- * run in a task and may suspend it.
+ * What a database must offer; sqlite.c and postgres.c implement it. Called by connection.c,
+ * perform.c, tx.c and those who read rows; it knows nothing of transactions, models and tasks, but
+ * a driver's functions run in a task and may suspend it.
  *
  * A statement is kept by its connection; a run is one execution of it, from start to finish. A
  * statement has as many runs at a time as the driver allows.

@@ -123,19 +123,14 @@ static struct bide__form *form_new(bide_db *db, const struct bide__form *part,
     return form;
 }
 
-static void buf_done(bide_buf *buf)
-{
-    bide_buf_done(buf);
-}
-
 const struct bide__form *bide__form_make(bide_db *db, const char *text, const bide_model *model,
                                          enum bide__shape shape, size_t binds)
 {
     struct bide__form part = {
         .literal = text, .own = text, .model = model, .binds = binds, .shape = shape};
     struct bide__trouble trouble;
-    bide_buf whole __attribute__((cleanup(buf_done)));
-    bide_buf counting __attribute__((cleanup(buf_done)));
+    bide_buf whole __attribute__((cleanup(bide_buf_done)));
+    bide_buf counting __attribute__((cleanup(bide_buf_done)));
     bide_buf_init(&whole, BIDE_CAP_DB_STATEMENT_BYTES);
     bide_buf_init(&counting, BIDE_CAP_DB_STATEMENT_BYTES);
     if (check(model, shape, text, &trouble) < 0)

@@ -8,11 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-static void buf_done(bide_buf *buf)
-{
-    bide_buf_done(buf);
-}
-
 static void check_keyset(const struct bide__keyset *set, const char *text,
                          struct bide__trouble *trouble)
 {
@@ -73,7 +68,7 @@ static void put_text(bide_buf *buf, const struct bide__keyset *set, const char *
 bide_async(bide__rows) bide__db_after(struct bide__on on, struct bide__keyset set, const char *text,
                                       const bide_bind *binds, size_t count)
 {
-    bide_buf whole __attribute__((cleanup(buf_done)));
+    bide_buf whole __attribute__((cleanup(bide_buf_done)));
     struct bide__trouble trouble = {0};
     bide_arena *arena = bide_task_arena();
     size_t own = count;

@@ -116,18 +116,13 @@ static bide_bind bind_key(enum bide_kind kind, const void *key)
     }
 }
 
-static void buf_done(bide_buf *buf)
-{
-    bide_buf_done(buf);
-}
-
 /* The rows of some parents. Their number is made up to a power of four by repeating the last key,
    so that a query has few statements to keep. */
 static bide__rows query(struct loading *loading, struct bide__on on, const char *text,
                         const size_t *places, size_t count) BIDE__UNCHECKED
 {
     const struct bide__load *load = loading->load;
-    bide_buf whole __attribute__((cleanup(buf_done)));
+    bide_buf whole __attribute__((cleanup(bide_buf_done)));
     struct bide__want want = {.model = load->set.model, .how = BIDE__ALL};
     size_t own = loading->bind_count, room = 1;
     bide_buf_init(&whole, BIDE_CAP_DB_STATEMENT_BYTES);

@@ -36,9 +36,9 @@ static void try_once(void *arg) BIDE__UNCHECKED
 }
 
 /* Between half of it and all of it, so that those who met do not meet again. */
-static int64_t jitter(struct bide__rng *rng, int64_t ns)
+static int64_t jitter(struct bide__loop *loop, int64_t ns)
 {
-    return ns / 2 + (int64_t)(bide__rng_next(rng) % (uint64_t)(ns / 2 + 1));
+    return ns - (int64_t)bide__rng_below(&loop->shuffle, (uint64_t)ns / 2);
 }
 
 bide_error *bide__retry_tx(const struct bide_site *at, bide_db *db, bide_tx **slot,
@@ -46,15 +46,13 @@ bide_error *bide__retry_tx(const struct bide_site *at, bide_db *db, bide_tx **sl
 {
     struct bide_task *me = bide__task_current();
     struct trial trial = {.db = db, .at = at, .slot = slot, .thunk = thunk, .args = args};
-    struct bide__rng rng;
     int64_t pause_ns = BIDE_CAP_DB_RETRY_FIRST_MS * BIDE__NS_PER_MS;
-    bide__rng_init(&rng, me->head.id ^ (uint64_t)bide_clock_ns());
     for (int tries = 1;; tries++) {
         bide_error *error = bide__attempt(at, try_once, &trial);
         if (!error)
             return NULL;
         memset(args, 0, result_size);
-        trial.pause_ns = jitter(&rng, pause_ns);
+        trial.pause_ns = jitter(me->loop, pause_ns);
         int64_t left_ns = bide__deadline_ns(me) - bide__loop_clock_ns(me->loop);
         if (error->code != BIDE_TX_RETRY || tries == BIDE_CAP_DB_TRIES || left_ns < trial.pause_ns)
             return error;

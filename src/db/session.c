@@ -140,14 +140,9 @@ bide_async(void) bide_flush(bide_tx *tx)
     return bide_void;
 }
 
-static void buf_done(bide_buf *buf)
-{
-    bide_buf_done(buf);
-}
-
 bide_async(void) bide__db_refresh(struct bide__on on, const bide_model *model, void *row)
 {
-    bide_buf text __attribute__((cleanup(buf_done)));
+    bide_buf text __attribute__((cleanup(bide_buf_done)));
     bide_bind binds[65] = {{.kind = BIDE__BIND_NULL}}; /* from 1 on */
     struct bide__trouble trouble = {0};
     size_t count = 1;

@@ -3,7 +3,7 @@
  * by the loop or by the lane that a task of it waits for, so SQLite's own locks are off.
  *
  * How values are stored: bool and integers, enums by name, instants as integers (microseconds),
- * uuid, date, decimal and json as text, bytes as a blob. A model's table is made so (create.c).
+ * uuid, date, decimal and json as text, bytes as a blob. A model's table is made so (write.c).
  *
  * Source: sqlite.org: c3ref, rescode.
  */

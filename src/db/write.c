@@ -359,11 +359,6 @@ static int run_change(struct bide__work *work, struct bide__connection *connecti
 
 /* ---- the calls ---- */
 
-static void buf_done(bide_buf *buf)
-{
-    bide_buf_done(buf);
-}
-
 int bide__write_check(const bide_model *model, struct bide__trouble *trouble)
 {
     const char *error = bide_model_check(model);
@@ -435,7 +430,7 @@ static void free_binds(bide_bind **binds)
 
 bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
 {
-    bide_buf text __attribute__((cleanup(buf_done)));
+    bide_buf text __attribute__((cleanup(bide_buf_done)));
     bide_bind *binds __attribute__((cleanup(free_binds))) = NULL;
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     if (what.count > 1 && !(binds = bide__alloc(BIDE_CAP_DB_INSERT_BINDS * sizeof *binds)))
@@ -453,7 +448,7 @@ bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
 
 bide_async(void) bide__db_delete(struct bide__on on, const bide_model *model, bide_bind key)
 {
-    bide_buf text __attribute__((cleanup(buf_done)));
+    bide_buf text __attribute__((cleanup(bide_buf_done)));
     struct writing writing = {.what = {.model = model}, .text = &text, .key = key};
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
@@ -526,7 +521,7 @@ static int run_create(struct bide__work *work, struct bide__connection *connecti
 
 bide_async(void) bide__db_create(struct bide__on on, const bide_model *model)
 {
-    bide_buf text __attribute__((cleanup(buf_done)));
+    bide_buf text __attribute__((cleanup(bide_buf_done)));
     struct writing writing = {.what = {.model = model}, .text = &text};
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
