@@ -1,0 +1,82 @@
+/*
+ * One worker's application: its settings, what it opens at the start and closes at the end, and the
+ * routes of all features. Called by main.c and by the tests.
+ */
+#include "frodo.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The folder of migrations, templates and files: where they were when this was built, or
+   FRODO_FOLDER. */
+static const char *folder_of(void)
+{
+    const char *given = getenv("FRODO_FOLDER");
+    return given && *given ? given : FRODO_FOLDER;
+}
+
+/* Development works without a key; production does not start without one. */
+static const char *secret_of(const frodo_settings *set)
+{
+    if (set->secret_key.text)
+        return set->secret_key.text;
+    if (set->mode == run_mode_development)
+        return "development only: everybody knows this key";
+    fputs("frodo: SECRET_KEY is missing: 32 characters or more, the same in all processes\n",
+          stderr);
+    return NULL;
+}
+
+static const char *migrations_of(const frodo *site)
+{
+    bool is_sqlite = strncmp(site->settings->database_url, "sqlite:", 7) == 0;
+    return bide_arena_printf(site->arena, "%s/migrations/%s", site->folder,
+                             is_sqlite ? "sqlite" : "postgresql");
+}
+
+/* Several workers and processes may do so at once: each migration is applied once. */
+static async(void) open_all(bide_app *app)
+{
+    frodo *site = bide_app_state(app);
+    const frodo_settings *set = site->settings;
+    site->db = await(bide_db_open(set->database_url));
+    await(bide_migrate(site->db, migrations_of(site)));
+    await(bide_check_queries(site->db));
+    site->cache = await(bide_cache_open(set->redis_url ? set->redis_url : "memory:frodo", NULL));
+    return bide_void;
+}
+
+static async(void) close_all(bide_app *app)
+{
+    frodo *site = bide_app_state(app);
+    await(bide_cache_close(site->cache, NULL));
+    await(bide_db_close(site->db, NULL));
+    return bide_void;
+}
+
+bide_app *frodo_app_with(const frodo_settings *settings)
+{
+    bide_app *app = bide_app_new(.title = "frodo", .start = open_all, .stop = close_all);
+    bide_arena *arena = app ? bide_app_arena(app) : NULL;
+    frodo *site = arena ? bide_arena_alloc_zero(arena, 1, sizeof *site) : NULL;
+    const char *secret = secret_of(settings);
+    if (!site || !secret) {
+        bide_app_free(app);
+        return NULL;
+    }
+    *site = (frodo){.settings = settings, .arena = arena, .secret = secret, .folder = folder_of()};
+    bide_app_set_state(app, site);
+    bide_app_use(app, bide_request_ids, NULL);
+    bide_app_use(app, bide_security_headers, NULL);
+    bide_app_add_all(app, "");
+    return app;
+}
+
+bide_app *frodo_app(void)
+{
+    bide_settings *settings = bide_settings_read(frodo_settings, .file = "frodo.env");
+    if (bide_settings_problems(settings, stderr) > 0)
+        return NULL;
+    return frodo_app_with(bide_settings_row(frodo_settings, settings));
+}
