@@ -57,12 +57,13 @@
  *
  *     postgresql://user:password@host:port/name?sslmode=verify-full, postgres://...
  *
- * is a URL of libpq with all that it knows, and with options of its own: pool_size, max_overflow,
- * pool_timeout, pool_recycle, pool_pre_ping, idle_timeout, connect_timeout (seconds), max_waiting,
- * statement_timeout_ms=30000, statement_cache=128 (0 behind poolers), echo: docs/database.md. A
- * task's deadline becomes the server's statement_timeout, sent along with the statement. After a
- * failed statement a transaction can only be rolled back, to a nested one's start at least. Needs
- * libpq at build.
+ * is a URL of libpq with all that it knows, and with options of its own: pool_size=16 (connections
+ * of this engine; with more than two loops their part of 32, at least 2), max_overflow (half of
+ * that), pool_timeout, pool_recycle, pool_pre_ping, idle_timeout, connect_timeout (seconds),
+ * max_waiting, statement_timeout_ms=30000, statement_cache=128 (0 behind poolers), echo:
+ * docs/database.md. A task's deadline becomes the server's statement_timeout, sent along with the
+ * statement. After a failed statement a transaction can only be rolled back, to a nested one's
+ * start at least. Needs libpq at build.
  *
  * Errors, as codes:
  *

@@ -283,6 +283,11 @@
 #define BIDE_CAP_DB_WIDEN_MS 100
 /* ms that closing an engine waits for its server */
 #define BIDE_CAP_DB_CLOSE_MS 10000
+/* connections to a server that stay, unless the URL says so: of all loops together, of one loop at
+   most and at least. Half as many again may come for a burst */
+#define BIDE_CAP_DB_POOL_SIZE 32
+#define BIDE_CAP_DB_POOL_SIZE_MOST 16
+#define BIDE_CAP_DB_POOL_SIZE_LEAST 2
 /* connections that the autocommit statements of a loop share; a further one is taken when each has
    so many statements under way; one is left alone while a statement takes so many ms */
 #define BIDE_CAP_DB_SHARED 4

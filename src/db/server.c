@@ -19,6 +19,7 @@
 #include "core/scope.h"
 
 #include <bide/log.h>
+#include <bide/runtime.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -452,6 +453,16 @@ static int set_option(struct bide__db_options *options, const char *name, const 
     return bide__trouble(trouble, BIDE_INVALID, "'%s' is no value of the option '%s'", value, name);
 }
 
+/* Not the cores: a transaction has its connection to itself while its commit waits for the disk,
+   and commits that wait together are one write. Each loop's engine has its part. */
+static int usual_pool_size(void)
+{
+    int size = BIDE_CAP_DB_POOL_SIZE / bide_loop_count();
+    return size > BIDE_CAP_DB_POOL_SIZE_MOST    ? BIDE_CAP_DB_POOL_SIZE_MOST
+           : size < BIDE_CAP_DB_POOL_SIZE_LEAST ? BIDE_CAP_DB_POOL_SIZE_LEAST
+                                                : size;
+}
+
 int bide__server_options(bide_db *db, const char *url, struct bide__trouble *trouble)
 {
     struct bide__db_options *options = &db->options;
@@ -461,6 +472,7 @@ int bide__server_options(bide_db *db, const char *url, struct bide__trouble *tro
     options->statement_cache = BIDE_CAP_DB_STATEMENTS;
     options->statement_timeout_ms = BIDE_CAP_DB_STATEMENT_MS;
     options->pool.name = "postgresql";
+    options->pool.pool_size = usual_pool_size();
     if (!path)
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a database");
     const char *query = strchr(url, '?');

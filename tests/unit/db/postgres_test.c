@@ -109,6 +109,36 @@ TEST(ten_thousand_cancelled_tasks, .real_clock = true, .timeout_ms = 120000)
     }
 }
 
+SPAWNABLE(void, meet_in_tx, bide_db *, int *, int)
+async(void) meet_in_tx(bide_db *db, int *inside, int expected)
+{
+    with_tx(tx, db) {
+        check(await(bide_scalar(tx, i64, "select 1")) == 1);
+        ++*inside;
+        while (*inside < expected)
+            await(bide_sleep(bide_ms(1)));
+    }
+    return bide_void;
+}
+
+/* Whatever the cores: transactions that wait for their commits need one each. */
+TEST(sixteen_transactions_are_open_at_a_time_by_default, .real_clock = true)
+{
+    DB_SERVER(c, "&max_overflow=0&pool_timeout=10");
+    int inside = 0;
+    with(bide_database, db, c.url) {
+        with_group(g) {
+            for (int i = 0; i < 16; i++)
+                spawn_void(g, meet_in_tx, db, &inside, 16);
+        }
+        check_int(await(bide_scalar(db, i64,
+                                    "select count(*) from pg_stat_activity where "
+                                    "usename = current_user and datname is not null")),
+                  16);
+    }
+    check_int(inside, 16);
+}
+
 TEST(cancelled_transactions_leave_nothing_open, .real_clock = true, .timeout_ms = 60000)
 {
     DB_SERVER(c, "&pool_size=4&max_overflow=0");
