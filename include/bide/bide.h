@@ -40,5 +40,10 @@
 #include <bide/files.h>
 #include <bide/main.h>
 #include <bide/observe.h>
+#include <bide/token.h>
+#include <bide/password.h>
+#include <bide/jwt.h>
+#include <bide/refresh.h>
+#include <bide/login_guard.h>
 
 #endif
