@@ -55,6 +55,7 @@
  *   hidden                        not in the documentation
  *   max_body(16 << 20)            bytes of a body, in place of the server's (http.h): more is 413
  *   deadline_ms(120000)           of the handler and its providers, in place of the server's: 503
+ *   takes_problems                the handler runs although the body has problems: below
  *
  * Types, attributes and errors are those of models (model.h): `optional` gives zero (NULL for
  * texts) when it is absent, bide_given(req, v) tells; dflt(value) its default; alias("name") is the
@@ -282,6 +283,35 @@ bide_arena *bide_arena_of(bide_request *req);
 /* Whether a parameter of the route or its providers was in the request: bide_given(req, age). */
 #define bide_given(req, name) bide__given(req, #name)
 
+/*
+ * What is wrong with the body, for handlers that have something to say about it themselves: a rule
+ * over two fields, a form that is shown again.
+ *
+ *     POST(join, "/join", page_of_join, form_body(join_form, form), takes_problems)
+ *     {
+ *         if (form->password.text && strcmp(form->password.text, form->again.text) != 0)
+ *             bide_add_problem(req, "again", "value_error", "Not the same password");
+ *         if (bide_problems_of(req)->first)
+ *             return join_page(req, 422);     // bide_problem_of, bide_form_value
+ *         ...
+ *
+ * With `takes_problems` providers and handler run although the body has problems; a field that has
+ * one is zero in the row. Problems of anything else (path, query ...) are answered as ever.
+ *
+ * bide_problems_of: all of them, in their order; never NULL. bide_add_problem: one more, about a
+ * field of the body; `type` is a literal, `format` as printf(3). bide_problem_of: what the first
+ * one about this field says, or NULL. bide_refuse_problems: raises 422 if there are any; a failure
+ * with 422 is answered with the whole list. bide_form_value: the text of a form's field as it was
+ * typed, if it is UTF-8; NULL without it, and where the route does not take problems.
+ * They live in the arena. Never suspend. Raise BIDE_NO_MEMORY.
+ */
+const bide_problems *bide_problems_of(bide_request *req);
+void bide_add_problem(bide_request *req, const char *field, const char *type, const char *format,
+                      ...) __attribute__((__format__(__printf__, 4, 5)));
+const char *bide_problem_of(bide_request *req, const char *field);
+void bide_refuse_problems(bide_request *req);
+const char *bide_form_value(bide_request *req, const char *field);
+
 /* An error whose code is the status, 400 to 599, and whose message the peer is told. */
 bide_error *bide_http_error(int status, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3), __returns_nonnull__));
@@ -292,6 +322,16 @@ bide_error *bide_http_error(int status, const char *format, ...)
    Content-Length, Date, Transfer-Encoding), BIDE_LIMIT for more than 10 KiB in all,
    BIDE_NO_MEMORY. */
 void bide_set_header(bide_request *req, const char *name, const char *value);
+
+/*
+ * What a handler's return cannot say. bide_set_status: the status of this reply, 200 to 599, in
+ * place of the route's: 422 for a form that is shown again. bide_see_other: the reply is 303 to
+ * this URL or path, percent-encoded (copied), whatever the handler returns: after a form that was
+ * right, so that loading the page again sends nothing twice (RFC 9110 section 15.4.4). A failure
+ * later drops both. Raise BIDE_INVALID, BIDE_NO_MEMORY.
+ */
+void bide_set_status(bide_request *req, int status);
+void bide_see_other(bide_request *req, const char *location);
 
 /* Attributes of a cookie. All zero is the careful choice: Secure, HttpOnly, SameSite=Lax, for this
    host only, gone with the browser. */

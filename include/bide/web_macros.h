@@ -22,7 +22,7 @@
     defined(body) || defined(form_body) || defined(file) || defined(files) || defined(bearer) ||   \
     defined(oauth2) || defined(basic) || defined(api_key) || defined(depends) ||                   \
     defined(status) || defined(blocking) || defined(tags) || defined(summary) ||                   \
-    defined(hidden) || defined(max_body) || defined(deadline_ms)
+    defined(hidden) || defined(max_body) || defined(deadline_ms) || defined(takes_problems)
 #error "a macro has the name of a word of routes (path, query, body ...): #undef it first"
 #endif
 #if defined(maybe) || defined(page) || defined(text) || defined(html) || defined(raw) ||           \
@@ -139,7 +139,7 @@ struct bide_route {
     const bide_type *(*type)(void);
     /* The options: */
     int status; /* 0: none was said */
-    bool blocking, hidden;
+    bool blocking, hidden, takes_problems;
     uint64_t max_body;    /* bytes; 0: the server's */
     uint32_t deadline_ms; /* 0: the server's */
     const char *tags, *summary;
@@ -196,6 +196,7 @@ bide_async(void) bide__provide(struct bide__visit *call);
 #define bide_parameter_tags(names) , OPTION, tags, ("" names)
 #define bide_parameter_summary(words) , OPTION, summary, ("" words)
 #define bide_parameter_hidden , OPTION, hidden, (true)
+#define bide_parameter_takes_problems , OPTION, takes_problems, (true)
 #define bide_parameter_ , NONE, NONE, ()
 
 #define BIDE__PARAMETER(list, M, x) \
@@ -271,12 +272,13 @@ typedef const char *bide__type_of_api_key;
 #define BIDE__MUST_BE_tags(names)
 #define BIDE__MUST_BE_summary(words)
 #define BIDE__MUST_BE_hidden(yes)
+#define BIDE__MUST_BE_takes_problems(yes)
 #define BIDE__MUST_UNKNOWN ~, BIDE__MUST_OF_UNKNOWN
 #define BIDE__MUST_OF_UNKNOWN(M, source, words) \
     _Static_assert(0, "a route has no parameters like `" words "`: there are path, query, " \
                       "header, cookie, form, body, form_body, file, files, bearer, oauth2, " \
                       "basic, api_key, depends, status, blocking, max_body, deadline_ms, tags, " \
-                      "summary and hidden");
+                      "summary, hidden and takes_problems");
 
 /* Members of NAME__input. */
 #define BIDE__SLOT(M, b, x) BIDE__PARAMETER(BIDE__SLOT, M, x)

@@ -22,6 +22,8 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->block = NULL;
     req->buffer = NULL;
     req->later = NULL;
+    req->problems = NULL;
+    req->typed = NULL;
     req->has_body = false;
     req->id[0] = 0;
     req->observed = false;
@@ -34,6 +36,8 @@ void bide__web_clear(bide_request *req)
 {
     req->status = 0;
     req->content_type = req->own_type = NULL;
+    req->own_status = 0;
+    req->see_other = NULL;
     req->body = "";
     req->body_size = 0;
     req->fields = NULL;
@@ -279,6 +283,9 @@ static bool bind_all(bide_request *req)
         refuse_memory(req);
         return false;
     }
+    if (bide__unlikely(plan->route->takes_problems) &&
+        bide__web_keep_problems(req, &problems, &form))
+        return true;
     if (bide__likely(bide_problems_count(&problems) == 0))
         return true;
     bide__web_refuse_problems(req, &problems);

@@ -154,6 +154,8 @@ void bide__web_failed(bide_request *req, const bide_error *error)
     bide__web_clear(req);
     if (rule)
         answer_by(req, error, rule);
+    else if (error->code == 422 && req->problems && bide_problems_count(req->problems) > 0)
+        bide__web_refuse_problems(req, req->problems);
     else if (status_of(error))
         bide__web_refuse(req, status_of(error), error->message);
     else

@@ -39,12 +39,17 @@ static bide_buf *start(bide_request *req)
     return buf;
 }
 
+static int status_of(const bide_request *req)
+{
+    return req->own_status ? req->own_status : req->plan->status;
+}
+
 static void finish(bide_request *req, const char *content_type)
 {
     int error = bide_buf_error(&req->buffer->buf);
     if (bide__unlikely(error < 0))
         raise_unwritten(req, error);
-    bide__web_reply_buf(req, req->plan->status, content_type);
+    bide__web_reply_buf(req, status_of(req), content_type);
 }
 
 static void write_rows(bide_request *req, const void *items, size_t count,
@@ -97,7 +102,7 @@ static void render_bytes(bide_request *req, const char *content_type, const void
         size = 0;
     }
     if (req->plan->step_count == 1) {
-        bide__web_reply(req, req->plan->status, type, data, size);
+        bide__web_reply(req, status_of(req), type, data, size);
         return;
     }
     bide_buf *buf = start(req);
@@ -124,6 +129,10 @@ void bide__web_render(bide_request *req, const void *value)
     const struct bide__any_list *list = value;
     const bide_raw *raw = value;
     const char *text;
+    if (bide__unlikely(req->see_other != NULL)) {
+        render_redirect(req, &(bide_redirect){303, req->see_other});
+        return;
+    }
     switch (plan->shape) {
     case BIDE_KIND_OBJ:
         render_row(req, value);
@@ -161,6 +170,6 @@ void bide__web_render(bide_request *req, const void *value)
         render_redirect(req, value);
         return;
     default:
-        bide__web_reply(req, plan->status, NULL, "", 0);
+        bide__web_reply(req, status_of(req), NULL, "", 0);
     }
 }

@@ -137,6 +137,21 @@ void bide_set_header(bide_request *req, const char *name, const char *value)
     req->fields_bytes += (size_t)size;
 }
 
+void bide_set_status(bide_request *req, int status)
+{
+    if (status < 200 || status > 599)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_INVALID, "%d is no status of a reply", status));
+    req->own_status = status;
+}
+
+void bide_see_other(bide_request *req, const char *location)
+{
+    req->see_other = bide_arena_strdup(bide_arena_of(req), location);
+    if (!req->see_other)
+        raise_header(BIDE_NO_MEMORY, "no memory for a location", location);
+}
+
 static struct bide__slice slice_of(const char *text)
 {
     return bide__slice_of(text ? text : "");

@@ -191,12 +191,17 @@ struct bide_request {
     const struct bide__route_match *match;
     char *block;
 
+    bide_problems *problems;         /* of the body, for a handler that takes them; or NULL */
+    const struct bide__pairs *typed; /* the form of such a handler; or NULL */
+
     bool has_body; /* it was read: `sent` */
     bide_text sent;
 
     int status; /* of the reply; 0: there is none yet */
     const char *content_type;
-    const char *own_type; /* of a body, whatever made it; or NULL */
+    const char *own_type;  /* of a body, whatever made it; or NULL */
+    int own_status;        /* of a success, in place of the route's; or 0 */
+    const char *see_other; /* where to, in place of what the handler returns; or NULL */
     const char *body;
     size_t body_size;
     struct bide__web_field *fields, **fields_end;
@@ -284,6 +289,11 @@ bool bide__web_read_body(bide_request *req, bide_problems *problems,
 
 /* request.c: the whole body as it was sent. */
 bide_text bide__web_body(bide_request *req) BIDE__TASK;
+
+/* problems.c: keeps what is wrong with the body, and the form, for a handler that takes problems.
+   False: something else is wrong, or there is no memory. */
+bool bide__web_keep_problems(bide_request *req, const bide_problems *problems,
+                             const struct bide__web_form *form);
 
 /* render.c: the handler's result becomes the reply. */
 void bide__web_render(bide_request *req, const void *value) BIDE__TASK;
