@@ -20,7 +20,10 @@
  * Texts of queries are literals, values are bound to $1, $2 ...: there is no way to paste a text
  * into SQL. A bind is a bool, an integer (an instant too), a double, a text, NULL, or a bide_bytes,
  * bide_uuid, bide_date, bide_decimal, bide_json, bide_secret or bide_hash. A value of an ENUM is
- * bound by its name: role_name(r).
+ * bound by its name: role_name(r). A list is one bind too, of any length: a member of list(T), or
+ * bide_list_of(T, items, count); `= any($1)` means one of them, `<> all($1)` none of them:
+ *
+ *     await(bide_exec(tx, "update tags set uses = uses + 1 where id = any($1)", form->tags))
  *
  * A text that begins with `select` or `with` is a whole query, whose columns have the names of the
  * model's fields; any other is what follows `where` in a select of all fields from the model's
@@ -194,6 +197,15 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 #endif
 
 /* ---- queries: `on` is a bide_db * or a bide_tx * ---- */
+
+/*
+ * bide_list_of(T, items, count): items of the type that T (i64, str, uuid, an ENUM ...) has as a
+ * field, as one bind. They stay the caller's, and must stay as long as the call. On PostgreSQL it
+ * is an array, on SQLite it can stand in `= any($n)` and `<> all($n)` only. A list in the place of
+ * another value, and the reverse, are BIDE_QUERY.
+ */
+#define bide_list_of(T, items, count)                                                              \
+    bide__bind_list(bide__info_##T(), (0 ? (const bide_type_##T *)0 : (items)), (count))
 
 /*
  * bide_exec(on, "sql", binds...): async(int64_t), the number of rows it changed, which must be

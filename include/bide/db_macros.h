@@ -23,13 +23,18 @@ enum bide__bind_kind {
     BIDE__BIND_DATE,
     BIDE__BIND_DECIMAL,
     BIDE__BIND_TOO_LARGE, /* an unsigned number beyond INT64_MAX */
+    BIDE__BIND_LIST,
 };
 
-/* A value on its way to the database; texts and bytes are the caller's. */
+/* A value on its way to the database; texts, bytes and items are the caller's. */
 typedef struct bide_bind {
     enum bide__bind_kind kind;
-    size_t size; /* of `data` */
+    size_t size; /* of `data`; how many items */
     union {
+        struct {
+            const void *items;
+            const bide_type *type; /* of each */
+        } list;
         int64_t integer;
         double real;
         const void *data;
@@ -105,7 +110,34 @@ static inline bide_bind bide__bind_hash(bide_hash hash)
     return bide__bind_hidden(hash.text);
 }
 
+static inline bide_bind bide__bind_list(const bide_type *type, const void *items, size_t count)
+{
+    return (bide_bind){BIDE__BIND_LIST, count, {.list = {items, type}}};
+}
+static inline bide_bind bide__bind_bind(bide_bind bind)
+{
+    return bind;
+}
+
 /* clang-format off */
+/* Members of list(T), for the types that are the library's. */
+#define BIDE__BIND_LIST_OF(T) \
+    static inline bide_bind bide__bind_list_##T(struct bide_list_##T list) \
+    { \
+        return bide__bind_list(bide__info_##T(), list.items, list.count); \
+    }
+BIDE__BIND_LIST_OF(_Bool)
+BIDE__BIND_LIST_OF(i32)
+BIDE__BIND_LIST_OF(i64)
+BIDE__BIND_LIST_OF(f64)
+BIDE__BIND_LIST_OF(str)
+BIDE__BIND_LIST_OF(bytes)
+BIDE__BIND_LIST_OF(uuid)
+BIDE__BIND_LIST_OF(time)
+BIDE__BIND_LIST_OF(date)
+BIDE__BIND_LIST_OF(decimal)
+BIDE__BIND_LIST_OF(json)
+
 #define BIDE__BIND(value) \
     _Generic((value), bool: bide__bind_bool, char: bide__bind_int, signed char: bide__bind_int, \
              short: bide__bind_int, int: bide__bind_int, long: bide__bind_int, \
@@ -117,7 +149,16 @@ static inline bide_bind bide__bind_hash(bide_hash hash)
              const void *: bide__bind_none, bide_bytes: bide__bind_bytes, \
              bide_uuid: bide__bind_uuid, bide_date: bide__bind_date, \
              bide_decimal: bide__bind_decimal, bide_json: bide__bind_json, \
-             bide_secret: bide__bind_secret, bide_hash: bide__bind_hash)(value)
+             bide_secret: bide__bind_secret, bide_hash: bide__bind_hash, \
+             struct bide_list__Bool: bide__bind_list__Bool, \
+             struct bide_list_i32: bide__bind_list_i32, struct bide_list_i64: bide__bind_list_i64, \
+             struct bide_list_f64: bide__bind_list_f64, struct bide_list_str: bide__bind_list_str, \
+             struct bide_list_bytes: bide__bind_list_bytes, \
+             struct bide_list_uuid: bide__bind_list_uuid, \
+             struct bide_list_time: bide__bind_list_time, \
+             struct bide_list_date: bide__bind_list_date, \
+             struct bide_list_decimal: bide__bind_list_decimal, \
+             struct bide_list_json: bide__bind_list_json, bide_bind: bide__bind_bind)(value)
 #define BIDE__BIND_ITEM(a, b, value) BIDE__BIND(value),
 
 /* ---- notes: what a use needs of the database ---- */
@@ -165,7 +206,14 @@ struct bide__note {
              const void *: BIDE__BIND_NULL, bide_bytes: BIDE__BIND_BYTES, \
              bide_uuid: BIDE__BIND_UUID, bide_date: BIDE__BIND_DATE, \
              bide_decimal: BIDE__BIND_DECIMAL, bide_json: BIDE__BIND_TEXT, \
-             bide_secret: BIDE__BIND_TEXT, bide_hash: BIDE__BIND_TEXT, default: BIDE__BIND_INT)
+             bide_secret: BIDE__BIND_TEXT, bide_hash: BIDE__BIND_TEXT, \
+             struct bide_list__Bool: BIDE__BIND_LIST, struct bide_list_i32: BIDE__BIND_LIST, \
+             struct bide_list_i64: BIDE__BIND_LIST, struct bide_list_f64: BIDE__BIND_LIST, \
+             struct bide_list_str: BIDE__BIND_LIST, struct bide_list_bytes: BIDE__BIND_LIST, \
+             struct bide_list_uuid: BIDE__BIND_LIST, struct bide_list_time: BIDE__BIND_LIST, \
+             struct bide_list_date: BIDE__BIND_LIST, struct bide_list_decimal: BIDE__BIND_LIST, \
+             struct bide_list_json: BIDE__BIND_LIST, bide_bind: BIDE__BIND_LIST, \
+             default: BIDE__BIND_INT)
 #define BIDE__KIND_ITEM(a, b, value) BIDE__KIND_OF_BIND(value),
 
 /* A model that is written, with its note. */

@@ -383,6 +383,9 @@ int bide__row_read(struct bide__run *run, const bide_model *model,
 /* A member as a bind. */
 bide_bind bide__bind_field(const bide_model *model, const bide_field *field, const void *row);
 
+/* An item of a list as a bind of its own. */
+bide_bind bide__bind_item(const bide_bind *list, size_t index);
+
 /* Whether the field has a column: no computed one, list, object, or password in plain text. */
 static inline bool bide__is_column(const bide_field *field)
 {

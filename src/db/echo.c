@@ -17,6 +17,24 @@
 
 enum { TEXT_MOST = 60, BINDS_BYTES = 800, STATEMENT_MOST = 1000 };
 
+static void put_bind(char *text, size_t size, const bide_bind *bind);
+
+static void put_list(char *text, size_t size, const bide_bind *list)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (size_t i = 0; i < list->size; i++) {
+        char value[TEXT_MOST + BIDE_VALUE_TEXT];
+        bide_bind item = bide__bind_item(list, i);
+        put_bind(value, sizeof value, &item);
+        if (used + strlen(value) + 16 > size) {
+            used += (size_t)snprintf(text + used, size - used, ", ...");
+            break;
+        }
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", value);
+    }
+    snprintf(text + used, size - used, "]");
+}
+
 static void put_text(char *text, size_t size, const bide_bind *bind)
 {
     bool whole = bind->size <= TEXT_MOST;
@@ -61,6 +79,9 @@ static void put_bind(char *text, size_t size, const bide_bind *bind)
         break;
     case BIDE__BIND_TOO_LARGE:
         snprintf(text, size, "<too large>");
+        break;
+    case BIDE__BIND_LIST:
+        put_list(text, size, bind);
     }
 }
 

@@ -4,7 +4,8 @@
  * The types of parameters and columns are known from the statement's description. A parameter goes
  * in binary if the bind fits its type, else as text, which the server reads. A result is asked for
  * in binary if every column has a type of `bide__pg_is_binary`, else as text: libpq has one format
- * for all columns.
+ * for all columns. A list goes as the text of an array, which the server reads as the type that the
+ * statement wants: {1,2}.
  *
  * Source: PostgreSQL: src/backend/utils/adt/ *recv, *send; catalog/pg_type.dat for the numbers.
  */
@@ -49,6 +50,32 @@ enum {
 #define FIRST_US (FIRST_DAY * INT64_C(86400000000))
 
 enum { SCRATCH = BIDE_VALUE_TEXT };
+
+/* The arrays of the types that are known here. */
+static const struct {
+    Oid item, array;
+} arrays[] = {{BOOL, 1000},        {BYTEA, 1001},   {CHAR, 1002},   {NAME, 1003},
+              {INT2, 1005},        {INT4, 1007},    {TEXT, 1009},   {BPCHAR, 1014},
+              {VARCHAR, 1015},     {INT8, 1016},    {FLOAT4, 1021}, {FLOAT8, 1022},
+              {OID_, 1028},        {JSON, 199},     {DATE, 1182},   {TIMESTAMP, 1115},
+              {TIMESTAMPTZ, 1185}, {NUMERIC, 1231}, {UUID, 2951},   {JSONB, 3807}};
+
+/* The type of an array's items; 0: it is no array of these. */
+static Oid item_of(Oid type)
+{
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (arrays[i].array == type)
+            return arrays[i].item;
+    return 0;
+}
+
+static bool is_known_item(Oid type)
+{
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (arrays[i].item == type)
+            return true;
+    return false;
+}
 
 static bool is_text(Oid type)
 {
@@ -161,11 +188,120 @@ static void long_parameter(struct parameter *to, struct bide__pg_values *values,
     to->format = 0;
 }
 
+/* ---- lists ---- */
+
+/* Bytes that the text of an item takes at most, with what separates it from the next one. */
+static size_t item_room(const bide_bind *item)
+{
+    size_t most =
+        item->kind == BIDE__BIND_TEXT || item->kind == BIDE__BIND_BYTES ? 2 * item->size : SCRATCH;
+    return most + sizeof "\"\\\\x\",";
+}
+
+static size_t list_room(const bide_bind *list)
+{
+    size_t room = sizeof "{}";
+    for (size_t i = 0; i < list->size; i++) {
+        bide_bind item = bide__bind_item(list, i);
+        room += item_room(&item);
+    }
+    return room;
+}
+
+static void put_quoted(bide_buf *buf, const bide_bind *item)
+{
+    const char *text = item->data;
+    bide_buf_append(buf, "\"", 1);
+    for (size_t i = 0; i < item->size; i++) {
+        if (text[i] == '"' || text[i] == '\\')
+            bide_buf_append(buf, "\\", 1);
+        bide_buf_append(buf, &text[i], 1);
+    }
+    bide_buf_append(buf, "\"", 1);
+}
+
+static void put_hex(bide_buf *buf, const bide_bind *item)
+{
+    static const char hex[] = "0123456789abcdef";
+    const unsigned char *data = item->data;
+    bide_buf_append_str(buf, "\"\\\\x");
+    for (size_t i = 0; i < item->size; i++) {
+        bide_buf_append(buf, &hex[data[i] >> 4], 1);
+        bide_buf_append(buf, &hex[data[i] & 15], 1);
+    }
+    bide_buf_append(buf, "\"", 1);
+}
+
+/* A number, or what is written as one: an instant where the items are instants. */
+static void put_short(bide_buf *buf, Oid type, const bide_bind *item)
+{
+    char text[SCRATCH];
+    struct parameter one = {text, 0, 0};
+    if (item->kind == BIDE__BIND_INT && (type == TIMESTAMP || type == TIMESTAMPTZ))
+        bide_time_format(item->integer, text);
+    else if (item->kind == BIDE__BIND_INT || (item->kind == BIDE__BIND_BOOL && type != BOOL))
+        snprintf(text, sizeof text, "%lld", (long long)item->integer);
+    else
+        text_parameter(&one, text, type, item);
+    bide_buf_append_str(buf, text);
+}
+
+static int put_item(bide_buf *buf, Oid type, const bide_bind *item, int index,
+                    struct bide__trouble *trouble)
+{
+    switch (item->kind) {
+    case BIDE__BIND_NULL:
+        bide_buf_append_str(buf, "null");
+        return 0;
+    case BIDE__BIND_TEXT:
+        put_quoted(buf, item);
+        return 0;
+    case BIDE__BIND_BYTES:
+        put_hex(buf, item);
+        return 0;
+    case BIDE__BIND_TOO_LARGE:
+        return bide__trouble(trouble, BIDE_QUERY, "an item of $%d is no value of its ENUM", index);
+    case BIDE__BIND_REAL:
+        if (item->real != item->real)
+            return bide__trouble(trouble, BIDE_QUERY, "an item of $%d is no number (NaN)", index);
+        break;
+    default:
+        break;
+    }
+    put_short(buf, type, item);
+    return 0;
+}
+
+static int list_parameter(struct parameter *to, struct bide__pg_values *values, Oid type,
+                          const bide_bind *list, int index, struct bide__trouble *trouble)
+{
+    size_t at = bide_buf_length(&values->bytes);
+    int code = 0;
+    if (is_known_item(type))
+        return bide__trouble(trouble, BIDE_QUERY, "$%d is a list, and the query wants one value",
+                             index);
+    bide_buf_append_str(&values->bytes, "{");
+    for (size_t i = 0; code == 0 && i < list->size; i++) {
+        bide_bind item = bide__bind_item(list, i);
+        bide_buf_append(&values->bytes, ",", i > 0);
+        code = put_item(&values->bytes, item_of(type), &item, index, trouble);
+    }
+    bide_buf_append(&values->bytes, "}", sizeof "}");
+    *to = (struct parameter){bide_buf_str(&values->bytes) + at, 0, 0}; /* nothing moves */
+    return code;
+}
+
 static int parameter(struct parameter *to, struct bide__pg_values *values, char *scratch, Oid type,
                      const bide_bind *bind, int index, struct bide__trouble *trouble)
 {
     *to = (struct parameter){scratch, 0, 0};
+    if (item_of(type) && bind->kind != BIDE__BIND_LIST && bind->kind != BIDE__BIND_TEXT &&
+        bind->kind != BIDE__BIND_NULL) /* who writes '{1,2}' knows what it is */
+        return bide__trouble(trouble, BIDE_QUERY, "$%d is one value, and the query wants a list",
+                             index);
     switch (bind->kind) {
+    case BIDE__BIND_LIST:
+        return list_parameter(to, values, type, bind, index, trouble);
     case BIDE__BIND_NULL:
         to->value = NULL;
         return 0;
@@ -247,6 +383,8 @@ int bide__pg_encode(struct bide__pg_values *to, const PGresult *described, const
             return bide__trouble(trouble, BIDE_LIMIT, "$%d is too large for the database", i + 1);
         if (binds[i].kind == BIDE__BIND_TEXT && !is_text(PQparamtype(described, i)))
             texts += binds[i].size + 1;
+        if (binds[i].kind == BIDE__BIND_LIST)
+            texts += list_room(&binds[i]);
     }
     if (!more_room(to, (size_t)count))
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");

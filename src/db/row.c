@@ -293,9 +293,9 @@ int bide__row_read(struct bide__run *run, const bide_model *model,
     return 0;
 }
 
-static bide_bind bind_number(const bide_field *field, const void *member)
+static bide_bind bind_number(enum bide_kind kind, const void *member)
 {
-    switch (field->kind) {
+    switch (kind) {
     case BIDE_KIND_BOOL:
         return bide__bind_bool(*(const bool *)member);
     case BIDE_KIND_I32:
@@ -307,12 +307,9 @@ static bide_bind bind_number(const bide_field *field, const void *member)
     }
 }
 
-static bide_bind bind_member(const bide_model *model, const bide_field *field, const void *row)
+static bide_bind bind_value(enum bide_kind kind, const bide_type *type, const void *member)
 {
-    const void *member = (const char *)row + field->offset;
-    if ((field->flags & BIDE_OPTIONAL) && !bide_field_has_value(model, field, row))
-        return bide__bind_none(NULL);
-    switch (field->kind) {
+    switch (kind) {
     case BIDE_KIND_STR:
     case BIDE_KIND_SECRET:
     case BIDE_KIND_HASH:
@@ -329,17 +326,25 @@ static bide_bind bind_member(const bide_model *model, const bide_field *field, c
         return bide__bind_json(*(const bide_json *)member);
     case BIDE_KIND_ENUM: {
         uint32_t value = *(const uint32_t *)member;
-        return value < field->type->enum_count ? bide__bind_text(field->type->enum_names[value])
-                                               : (bide_bind){.kind = BIDE__BIND_TOO_LARGE};
+        return value < type->enum_count ? bide__bind_text(type->enum_names[value])
+                                        : (bide_bind){.kind = BIDE__BIND_TOO_LARGE};
     }
     default:
-        return bind_number(field, member);
+        return bind_number(kind, member);
     }
+}
+
+bide_bind bide__bind_item(const bide_bind *list, size_t index)
+{
+    const bide_type *type = list->list.type;
+    return bind_value(type->kind, type, (const char *)list->list.items + index * type->size);
 }
 
 bide_bind bide__bind_field(const bide_model *model, const bide_field *field, const void *row)
 {
-    bide_bind bind = bind_member(model, field, row);
+    bide_bind bind = (field->flags & BIDE_OPTIONAL) && !bide_field_has_value(model, field, row)
+                         ? bide__bind_none(NULL)
+                         : bind_value(field->kind, field->type, (const char *)row + field->offset);
     bind.secret = field->flags & BIDE_SECRET;
     return bind;
 }

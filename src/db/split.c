@@ -113,6 +113,12 @@ static void move(struct bide__sql *sql, const char *to)
         sql->line += *sql->at == '\n';
 }
 
+const char *bide__sql_piece(const char *at, const char *end)
+{
+    struct token token = token_at(at, end);
+    return token.end ? token.end : end;
+}
+
 /* Past what no statement begins with. Gives what is never closed, or NULL. */
 static const char *skip_between(struct bide__sql *sql)
 {

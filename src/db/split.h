@@ -28,6 +28,9 @@ struct bide__sql_statement {
    where, and `text` what. */
 int bide__sql_next(struct bide__sql *sql, struct bide__sql_statement *ret_statement);
 
+/* Behind the quote, comment, word or single character at `at`; the end, if it is never closed. */
+const char *bide__sql_piece(const char *at, const char *end);
+
 /* Whether the statement's first word is this one, in any case. */
 bool bide__sql_begins(const struct bide__sql_statement *statement, const char *word);
 

@@ -32,7 +32,7 @@ int bide__trouble(struct bide__trouble *trouble, int code, const char *format, .
 }
 
 #if BIDE_SQLITE
-#include <sqlite3.h>
+#include "db/sqlite_list.h"
 
 /* instructions of its machine between two looks at the clock: about 20 us */
 enum { STEPS = 1000 };
@@ -48,8 +48,9 @@ struct statement {
     struct bide__statement base;
     struct connection *connection;
     sqlite3_stmt *handle;
-    bool in_order; /* its first parameter is $1, its second one $2 ... */
-    int prepared;  /* how often it was prepared again, for the schema had changed */
+    uint64_t lists; /* the numbers of the parameters that are lists, as bits */
+    bool in_order;  /* its first parameter is $1, its second one $2 ... */
+    int prepared;   /* how often it was prepared again, for the schema had changed */
 };
 
 static struct connection *connection_of(struct bide__connection *base)
@@ -216,6 +217,9 @@ static int set_up(struct connection *connection, const struct bide__db_options *
         code = pragma(connection, trouble, "trusted_schema", "off");
     if (code == 0 && role == BIDE__READER)
         code = pragma(connection, trouble, "query_only", "on");
+    int result = code == 0 ? bide__sqlite_list_register(connection->handle) : SQLITE_OK;
+    if (result != SQLITE_OK)
+        code = failed(connection, result, trouble);
     sqlite3_busy_timeout(connection->handle, 0);
     return code;
 }
@@ -293,19 +297,15 @@ static bool only_space(const char *text)
     return text[strspn(text, " \t\r\n;")] == 0;
 }
 
-static int prepare(struct bide__connection *base, const char *text, size_t length,
-                   struct bide__statement **ret_statement, struct bide__trouble *trouble)
+/* What SQLite makes of a text of its own. */
+static int compile(struct statement *statement, const char *text, size_t length,
+                   struct bide__trouble *trouble)
 {
-    struct connection *connection = connection_of(base);
-    struct statement *statement = bide__calloc(1, sizeof *statement);
+    struct connection *connection = statement->connection;
     const char *rest = "";
-    if (!statement)
-        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
-    statement->connection = connection;
-    connection->budget_ns = 0;
+    int code = 0;
     int result = sqlite3_prepare_v3(connection->handle, text, (int)length + 1,
                                     SQLITE_PREPARE_PERSISTENT, &statement->handle, &rest);
-    int code = 0;
     if (result != SQLITE_OK) {
         code = failed(connection, result, trouble);
         trouble->position = error_position(connection);
@@ -313,6 +313,36 @@ static int prepare(struct bide__connection *base, const char *text, size_t lengt
         code = bide__trouble(trouble, BIDE_QUERY, "the query is empty");
     else if (!only_space(rest))
         code = bide__trouble(trouble, BIDE_QUERY, "more than one statement in a query");
+    return code;
+}
+
+/* The same for a text with lists; where it is wrong is then not known. */
+static int compile_lists(struct statement *statement, const char *text, size_t length,
+                         struct bide__trouble *trouble)
+{
+    bide_buf own;
+    int code = bide__sqlite_lists(text, length, &own, &statement->lists, trouble);
+    if (code == 0 && !statement->lists)
+        code = compile(statement, text, length, trouble);
+    else if (code == 0) {
+        code = compile(statement, bide_buf_str(&own), bide_buf_length(&own), trouble);
+        if (code < 0)
+            trouble->position = 0;
+    }
+    bide_buf_done(&own);
+    return code;
+}
+
+static int prepare(struct bide__connection *base, const char *text, size_t length,
+                   struct bide__statement **ret_statement, struct bide__trouble *trouble)
+{
+    struct connection *connection = connection_of(base);
+    struct statement *statement = bide__calloc(1, sizeof *statement);
+    if (!statement)
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+    statement->connection = connection;
+    connection->budget_ns = 0;
+    int code = compile_lists(statement, text, length, trouble);
     if (code < 0) {
         sqlite3_finalize(statement->handle);
         bide__free(statement);
@@ -339,6 +369,11 @@ static int bind_short_text(struct statement *statement, int index, const char *t
                                SQLITE_UTF8);
 }
 
+static bool wants_list(const struct statement *statement, int index)
+{
+    return index < 64 && statement->lists >> index & 1;
+}
+
 static int bind_to(struct statement *statement, int index, const bide_bind *bind,
                    struct bide__trouble *trouble)
 {
@@ -346,8 +381,15 @@ static int bind_to(struct statement *statement, int index, const bide_bind *bind
     char text[BIDE_VALUE_TEXT];
     int at = number_of(statement, index);
     int result = SQLITE_OK;
+    const char *refused;
     if (at == 0)
         return bide__trouble(trouble, BIDE_QUERY, "the query has no $%d", index);
+    if ((bind->kind == BIDE__BIND_LIST) != wants_list(statement, index))
+        return bide__trouble(trouble, BIDE_QUERY,
+                             bind->kind == BIDE__BIND_LIST
+                                 ? "$%d is a list, and the query wants one value"
+                                 : "$%d is one value, and the query wants a list",
+                             index);
     switch (bind->kind) {
     case BIDE__BIND_NULL:
         result = sqlite3_bind_null(handle, at);
@@ -380,6 +422,12 @@ static int bind_to(struct statement *statement, int index, const bide_bind *bind
         break;
     case BIDE__BIND_TOO_LARGE:
         return bide__trouble(trouble, BIDE_QUERY, "$%d is larger than any integer of SQL", index);
+    case BIDE__BIND_LIST:
+        refused = bide__sqlite_list_refused(bind);
+        if (refused)
+            return bide__trouble(trouble, BIDE_QUERY, "an item of $%d is %s", index, refused);
+        result = bide__sqlite_list_bind(handle, at, bind);
+        break;
     }
     return result == SQLITE_OK ? 0 : failed(statement->connection, result, trouble);
 }
