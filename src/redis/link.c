@@ -49,29 +49,66 @@ bide_async(void) bide__redis_link_next(const bide_redis *client, struct bide__re
     return bide_void;
 }
 
+/* Commands that are under way on a link. */
+struct exchange {
+    const bide_redis *client;
+    struct bide__redis_link *link;
+    const char *data;
+    size_t size, commands;
+    struct bide__redis_answer *answer;
+};
+
+static void read_last(void *arg) BIDE__UNCHECKED
+{
+    const struct exchange *this = arg;
+    (void)bide_await(bide__redis_link_next(this->client, this->link, this->answer));
+}
+
+static void exchange(void *arg) BIDE__UNCHECKED
+{
+    const struct exchange *this = arg;
+    struct bide__redis_answer *answer = this->answer, refused = {.arena = NULL};
+    (void)bide_await(bide_write(this->link->stream, this->data, this->size));
+    for (size_t left = this->commands; left > 1; left--) {
+        struct bide__redis_answer step = {.arena = NULL};
+        (void)bide_await(bide__redis_link_next(this->client, this->link, &step));
+        if (step.reply.kind == BIDE_REDIS_ERROR && refused.reply.kind != BIDE_REDIS_ERROR)
+            refused = step;
+    }
+    read_last(arg);
+    /* The first error says why; the last one only that there was one. */
+    if (answer->reply.kind == BIDE_REDIS_ERROR && refused.reply.kind == BIDE_REDIS_ERROR)
+        memcpy(answer->text, refused.text, sizeof answer->text);
+}
+
+/* A server that has no room for us says so and hangs up, also before it was written to. */
+static bool is_told_why(struct exchange *arg)
+{
+    return !bide__boundary(read_last, arg) && arg->answer->reply.kind == BIDE_REDIS_ERROR;
+}
+
 bide_async(void) bide__redis_link_call(const bide_redis *client, struct bide__redis_link *link,
                                        const char *data, size_t size, size_t commands,
                                        struct bide__redis_answer *answer)
 {
+    struct exchange arg = {client, link, data, size, commands, answer};
     if (bide__unlikely(link->busy || !link->stream))
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_CLOSED,
                                   "redis %s: an earlier command was cut off on this connection",
                                   client->address));
-    struct bide__redis_answer refused = {.arena = NULL};
     link->busy = true;
-    (void)bide_await(bide_write(link->stream, data, size));
-    for (; commands > 1; commands--) {
-        struct bide__redis_answer step = {.arena = NULL};
-        (void)bide_await(bide__redis_link_next(client, link, &step));
-        if (step.reply.kind == BIDE_REDIS_ERROR && refused.reply.kind != BIDE_REDIS_ERROR)
-            refused = step;
-    }
-    (void)bide_await(bide__redis_link_next(client, link, answer));
+    bide_error *error = bide__boundary(exchange, &arg);
+    if (bide__unlikely(error && !link->in_use && error->code == BIDE_SYSTEM && is_told_why(&arg)))
+        return bide_void;
+    if (bide__unlikely(error && link->in_use &&
+                       (error->code == BIDE_CLOSED || error->code == BIDE_SYSTEM)))
+        error = bide_error_new(BIDE_REDIS_LOST,
+                               "redis %s: a command was sent, its outcome is unknown: %s",
+                               client->address, error->message);
+    if (bide__unlikely(error != NULL))
+        bide__fail(bide__current->at, error);
     link->busy = false;
-    /* The first error says why; the last one only that there was one. */
-    if (answer->reply.kind == BIDE_REDIS_ERROR && refused.reply.kind == BIDE_REDIS_ERROR)
-        memcpy(answer->text, refused.text, sizeof answer->text);
     return bide_void;
 }
 
@@ -166,6 +203,7 @@ bide_async(void) bide__redis_link_open(bide_redis *client, struct bide__redis_li
             watch_peer(bide_stream_fd(link->stream));
         (void)bide_await(introduce(client, link));
     }
+    link->in_use = true;
     return bide_void;
 }
 

@@ -26,7 +26,8 @@ const char *bide__redis_url_parse(const char *text, struct bide__redis_url *ret_
 struct bide__redis_link {
     bide_stream *stream;
     struct bide__redis_reader *reader;
-    bool busy; /* a reply is owed: nobody else may use it */
+    bool busy;   /* a reply is owed: nobody else may use it */
+    bool in_use; /* logged in: a loss is one of a user's command */
 };
 
 /* Growing bytes that wait to be sent. */
@@ -81,7 +82,7 @@ void bide__redis_link_close(struct bide__redis_link *link);
 
 /* Sends `commands` commands that stand in `data`, and reads as many replies; only the last one is
    kept in `answer`; if it is an error, the text of the first one. Raises what is not an answer of
-   the server; the link then stays busy. */
+   the server, BIDE_REDIS_LOST when the connection is lost; the link then stays busy. */
 bide_async(void) bide__redis_link_call(const bide_redis *client, struct bide__redis_link *link,
                                        const char *data, size_t size, size_t commands,
                                        struct bide__redis_answer *answer);

@@ -41,6 +41,128 @@ TEST(killed_and_started_again, .real_clock = true, .timeout_ms = 30000)
     }
 }
 
+/* ---- what is in flight on connections of one's own ---- */
+
+static async(void) block(bide_redis_ptr r, int *code);
+SPAWNABLE(void, block, bide_redis_ptr, int *)
+static async(void) block(bide_redis_ptr r, int *code)
+{
+    bide_error *err;
+    with(bide_redis_leased, c, r) {
+        attempt(&err, bide_redis, c, "BLPOP", "none", 0);
+        *code = err ? err->code : 0;
+        if (err)
+            check_contains(err->message, "outcome is unknown");
+        attempt(&err, bide_redis, c, "PING"); /* nothing more goes over it */
+        check(err && err->code == BIDE_CLOSED);
+    }
+    return bide_void;
+}
+
+static async(void) sell_one(bide_redis_ptr r, bide_event *watched, bide_event *go_on);
+SPAWNABLE(void, sell_one, bide_redis_ptr, bide_event *, bide_event *)
+static async(void) sell_one(bide_redis_ptr r, bide_event *watched, bide_event *go_on)
+{
+    with_redis_tx(tx, r) {
+        await(bide_redis_watch(tx, "stock"));
+        bide_redis_queue(tx, "DECR", "stock");
+        bide_redis_queue(tx, "INCR", "sold");
+        if (watched)
+            bide_event_set(watched);
+        if (go_on)
+            await(bide_event_wait(go_on));
+    }
+    return bide_void;
+}
+
+static async(void) sell_and_tell(bide_redis_ptr r, bide_event *watched, bide_event *go_on,
+                                 int *code);
+SPAWNABLE(void, sell_and_tell, bide_redis_ptr, bide_event *, bide_event *, int *)
+static async(void) sell_and_tell(bide_redis_ptr r, bide_event *watched, bide_event *go_on,
+                                 int *code)
+{
+    bide_error *err;
+    attempt(&err, sell_one, r, watched, go_on);
+    *code = err ? err->code : 0;
+    return bide_void;
+}
+
+static async(void) hear_one(bide_redis_subscription_ptr s, uint64_t *connection);
+SPAWNABLE(void, hear_one, bide_redis_subscription_ptr, uint64_t *)
+static async(void) hear_one(bide_redis_subscription_ptr s, uint64_t *connection)
+{
+    bide_redis_message *m;
+    if (check(await(bide_receive(bide_redis_messages(s), &m)))) {
+        check_str(m->text, "back");
+        *connection = m->connection;
+        bide_free(m);
+    }
+    return bide_void;
+}
+
+TEST(gone_under_a_blocking_command_a_transaction_and_a_subscription, .real_clock = true,
+     .timeout_ms = 30000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    static const char *const names[] = {"news"};
+    bide_event watched = {0}, go_on = {0};
+    int blocked = 0, sold = 0;
+    uint64_t connection = 0;
+    bide_error *err;
+    with(bide_redis, r, server.url, NULL) {
+        with(bide_redis_subscription, s, r, names, 1, 4) {
+            with_group(g) {
+                spawn_void(g, block, r, &blocked);
+                spawn_void(g, sell_and_tell, r, &watched, &go_on, &sold);
+                spawn_void(g, hear_one, s, &connection);
+                await(bide_event_wait(&watched));
+                await(bide_sleep(bide_ms(20)));
+                redis_kill(&server);
+                redis_start(&server);
+                do
+                    attempt(&err, bide_redis_set, r, "stock", "5", BIDE_FOREVER);
+                while (err);
+                bide_event_set(&go_on); /* nobody watches the key any more */
+                for (int64_t heard = 0; heard == 0;) {
+                    heard = attempt(&err, bide_redis, r, "PUBLISH", "news", "back").integer;
+                    await(bide_sleep(bide_ms(10)));
+                }
+            }
+        }
+        check_int(blocked, BIDE_REDIS_LOST);
+        check_int(sold, BIDE_REDIS_LOST);
+        check_int(connection, 2);
+        check_int(await(bide_redis_incr(r, "stock", 0)), 5);
+        await(sell_one(r, NULL, NULL));
+        check_int(await(bide_redis_incr(r, "stock", 0)), 4);
+        check_int(await(bide_redis_incr(r, "sold", 0)), 1);
+    }
+}
+
+TEST(gone_between_exec_and_its_reply, .real_clock = true, .timeout_ms = 30000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    bide_event watched = {0}, go_on = {0};
+    int sold = 0;
+    with(bide_redis, r, server.url, NULL) {
+        with_group(g) {
+            spawn_void(g, sell_and_tell, r, &watched, &go_on, &sold);
+            await(bide_event_wait(&watched));
+            kill(server.pid, SIGSTOP);
+            bide_event_set(&go_on);
+            await(bide_sleep(bide_ms(50)));
+            check_int(sold, 0); /* it waits */
+            redis_kill(&server);
+        }
+        check_int(sold, BIDE_REDIS_LOST);
+        redis_start(&server);
+        await(sell_one(r, NULL, NULL));
+        check_int(await(bide_redis_incr(r, "sold", 0)), 1);
+    }
+}
+
 TEST(without_a_server_nobody_waits_for_ever, .real_clock = true)
 {
     struct redis_server server = redis_make(NULL);
