@@ -60,7 +60,8 @@ AWAITABLE(bide_redis_ptr);
 struct bide_redis_options {
     const char *name;              /* for CLIENT SETNAME; NULL: none. Copied */
     size_t max_waiting;            /* commands that wait for a reply; 10,000 */
-    size_t max_leased;             /* connections beside the shared one; 32. More wait for one */
+    size_t max_leased;             /* connections beside the shared one; 32. More wait for one,
+                                      as long as for connecting; 4 idle ones stay (pool.h) */
     bide_duration timeout;         /* of each command; 5 s, BIDE_FOREVER for none. Not of leased
                                       connections: blocking is what they are for; TCP probes
                                       whether their peer is there, within 30 s */
@@ -166,10 +167,12 @@ bide_async(bide_redis_reply) bide_redis_eval(bide_redis *r, bide_redis_script *s
 /*
  * with(bide_redis_leased, c, r) { ... }: `c` is a handle like `r` with a connection of its own, for
  * commands that block. All commands above work with it, one at a time, by one task. Entering
- * suspends while all of them are in use, or to connect. A command that is cut off by a cancel or a
- * deadline leaves the connection cut: its next use raises BIDE_CLOSED. A connection is used again
- * only if it is provably idle and clean; what changes its state for good (SELECT, SUBSCRIBE,
- * MONITOR, MULTI) is for those that end with bide_redis_discard(c).
+ * suspends while all of them are in use, or to connect; it raises what bide_pool_acquire (pool.h)
+ * and bide_redis_open do. A command that is cut off by a cancel or a deadline, or loses its
+ * connection, leaves the connection cut: its next use raises BIDE_CLOSED. A connection is used
+ * again only if it is provably idle and its block was left without an error; what changes its
+ * state for good (SELECT, SUBSCRIBE, MONITOR, MULTI) is for those that end with
+ * bide_redis_discard(c).
  */
 bide_async(bide_redis_ptr) bide__redis_lease(bide_redis_ptr r);
 bide_async(void) bide__redis_give_back(bide_redis_ptr leased, bide_error *error);

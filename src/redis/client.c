@@ -1,5 +1,6 @@
 /*
- * client.c: opening and closing a client. Called by users; calls url.c, link.c, pipeline.c.
+ * client.c: opening and closing a client. Called by users; calls url.c, link.c, lease.c,
+ * pipeline.c.
  */
 #include "redis/redis.h"
 
@@ -22,6 +23,7 @@ void bide__redis_unuse(bide_redis *client)
     if (--client->users > 0)
         return;
     bide__redis_link_close(&client->shared);
+    bide_pool_free(client->leases);
     bide__free(client->slots);
     bide__free(client->unsent.data);
     bide__free(client->sending.data);
@@ -72,7 +74,6 @@ bide_async(bide_redis_ptr) bide_redis_open(const char *url,
     client->loop = bide__loop_here;
     client->users = 1;
     client->jitter = (uint64_t)bide__clock_monotonic_ns();
-    bide__list_init(&client->idle);
     if (place.port)
         snprintf(client->address, sizeof client->address, "%.100s:%u", place.host,
                  (unsigned)place.port);
@@ -81,6 +82,8 @@ bide_async(bide_redis_ptr) bide_redis_open(const char *url,
     bide__object_init(&client->object, &bide__redis_kind, client->address, bide__current->at);
     set_options(client, options);
     bide_on_error(unuse, client);
+    if (bide__redis_leases_init(client) < 0)
+        bide__raise(-ENOMEM, NULL);
     (void)bide_await(bide__redis_link_open(client, &client->shared));
     bide__redis_pipeline_start(client);
     return bide_ready(bide_redis_ptr, client);
@@ -91,10 +94,9 @@ void bide_redis_close(void *redis)
     bide_redis *client = redis;
     if (!client)
         return;
-    if (bide__unlikely(client->link || client->leased_count > 0))
+    if (bide__unlikely(client->link || client->blocks > 0))
         bide__misuse("redis %s is closed while %zu of its connections are leased",
-                     client->client->address, client->client->leased_count);
-    bide__redis_leases_close(client);
+                     client->client->address, client->client->blocks);
     bide__redis_pipeline_stop(client);
     bide__redis_unuse(client);
 }

@@ -275,22 +275,10 @@ static void lose(bide_redis *client, int code, const char *why)
     }
 }
 
-/* The end of the task, which is the end of the connection. */
-static void give_up(void *client_)
+static bide_async(void) stay_connected(bide_redis_ptr client);
+SPAWNABLE(void, stay_connected, bide_redis_ptr)
+static bide_async(void) stay_connected(bide_redis_ptr client)
 {
-    bide_redis *client = client_;
-    client->task = (bide_task_ref){.task = NULL};
-    bide__redis_link_close(&client->shared);
-    bide__redis_pipeline_stop(client);
-    bide__redis_unuse(client);
-}
-
-static bide_async(void) keep(bide_redis_ptr client);
-SPAWNABLE(void, keep, bide_redis_ptr)
-static bide_async(void) keep(bide_redis_ptr client)
-{
-    bide_defer(give_up, client);
-    client->task = bide_current_task();
     unsigned attempts = 0;
     while (!client->closed) {
         bide_error *error;
@@ -307,6 +295,22 @@ static bide_async(void) keep(bide_redis_ptr client)
         attempts = was_up ? 1 : attempts + 1;
         (void)bide_await(bide_sleep(bide__redis_pause(client, attempts)));
     }
+    return bide_void;
+}
+
+static bide_async(void) keep(bide_redis_ptr client);
+SPAWNABLE(void, keep, bide_redis_ptr)
+static bide_async(void) keep(bide_redis_ptr client)
+{
+    bide_error *error;
+    client->task = bide_current_task();
+    bide_attempt(&error, stay_connected, client);
+    /* However that ended, it is the end of the client. */
+    client->task = (bide_task_ref){.task = NULL};
+    bide__redis_link_close(&client->shared);
+    bide__redis_pipeline_stop(client);
+    bide__redis_leases_close(client);
+    bide__redis_unuse(client);
     return bide_void;
 }
 

@@ -9,6 +9,7 @@
 #include "redis/resp.h"
 
 #include <bide/net.h>
+#include <bide/pool.h>
 
 /* A URL, taken apart. */
 struct bide__redis_url {
@@ -71,9 +72,8 @@ struct bide_redis {
     bide_task_ref task;
     uint64_t jitter;
 
-    struct bide__list idle; /* leases without a user */
-    size_t idle_count, leased_count;
-    struct bide__queue lease_wanted;
+    struct bide_pool *leases;
+    size_t blocks; /* of users that have a lease */
 };
 
 /* link.c. Connects and logs in; raises. */
@@ -111,14 +111,21 @@ void bide__redis_pipeline_stop(bide_redis *client);
 /* Makes room for `more` bytes and gives where they go; NULL: out of memory, nothing is lost. */
 char *bide__redis_output_room(struct bide__redis_output *output, size_t more);
 
-/* lease.c. The end of a lease; the connection is kept if it is provably idle and `clean`. */
-void bide__redis_return(bide_redis *leased, bool clean);
+/* lease.c. The pool of a client: 0 or -ENOMEM. Its end waits for every connection, and cannot be
+   cancelled. */
+int bide__redis_leases_init(bide_redis *client);
 void bide__redis_leases_close(bide_redis *client);
 
-/* One of the connections beside the shared one; waits while all are in use, and raises. And the end
-   of it. */
-bide_async(void) bide__redis_place_take(bide_redis *client);
-void bide__redis_place_give(bide_redis *client);
+/* A connection beside the shared one, for any task of the loop; waits while all are in use, and
+   raises. And the end of it: it is kept if it is provably idle and `clean`. */
+bide_async(bide_redis_ptr) bide__redis_take(bide_redis *client);
+void bide__redis_give(bide_redis *leased, bool clean);
+
+/* Who took it has nothing to do with it any more, though somebody else has. */
+void bide__redis_disown(bide_redis *leased);
+
+/* The end of bide__redis_lease, the same for a block of the user's. */
+void bide__redis_return(bide_redis *leased, bool clean);
 
 /* client.c */
 void bide__redis_use(bide_redis *client);

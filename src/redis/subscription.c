@@ -1,7 +1,7 @@
 /*
  * subscription.c: messages of the server as a channel. A background task (`hear`) reads them over
  * a connection of its own and sends them into the channel; a lost connection is made again. Called
- * by users; calls lease.c (for its place), link.c.
+ * by users; calls lease.c, link.c.
  *
  * Invariants
  *  1. The block and the task both hold the subscription; the last one to leave frees it.
@@ -19,7 +19,7 @@
 
 struct bide_redis_subscription {
     bide_redis *client;
-    struct bide__redis_link link;
+    bide_redis *leased; /* its connection */
     bide_channel(bide_redis_message_ptr) *messages;
     bide_redis_arg *command; /* (P)SUBSCRIBE and the names, which lie behind */
     size_t count;            /* of arguments, with the first */
@@ -28,32 +28,22 @@ struct bide_redis_subscription {
     bide_arena arena; /* of the reply under way */
     struct bide__redis_answer answer;
     uint8_t users;
-    bool placed; /* it counts as one of the client's connections */
     bool closed;
 };
-
-static void give_place(bide_redis_subscription *s)
-{
-    if (s->placed)
-        bide__redis_place_give(s->client);
-    s->placed = false;
-}
 
 static void leave(bide_redis_subscription *s)
 {
     bide_redis_message *message;
     if (--s->users > 0)
         return;
-    bide__redis_link_close(&s->link);
+    if (s->leased)
+        bide__redis_give(s->leased, false);
     while (s->messages && bide_try_receive(s->messages, &message))
         bide__free(message);
     bide_channel_free(s->messages);
     bide_arena_done(&s->arena);
     bide__free(s->command);
-    if (s->client) {
-        give_place(s);
-        bide__redis_unuse(s->client);
-    }
+    bide__redis_unuse(s->client);
     bide__free(s);
 }
 
@@ -62,7 +52,7 @@ static bide_async(void) next(bide_redis_subscription_ptr s);
 SPAWNABLE(void, next, bide_redis_subscription_ptr)
 static bide_async(void) next(bide_redis_subscription_ptr s)
 {
-    return bide__redis_link_next(s->client, &s->link, &s->answer);
+    return bide__redis_link_next(s->client, s->leased->link, &s->answer);
 }
 
 static void begin_reply(bide_redis_subscription *s)
@@ -71,16 +61,15 @@ static void begin_reply(bide_redis_subscription *s)
     s->answer = (struct bide__redis_answer){.arena = &s->arena};
 }
 
-/* Connects and waits until every name is confirmed. */
+/* Waits until every name is confirmed. */
 static bide_async(void) subscribe(bide_redis_subscription *s)
 {
     bide_redis *client = s->client;
     begin_reply(s);
-    (void)bide_await(bide__redis_link_open(client, &s->link));
     bide_with_deadline(client->options.connect_timeout)
     {
         (void)bide_await(
-            bide__redis_link_command(client, &s->link, s->command, s->count, &s->answer));
+            bide__redis_link_command(client, s->leased->link, s->command, s->count, &s->answer));
         bide__redis_check(client, s->command, &s->answer);
         for (size_t i = 2; i < s->count; i++) {
             begin_reply(s);
@@ -131,8 +120,10 @@ static bide_async(void) receive(bide_redis_subscription_ptr s)
 {
     static const char ping[] = "*1\r\n$4\r\nPING\r\n";
     bool asked = false;
-    if (!s->link.stream)
+    if (!s->leased->link->stream) {
+        (void)bide_await(bide__redis_link_open(s->client, s->leased->link));
         (void)bide_await(subscribe(s));
+    }
     begin_reply(s);
     for (;;) {
         bool late;
@@ -143,7 +134,7 @@ static bide_async(void) receive(bide_redis_subscription_ptr s)
                 bide_error_new(BIDE_CLOSED, "redis %s: the server is silent", s->client->address));
         asked = late;
         if (late) {
-            (void)bide_await(bide_write(s->link.stream, ping, sizeof ping - 1));
+            (void)bide_await(bide_write(s->leased->link->stream, ping, sizeof ping - 1));
             continue;
         }
         bide__redis_check(s->client, s->command, &s->answer);
@@ -169,8 +160,8 @@ static bide_async(void) hear(bide_redis_subscription_ptr s)
     while (!s->closed) {
         bide_error *error;
         bide_attempt(&error, receive, s);
-        bool was_up = s->link.stream != NULL;
-        bide__redis_link_close(&s->link);
+        bool was_up = s->leased->link->stream != NULL;
+        bide__redis_link_close(s->leased->link);
         if (was_up && !s->closed)
             bide_log(BIDE_LOG_WARN, "redis %s: the connection of a subscription is lost: %s",
                      s->client->address, error->message);
@@ -215,18 +206,18 @@ open_with(bide_redis *r, const char *word, const char *const *names, size_t coun
     if (!s)
         bide__raise(-ENOMEM, &r->client->object);
     s->users = 1;
+    s->client = r->client;
+    bide__redis_use(s->client);
     bide_arena_init(&s->arena, NULL, r->client->options.reply_bytes);
     bide_on_error(leave_it, s);
     s->messages = bide_channel_new(bide_redis_message_ptr, capacity, "redis messages");
     if (!s->messages || make_command(s, word, names, count) < 0)
         bide__raise(-ENOMEM, &r->client->object);
-    (void)bide_await(bide__redis_place_take(r));
-    s->client = r;
-    s->placed = true;
-    bide__redis_use(r);
+    s->leased = bide__redis_take(r).await;
     (void)bide_await(subscribe(s));
     bide_spawn_void(bide_background(), hear, s);
     s->users++;
+    r->blocks++;
     return bide_ready(bide_redis_subscription_ptr, s);
 }
 
@@ -249,7 +240,8 @@ bide_async(void) bide__redis_unsubscribe(bide_redis_subscription_ptr s, bide_err
     bide_channel_close(s->messages);
     if (s->task.task) /* else it has not begun, and will see `closed` */
         bide_cancel_task(s->task, "the subscription is left");
-    give_place(s);
+    s->client->blocks--;
+    bide__redis_disown(s->leased);
     leave(s);
     return bide_void;
 }

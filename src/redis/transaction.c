@@ -43,7 +43,7 @@ bide_async(bide_redis_tx_ptr) bide__redis_tx_begin(bide_redis_ptr r)
     if (!tx)
         bide__raise(-ENOMEM, &r->client->object);
     bide_on_error(bide__free, tx);
-    tx->leased = bide_await(bide__redis_lease(r));
+    tx->leased = bide__redis_lease(r).await;
     tx->leased->options.timeout = r->options.timeout;
     APPEND(tx, "MULTI");
     return bide_ready(bide_redis_tx_ptr, tx);
