@@ -18,6 +18,7 @@
  *     $ ./notes openapi                                         the OpenAPI document
  *     $ ./notes check                                           the application and all queries
  *     $ ./notes migrate up                                      its database; docs/migrations.md
+ *     $ ./notes adduser sam                                     what the program adds: bide_command
  *     $ ./notes run --help                                      all options
  *
  * Each option can be given in the environment too: BIDE_PORT for --port; the command line counts
@@ -55,8 +56,32 @@
 
 typedef bide_app *bide_make_app(void);
 
+/*
+ * A command of the program's own:
+ *
+ *     static async(int) adduser(bide_app *app, int argc, char **argv) { ... }
+ *
+ *     static const bide_command commands[] = {
+ *         {"adduser", "adduser NAME   make an account", adduser}, {NULL}};
+ *
+ *     return bide_main(argc, argv, make_app, .commands = commands);
+ *
+ * It runs in a task, with an application that make_app has made and between its hooks `start` and
+ * `stop`, as a request would; nothing listens. `argv[0]` is the command, `argv[argc]` NULL. It
+ * gives the exit status; an error that leaves it is printed in one line, and the status is 1.
+ */
+typedef struct bide_command {
+    const char *name;  /* NULL ends the list */
+    const char *usage; /* a line of the help: the command, its arguments, what it does */
+    struct forgotten_await_int (*run)(bide_app *app, int argc, char **argv);
+} bide_command;
+
 struct bide_main_options {
     bide_make_app *make_app;
+    const bide_command *commands; /* NULL: no more than those above */
+    /* Called once when all workers accept, in a task of one of them, with what is listened on:
+       "127.0.0.1:8000", "unix:/run/notes.sock". May be NULL. */
+    void (*started)(bide_app *app, const char *address);
     struct bide_http_options
         http;                /* limits and deadlines; what the command line says counts more */
     struct bide_options run; /* the same for the runtime; `loops` is --workers */

@@ -160,8 +160,11 @@ static void say_started(void)
 static void on_started(void *arg)
 {
     (void)arg;
-    if (__atomic_add_fetch(&server.started, 1, __ATOMIC_ACQ_REL) == server.workers)
-        say_started();
+    if (__atomic_add_fetch(&server.started, 1, __ATOMIC_ACQ_REL) != server.workers)
+        return;
+    say_started();
+    if (server.options->started)
+        server.options->started(server.apps[0], server.sockets.address);
 }
 
 static bide_async(void) serve(void);
@@ -251,6 +254,67 @@ static int run_server(const struct bide_main_options *options, char *const *argu
     return status;
 }
 
+/* ---- commands of the program ---- */
+
+static struct command_run {
+    const bide_command *command;
+    bide_app *app;
+    int argc, status;
+    char **argv;
+} command_run;
+
+static bide_async(void) stop_app(void *arg);
+static bide_async(void) stop_app(void *arg)
+{
+    bide_app *app = arg;
+    bide_await(app->options.stop(app));
+    return bide_void;
+}
+
+static bide_async(int) command_work(void);
+SPAWNABLE(int, command_work)
+static bide_async(int) command_work(void)
+{
+    const struct command_run *run = &command_run;
+    if (run->app->options.start)
+        bide_await(run->app->options.start(run->app));
+    if (run->app->options.stop) {
+        bide_defer(stop_app, run->app);
+        return bide_ready(int, bide_await(run->command->run(run->app, run->argc, run->argv)));
+    }
+    return run->command->run(run->app, run->argc, run->argv);
+}
+
+static bide_async(void) command_main(void);
+static bide_async(void) command_main(void)
+{
+    bide_error *error = NULL;
+    command_run.status = bide_attempt(&error, command_work);
+    if (error) {
+        bide__main_say("%s", error->message);
+        command_run.status = BIDE__EXIT_FAILED;
+    }
+    return bide_void;
+}
+
+static int run_command(const struct bide_main_options *options, const bide_command *command,
+                       int argc, char **argv)
+{
+    struct bide_options run = options->run;
+    run.loops = 1;
+    bide_app *app = make_checked(options);
+    if (!app)
+        return BIDE__EXIT_USAGE;
+    command_run = (struct command_run){command, app, argc, 0, argv};
+    int status = bide__run_void(command_main, &run);
+    bide_app_free(app);
+    if (fflush(stdout) != 0) {
+        bide__main_say("cannot write: %s", strerror(errno));
+        return BIDE__EXIT_FAILED;
+    }
+    return status ? status : command_run.status;
+}
+
 /* ---- the command line ---- */
 
 static bool is(const char *text, const char *word)
@@ -258,13 +322,23 @@ static bool is(const char *text, const char *word)
     return strcmp(text, word) == 0;
 }
 
-static int say_unknown(const char *command)
+static const bide_command *command_of(const struct bide_main_options *options, const char *name)
+{
+    for (const bide_command *at = options->commands; at && at->name; at++)
+        if (is(at->name, name))
+            return at;
+    return NULL;
+}
+
+static int say_unknown(const struct bide_main_options *options, const char *command)
 {
     static const char *const commands[] = {"run", "routes", "openapi", "check", "help", "version"};
     struct bide__nearest nearest = {.wanted = command};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         bide__nearest_offer(&nearest, commands[i]);
     for (const struct bide__subcommand *at = bide__subcommands(); at; at = at->next)
+        bide__nearest_offer(&nearest, at->name);
+    for (const bide_command *at = options->commands; at && at->name; at++)
         bide__nearest_offer(&nearest, at->name);
     if (nearest.best)
         bide__main_say("no command '%s'; did you mean %s?", command, nearest.best);
@@ -306,7 +380,7 @@ int bide__main(int argc, char **argv, const struct bide_main_options *options)
             command = "version";
     }
     if (is(command, "help")) {
-        bide__main_help(stdout);
+        bide__main_help(options, stdout);
         return 0;
     }
     if (is(command, "version")) {
@@ -317,11 +391,15 @@ int bide__main(int argc, char **argv, const struct bide_main_options *options)
         return run_server(options, arguments);
     if (is(command, "check"))
         return check(options, arguments);
+    const bide_command *own = command_of(options, command);
+    if (own)
+        return run_command(options, own, (int)(argv + argc - arguments) + 1,
+                           argv + (arguments - argv) - 1);
     const struct bide__subcommand *more = bide__subcommand_find(command);
     if (more)
         return more->run(bide__main_name, arguments);
     if (!is(command, "routes") && !is(command, "openapi"))
-        return say_unknown(command);
+        return say_unknown(options, command);
     if (*arguments) {
         bide__main_say("%s takes no argument '%s'", command, *arguments);
         return BIDE__EXIT_USAGE;

@@ -49,7 +49,7 @@ void bide__main_say(const char *format, ...) __attribute__((__format__(__printf_
 /* Reads the options behind the command: `arguments` ends with a NULL. NULL: it has said what is
    wrong, or printed the help (`ret_status` is 0 then). The caller frees the settings. */
 bide_settings *bide__main_options_read(char *const *arguments, int *ret_status);
-void bide__main_help(FILE *out);
+void bide__main_help(const struct bide_main_options *options, FILE *out);
 
 /* Sockets that listen, one for each worker. */
 struct bide__main_sockets {

@@ -40,7 +40,7 @@ struct given {
     size_t count;
 };
 
-void bide__main_help(FILE *out)
+void bide__main_help(const struct bide_main_options *main, FILE *out)
 {
     fprintf(out,
             "usage: %s [run] [OPTIONS]   serve until SIGTERM or Ctrl-C\n"
@@ -49,6 +49,8 @@ void bide__main_help(FILE *out)
             "       %s check             check the application, and what is below\n"
             "       %s help | version\n\n",
             bide__main_name, bide__main_name, bide__main_name, bide__main_name, bide__main_name);
+    for (const bide_command *at = main->commands; at && at->name; at++)
+        fprintf(out, "       %s %s%s", bide__main_name, at->usage, at[1].name ? "\n" : "\n\n");
     for (const struct bide__subcommand *at = bide__subcommands(); at; at = at->next)
         fprintf(out, "%s%s", at->usage, at->next ? "" : "\n");
     fprintf(out, "options of run, with what they are by default:\n");

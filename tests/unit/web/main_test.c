@@ -116,6 +116,71 @@ TEST_PLAIN(what_is_wrong_is_one_line)
     check_int(started, 0);
 }
 
+static int announced; /* atomic */
+
+static void announce(bide_app *app, const char *address)
+{
+    check(app != NULL);
+    check_contains(address, "127.0.0.1:");
+    __atomic_add_fetch(&announced, 1, __ATOMIC_RELAXED);
+}
+
+TEST_PLAIN(who_asked_is_told_once_when_all_accept)
+{
+    char *arguments[] = {WORD("users"), WORD("--port=0"), WORD("--workers=2"), NULL};
+    test_capture_stderr();
+    check_int(bide_main(3, arguments, make_app, .started = announce, .http = {.lame_duck = {1}}),
+              0);
+    check_int(announced, 1);
+}
+
+/* Waits, as a query would; gives the number of its arguments, or fails. */
+static async(int) count_words(bide_app *app, int argc, char **argv)
+{
+    check(bide_app_state(app) != NULL);
+    check_int(started, 1);
+    check_int(stopped, 0);
+    check_str(argv[0], "count");
+    check(argv[argc] == NULL);
+    await(bide_sleep(bide_ms(1)));
+    if (argc > 3)
+        fail(bide_error_new(BIDE_LIMIT, "too many words"));
+    return ready(int, argc - 1);
+}
+
+static async(void) start_quietly(bide_app *app)
+{
+    (void)app;
+    started++;
+    return bide_void;
+}
+
+static bide_app *make_quiet(void)
+{
+    static int state;
+    return bide_app_new(.title = "Users", .start = start_quietly, .stop = stop, .state = &state);
+}
+
+static const char *said_by_command(int expected, char **arguments, int count)
+{
+    static const bide_command commands[] = {{"count", "count WORDS   counts", count_words}, {NULL}};
+    test_capture_stderr();
+    check_int(bide_main(count, arguments, make_quiet, .commands = commands), expected);
+    return test_captured();
+}
+
+TEST_PLAIN(a_command_of_the_program_runs_beside_its_application)
+{
+    char *words[] = {WORD("users"), WORD("count"), WORD("a"), WORD("b"), WORD("c"), NULL};
+    char *wrong[] = {WORD("users"), WORD("coumt"), NULL};
+    check_str(said_by_command(2, (char *[]){words[0], words[1], words[2], words[3], NULL}, 4), "");
+    check_int(stopped, 1);
+    started = stopped = 0;
+    check_str(said_by_command(1, words, 5), "users: too many words\n");
+    check_int(stopped, 1);
+    check_str(said_by_command(2, wrong, 2), "users: no command 'coumt'; did you mean count?\n");
+}
+
 static bide_app *make_none(void)
 {
     return NULL;
