@@ -38,6 +38,7 @@
 #include <bide/web.h>
 #include <bide/middleware.h>
 #include <bide/files.h>
+#include <bide/mail.h>
 #include <bide/main.h>
 #include <bide/observe.h>
 #include <bide/token.h>

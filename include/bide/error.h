@@ -60,10 +60,14 @@
     X(OUTCOME_UNKNOWN, 16, "outcome unknown")                                                      \
     X(UNREACHABLE, 17, "server not reachable")                                                     \
     X(SCHEMA, 18, "the schema does not match")                                                     \
+    X(TLS, 19, "no trusted connection")                                                            \
     X(REDIS_REFUSED, 40, "refused by redis")                                                       \
     X(REDIS_LOST, 41, "connection lost, outcome unknown")                                          \
     X(REDIS_CONFLICT, 42, "a watched key was changed")                                             \
-    X(REDIS_PROTOCOL, 43, "not redis' protocol")
+    X(REDIS_PROTOCOL, 43, "not redis' protocol")                                                   \
+    X(MAIL_REFUSED, 50, "mail refused")                                                            \
+    X(MAIL_LATER, 51, "mail refused for now")                                                      \
+    X(MAIL_LOGIN, 52, "refused by the mail server")
 
 enum bide_code {
 #define X(name, number, text) BIDE_##name = (number),

@@ -363,6 +363,33 @@
 /* bytes of a URL, and of each part of it */
 #define BIDE_CAP_REDIS_URL_BYTES 1024
 
+/* Mail */
+
+/* bytes of a mail as it is sent; its recipients; bytes of a subject, and of a name */
+#define BIDE_CAP_MAIL_BYTES 1048576
+#define BIDE_CAP_MAIL_RECIPIENTS 100
+#define BIDE_CAP_MAIL_SUBJECT_BYTES 2000
+#define BIDE_CAP_MAIL_NAME_BYTES 200
+/* bytes of the URL of a mailer */
+#define BIDE_CAP_MAIL_URL_BYTES 2048
+/* s for a mail, and connections of a mailer, unless the URL says so; the most that it may say */
+#define BIDE_CAP_MAIL_SEND_S 60
+#define BIDE_CAP_MAIL_TIMEOUT_S 3600
+#define BIDE_CAP_MAIL_CONNECTIONS 8
+#define BIDE_CAP_MAIL_CONNECTIONS_MOST 100
+/* mails of a mailer that wait in the background; times that one is tried; ms before the second, by
+   how much each later pause is longer, and ms between two looks whether the program stops */
+#define BIDE_CAP_MAIL_WAITING 1000
+#define BIDE_CAP_MAIL_TRIES 6
+#define BIDE_CAP_MAIL_RETRY_FIRST_MS 1000
+#define BIDE_CAP_MAIL_RETRY_FACTOR 4
+#define BIDE_CAP_MAIL_PAUSE_STEP_MS 200
+/* mails, and bytes, that the outbox keeps */
+#define BIDE_CAP_OUTBOX_MAILS 100
+#define BIDE_CAP_OUTBOX_BYTES 4194304
+/* bytes of its page: each byte of a mail may become six, and stands there twice */
+#define BIDE_CAP_OUTBOX_PAGE_BYTES 67108864
+
 /* Around routes */
 
 /* bytes of a reply that is compressed on the loop, in a fifth of a millisecond; more is for the CPU
