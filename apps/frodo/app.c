@@ -16,18 +16,6 @@ static const char *folder_of(void)
     return given && *given ? given : FRODO_FOLDER;
 }
 
-/* Development works without a key; production does not start without one. */
-static const char *secret_of(const frodo_settings *set)
-{
-    if (set->secret_key.text)
-        return set->secret_key.text;
-    if (set->mode == run_mode_development)
-        return "development only: everybody knows this key";
-    fputs("frodo: SECRET_KEY is missing: 32 characters or more, the same in all processes\n",
-          stderr);
-    return NULL;
-}
-
 static const char *migrations_of(const frodo *site)
 {
     bool is_sqlite = strncmp(site->settings->database_url, "sqlite:", 7) == 0;
@@ -55,17 +43,39 @@ static async(void) close_all(bide_app *app)
     return bide_void;
 }
 
+/* `settings` NULL: those of the environment and the file. */
+static frodo *site_of(bide_arena *arena, const frodo_settings *settings)
+{
+    if (!settings) {
+        bide_settings *read =
+            bide_settings_read(frodo_settings, .file = "frodo.env", .arena = arena);
+        if (bide_settings_problems(read, stderr) > 0)
+            return NULL;
+        settings = bide_settings_row(frodo_settings, read);
+    }
+    const char *problem = frodo_settings_problem(settings);
+    if (problem) {
+        fprintf(stderr, "frodo: %s\n", problem);
+        return NULL;
+    }
+    frodo *site = bide_arena_alloc_zero(arena, 1, sizeof *site);
+    if (site)
+        *site = (frodo){.settings = settings,
+                        .arena = arena,
+                        .secret = frodo_key(settings),
+                        .folder = folder_of()};
+    return site;
+}
+
 bide_app *frodo_app_with(const frodo_settings *settings)
 {
     bide_app *app = bide_app_new(.title = "frodo", .start = open_all, .stop = close_all);
     bide_arena *arena = app ? bide_app_arena(app) : NULL;
-    frodo *site = arena ? bide_arena_alloc_zero(arena, 1, sizeof *site) : NULL;
-    const char *secret = secret_of(settings);
-    if (!site || !secret) {
+    frodo *site = arena ? site_of(arena, settings) : NULL;
+    if (!site) {
         bide_app_free(app);
         return NULL;
     }
-    *site = (frodo){.settings = settings, .arena = arena, .secret = secret, .folder = folder_of()};
     bide_app_set_state(app, site);
     bide_app_use(app, bide_request_ids, NULL);
     bide_app_use(app, bide_security_headers, NULL);
@@ -75,8 +85,5 @@ bide_app *frodo_app_with(const frodo_settings *settings)
 
 bide_app *frodo_app(void)
 {
-    bide_settings *settings = bide_settings_read(frodo_settings, .file = "frodo.env");
-    if (bide_settings_problems(settings, stderr) > 0)
-        return NULL;
-    return frodo_app_with(bide_settings_row(frodo_settings, settings));
+    return frodo_app_with(NULL);
 }

@@ -25,10 +25,17 @@ MODEL(frodo_settings, "",
       (i32, session_days, alias("SESSION_DAYS"), range(1, 365), dflt(30)),
       (code_place, codes, alias("CODES"), dflt(code_place_sql)));
 
+/* What is wrong with settings that are right one by one: NULL, or a line. */
+const char *frodo_settings_problem(const frodo_settings *set);
+
+/* The key of tokens and codes. */
+const char *frodo_key(const frodo_settings *set);
+
+/* What one worker has. */
 typedef struct frodo {
     const frodo_settings *settings;
     bide_arena *arena;  /* of the application */
-    const char *secret; /* what tokens and codes are keyed with */
+    const char *secret; /* frodo_key */
     const char *folder; /* of migrations, templates and files */
     bide_db *db;
     bide_cache *cache;
