@@ -323,6 +323,10 @@ bide_error *bide_http_error(int status, const char *format, ...)
    BIDE_NO_MEMORY. */
 void bide_set_header(bide_request *req, const char *name, const char *value);
 
+/* The same for a field that stays when the request fails afterwards: Retry-After, WWW-Authenticate.
+   Not Content-Type. */
+void bide_keep_header(bide_request *req, const char *name, const char *value);
+
 /*
  * What a handler's return cannot say. bide_set_status: the status of this reply, 200 to 599, in
  * place of the route's: 422 for a form that is shown again. bide_see_other: the reply is 303 to

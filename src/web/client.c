@@ -270,8 +270,10 @@ void bide_client_header(bide_client *client, const char *name, const char *value
         field = field->next;
     if (!field) {
         field = must(bide_arena_alloc(&client->arena, sizeof *field));
-        *field = (struct bide__web_field){client->fields,
-                                          must(bide_arena_strdup(&client->arena, name)), NULL};
+        *field =
+            (struct bide__web_field){.next = client->fields,
+                                     .name = must(bide_arena_strdup(&client->arena, .value = name)),
+                                     NULL};
         client->fields = field;
     }
     field->value = value ? must(bide_arena_strdup(&client->arena, value)) : NULL;
@@ -297,8 +299,9 @@ static bide_client_reply take_reply(bide_client *client, const bide_request *req
     const struct bide__web_field **end = &taken.fields;
     for (const struct bide__web_field *field = req->fields; field; field = field->next) {
         struct bide__web_field *copy = must(bide_arena_alloc(&client->arena, sizeof *copy));
-        *copy = (struct bide__web_field){NULL, must(bide_arena_strdup(&client->arena, field->name)),
-                                         must(bide_arena_strdup(&client->arena, field->value))};
+        *copy = (struct bide__web_field){
+            .name = must(bide_arena_strdup(&client->arena, field->name)),
+            .value = must(bide_arena_strdup(&client->arena, field->value))};
         *end = copy;
         end = (const struct bide__web_field **)&copy->next;
         if (is_named(copy->name, "set-cookie"))
@@ -307,8 +310,9 @@ static bide_client_reply take_reply(bide_client *client, const bide_request *req
     if (req->content_type) {
         struct bide__web_field *type = must(bide_arena_alloc(&client->arena, sizeof *type));
         *type = (struct bide__web_field){
-            (struct bide__web_field *)(uintptr_t)taken.fields, "Content-Type",
-            must(bide_arena_strdup(&client->arena, req->content_type))};
+            .next = (struct bide__web_field *)(uintptr_t)taken.fields,
+            .name = "Content-Type",
+            .value = must(bide_arena_strdup(&client->arena, req->content_type))};
         taken.fields = type;
     }
     if (req->method != BIDE__HTTP_HEAD && !bide__http_bodiless(req->status)) {

@@ -22,6 +22,9 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->block = NULL;
     req->buffer = NULL;
     req->later = NULL;
+    req->fields = NULL;
+    req->fields_end = &req->fields;
+    req->fields_bytes = 0;
     req->problems = NULL;
     req->typed = NULL;
     req->has_body = false;
@@ -32,6 +35,22 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
         bide__observe_begin(req);
 }
 
+/* All fields but those that a failure keeps. */
+static void drop_fields(bide_request *req)
+{
+    struct bide__web_field **end = &req->fields;
+    for (struct bide__web_field *field = req->fields; field; field = field->next) {
+        if (field->kept) {
+            *end = field;
+            end = &field->next;
+        }
+    }
+    *end = NULL;
+    req->fields_end = end;
+    if (!req->fields)
+        req->fields_bytes = 0;
+}
+
 void bide__web_clear(bide_request *req)
 {
     req->status = 0;
@@ -40,9 +59,8 @@ void bide__web_clear(bide_request *req)
     req->see_other = NULL;
     req->body = "";
     req->body_size = 0;
-    req->fields = NULL;
-    req->fields_end = &req->fields;
-    req->fields_bytes = 0;
+    if (bide__unlikely(req->fields != NULL))
+        drop_fields(req);
     if (req->buffer)
         bide_buf_reset(&req->buffer->buf);
     if (bide__unlikely(req->later != NULL))

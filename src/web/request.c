@@ -124,8 +124,8 @@ void bide_set_header(bide_request *req, const char *name, const char *value)
         raise_header(BIDE_INVALID, "not a header field of a response", name);
     if ((size_t)size > BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - req->fields_bytes)
         raise_header(BIDE_LIMIT, "too many bytes of header fields", name);
-    *field = (struct bide__web_field){NULL, bide_arena_strdup(arena, name),
-                                      bide_arena_strdup(arena, value)};
+    *field = (struct bide__web_field){.name = bide_arena_strdup(arena, name),
+                                      .value = bide_arena_strdup(arena, value)};
     if (!field->name || !field->value)
         raise_header(BIDE_NO_MEMORY, "no memory for a header field", name);
     if (is_type) {
@@ -150,6 +150,14 @@ void bide_see_other(bide_request *req, const char *location)
     req->see_other = bide_arena_strdup(bide_arena_of(req), location);
     if (!req->see_other)
         raise_header(BIDE_NO_MEMORY, "no memory for a location", location);
+}
+
+void bide_keep_header(bide_request *req, const char *name, const char *value)
+{
+    bide_set_header(req, name, value);
+    for (struct bide__web_field *field = req->fields; field; field = field->next)
+        if (strcasecmp(field->name, name) == 0)
+            field->kept = true;
 }
 
 static struct bide__slice slice_of(const char *text)

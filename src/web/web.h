@@ -179,6 +179,7 @@ struct bide__web_server {
 struct bide__web_field {
     struct bide__web_field *next;
     const char *name, *value;
+    bool kept; /* by a failure too */
 };
 
 struct bide_request {

@@ -48,10 +48,19 @@ GET(odd, "/odd", text, query(i32, status))
     return bide_problem_of(req, "none") ? "a problem" : "no problem";
 }
 
+POST(later, "/later", nothing)
+{
+    bide_set_header(req, "X-Lost", "1");
+    bide_keep_header(req, "Retry-After", "60");
+    bide_set_header(req, "X-Lost-Too", "1");
+    fail(http_error(429, "too many"));
+}
+
 static bide_app *make_app(void)
 {
     bide_app *app = bide_app_new(.title = "problems");
-    bide_app_add(app, "", &join_api_route, &join_page_route, &refusing_route, &odd_route);
+    bide_app_add(app, "", &join_api_route, &join_page_route, &refusing_route, &odd_route,
+                 &later_route);
     return app;
 }
 
@@ -144,5 +153,17 @@ TEST(a_status_is_one)
         check_str(r.body, "no problem");
         check_int(await(client_get(c, "/odd?status=100")).status, 500);
         check_int(await(client_get(c, "/odd?status=600")).status, 500);
+    }
+}
+
+TEST(a_failure_keeps_what_it_was_told_to)
+{
+    with_client(c, make_app()) {
+        reply r = await(client_post(c, "/later", no_body));
+        check_int(r.status, 429);
+        check_str(reply_header(r, "retry-after"), "60");
+        check(!reply_header(r, "x-lost"));
+        check(!reply_header(r, "x-lost-too"));
+        check_str(json_str(r, "detail"), "too many");
     }
 }
