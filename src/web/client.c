@@ -270,10 +270,8 @@ void bide_client_header(bide_client *client, const char *name, const char *value
         field = field->next;
     if (!field) {
         field = must(bide_arena_alloc(&client->arena, sizeof *field));
-        *field =
-            (struct bide__web_field){.next = client->fields,
-                                     .name = must(bide_arena_strdup(&client->arena, .value = name)),
-                                     NULL};
+        *field = (struct bide__web_field){.next = client->fields,
+                                          .name = must(bide_arena_strdup(&client->arena, name))};
         client->fields = field;
     }
     field->value = value ? must(bide_arena_strdup(&client->arena, value)) : NULL;
