@@ -286,6 +286,8 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
  * in it. bide_insert_many(on, M, rows, count): all or none, in one transaction.
  * bide_upsert(on, M, row, fields...): where a row has the same values in these unique fields, all
  * others but the key are overwritten; the row as it is now is read back.
+ * bide_insert_new(on, M, row, fields...): async(bool), inserts the row unless there is one with the
+ * same values in these unique fields; whether it did must be read. If not, the struct is as it was.
  * bide_update(on, M, row, fields...): writes these fields, and no other, of the row with its key.
  * bide_delete(on, M, key): that row. Both: BIDE_NOT_FOUND if there is none.
  */
@@ -293,10 +295,24 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 #define bide_insert_many(on, M, rows, count) BIDE__WRITE(on, M, BIDE__INSERT, rows, count, 0)
 #define bide_upsert(on, M, row, ...)                                                               \
     BIDE__WRITE(on, M, BIDE__UPSERT, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
+#define bide_insert_new(on, M, row, ...)                                                           \
+    BIDE__MUST_READ(bide__db_insert_new(                                                           \
+        bide__on(on), BIDE__WRITE_OF(M, BIDE__INSERT_NEW, row, 1, BIDE__FIELDS(M, __VA_ARGS__))))
 #define bide_update(on, M, row, ...)                                                               \
     BIDE__WRITE(on, M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__))
 #define bide_delete(on, M, key)                                                                    \
     M##__done(bide__db_delete(bide__on(on), BIDE__DELETED(M), BIDE__BIND(key)))
+
+/*
+ * bide_patch(on, M, key, P, changes): async(M_ptr). P is a PARTIAL of M: writes what its `changes`
+ * hold of the row with this key, null as NULL, and gives the row as it is then. What is absent is
+ * left alone; if all is, the row is only read. BIDE_NOT_FOUND if there is none. The body of a
+ * PATCH:
+ *
+ *     user *now = await(bide_patch(tx, user, id, user_changes, changes));
+ */
+#define bide_patch(on, M, key, P, changes)                                                         \
+    M##__row_of(bide__db_patch(bide__on(on), BIDE__PATCH(M, key, P, changes)).await)
 
 /*
  * bide_add(tx, M, row), bide_add_all(tx, M, rows, count): plain calls that copy rows, texts and

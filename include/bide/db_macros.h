@@ -178,7 +178,7 @@ struct bide__note {
     const bide_model *(*model)(void);  /* of rows and writes */
     const bide_type *(*type)(void);    /* of a scalar */
     const unsigned char *binds;        /* enum bide__bind_kind; 0 is the text */
-    uint64_t fields;                   /* of an update or upsert */
+    uint64_t fields;                   /* of a write: as in bide__write */
     uint32_t line, bind_count;
     uint32_t kind, how;                /* enum bide__note_kind; enum bide__how of rows */
 };
@@ -332,16 +332,19 @@ SPAWNABLE(bide__lists, bide__db_load, struct bide__on, struct bide__load, const 
         char unused; \
     })
 
-enum bide__write_kind { BIDE__INSERT, BIDE__UPSERT, BIDE__UPDATE };
+enum bide__write_kind { BIDE__INSERT, BIDE__INSERT_NEW, BIDE__UPSERT, BIDE__UPDATE };
 struct bide__write {
     const bide_model *model;
     enum bide__write_kind kind;
     void *rows;
     size_t count;
-    uint64_t fields; /* of an update: those written; of an upsert: those that may clash */
+    uint64_t fields; /* of an update: those written; of others: those that may clash */
     void **each;     /* instead of `rows`: pointers to them */
 };
 SPAWNABLE(void, bide__db_write, struct bide__on, struct bide__write)
+SPAWNABLE(bool, bide__db_insert_new, struct bide__on, struct bide__write)
+SPAWNABLE(bide__rows, bide__db_patch, struct bide__on, const bide_model *, bide_bind,
+          const bide_model *, const void *)
 void *bide__db_add(bide_tx *tx, struct bide__write what);
 SPAWNABLE(void, bide_flush, bide_tx *)
 SPAWNABLE(void, bide__db_refresh, struct bide__on, const bide_model *, void *)
@@ -354,6 +357,17 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
     ((struct bide__write){BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = write_kind, \
                                             .fields = set), \
                           write_kind, (0 ? (M *)0 : (rows)), count, set, NULL})
+/* The model, the key, the PARTIAL and its values. */
+#define BIDE__PATCH(M, key, P, changes) \
+    BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = BIDE__UPDATE), BIDE__BIND(key), \
+        P##_model(), ((void)BIDE__PARTIAL_OF(M, P), (0 ? (const P *)0 : (changes)))
+#define BIDE__PARTIAL_OF(M, P) \
+    sizeof(struct { \
+        _Static_assert(__builtin_types_compatible_p(__typeof__(&P##_apply), \
+                                                    size_t (*)(const P *, M *)), \
+                       "bide_patch: `" #P "` is no PARTIAL of `" #M "`"); \
+        char unused; \
+    })
 /* The user's word, M, begins the name of the outer call: gcc then reports that nobody awaits it,
    though the macro is a system header's. */
 #define BIDE__WRITE(on, M, kind, rows, count, fields) \
@@ -402,6 +416,11 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
 #define bide_upsert__attempt(e, at, on, M, row, ...) \
     bide__db_write__attempt(e, at, bide__on(on), \
         BIDE__WRITE_OF(M, BIDE__UPSERT, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))
+#define bide_insert_new__attempt(e, at, on, M, row, ...) \
+    bide__db_insert_new__attempt(e, at, bide__on(on), \
+        BIDE__WRITE_OF(M, BIDE__INSERT_NEW, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))
+#define bide_patch__attempt(e, at, on, M, key, P, changes) \
+    M##__row_of(bide__db_patch__attempt(e, at, bide__on(on), BIDE__PATCH(M, key, P, changes))).await
 #define bide_update__attempt(e, at, on, M, row, ...) \
     bide__db_write__attempt(e, at, bide__on(on), \
         BIDE__WRITE_OF(M, BIDE__UPDATE, row, 1, BIDE__FIELDS(M, __VA_ARGS__)))

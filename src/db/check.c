@@ -295,7 +295,7 @@ static int check_text(struct checking *checking, const bide_buf *text)
     return code;
 }
 
-/* The upsert of these fields needs a unique rule of the table for them. */
+/* An insert that looks at these fields needs a unique rule of the table for them. */
 static int check_clash(struct checking *checking)
 {
     const struct bide__note *note = checking->note;
@@ -414,7 +414,8 @@ static int check_write(struct checking *checking)
                              model->name);
     if (updates || note->kind == BIDE__NOTE_DELETE)
         return 0;
-    int code = note->how == BIDE__UPSERT ? check_clash(checking) : 0;
+    bool looks = note->how == BIDE__UPSERT || note->how == BIDE__INSERT_NEW;
+    int code = looks ? check_clash(checking) : 0;
     return code < 0 || !checking->connection->driver->needed_columns ? code
                                                                      : check_needed(checking);
 }

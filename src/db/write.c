@@ -1,6 +1,7 @@
 /*
- * Writes of models: bide_insert, bide_insert_many, bide_upsert, bide_update, bide_delete,
- * bide_create_table. Called by users through db_macros.h; calls perform.c, row.c, connection.c.
+ * Writes of models: bide_insert, bide_insert_many, bide_insert_new, bide_upsert, bide_update,
+ * bide_delete, bide_create_table. Called by users through db_macros.h; calls perform.c, row.c,
+ * connection.c.
  */
 #include "db/db.h"
 
@@ -21,7 +22,7 @@ struct writing {
     uint64_t read;    /* ... and that it gives back */
     uint64_t counted; /* the one among them that is known without asking; 0: none */
     bide_bind key;    /* of a delete */
-    int64_t affected;
+    int64_t affected; /* by the last insert */
 };
 
 static struct writing *writing_of(struct bide__work *work)
@@ -144,12 +145,17 @@ static void put_insert(struct writing *writing, size_t rows)
     } else {
         bide_buf_append_str(buf, "default values");
     }
+    if (writing->what.kind != BIDE__INSERT) {
+        bide_buf_append_str(buf, " on conflict (");
+        put_fields(buf, model, writing->what.fields);
+        bide_buf_append_str(buf, ") do ");
+    }
+    if (writing->what.kind == BIDE__INSERT_NEW)
+        bide_buf_append_str(buf, "nothing");
     if (writing->what.kind == BIDE__UPSERT) {
         uint64_t others =
             writing->given & ~writing->what.fields & columns_of(model, BIDE_KEY | BIDE_GENERATED);
-        bide_buf_append_str(buf, " on conflict (");
-        put_fields(buf, model, writing->what.fields);
-        bide_buf_append_str(buf, ") do update set ");
+        bide_buf_append_str(buf, "update set ");
         put_overwrites(buf, model, others ? others : writing->what.fields);
         writing->read = columns_of(model, 0);
     }
@@ -265,6 +271,7 @@ static int insert_rows(struct writing *writing, struct bide__connection *connect
         code = read_back(writing, &run, row_at(writing, first + back++));
     if (code == 0 && got == 0 && writing->counted)
         set_numbers(writing, first, rows, run.last_number);
+    writing->affected = run.affected;
     bide__finish(&run);
     return code < 0 ? code : got;
 }
@@ -444,6 +451,24 @@ bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
     if (what.count > 0)
         perform(on, &writing);
     return bide_void;
+}
+
+bide_async(bool) bide__db_insert_new(struct bide__on on, struct bide__write what)
+{
+    bide_buf text __attribute__((cleanup(bide_buf_done)));
+    struct writing writing = {.what = what, .text = &text};
+    size_t size = what.model->size;
+    bide_arena *arena = bide_task_arena();
+    void *before = arena ? bide_arena_copy(arena, what.rows, size) : NULL;
+    bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
+    check_model(what.model, &writing.work.trouble);
+    if (!before)
+        bide__raise(-ENOMEM, NULL);
+    writing.work.run = run_insert;
+    perform(on, &writing);
+    if (writing.affected == 0) /* a number or an instant that it was given is nobody's */
+        memcpy(what.rows, before, size);
+    return bide_ready(bool, writing.affected > 0);
 }
 
 bide_async(void) bide__db_delete(struct bide__on on, const bide_model *model, bide_bind key)

@@ -36,6 +36,23 @@ async(int) run(bide_db *db, bide_tx *tx)
 }
 #endif // CASE_exec_without_await
 
+#ifdef CASE_insert_new_unread
+// gcc: nothing
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    user u = {.email = "a"};
+    (void)tx;
+#ifndef FIXED
+    await(bide_insert_new(db, user, &u, email)); // <- here
+#else
+    if (!await(bide_insert_new(db, user, &u, email)))
+        fail(bide_error_new(409, "taken"));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_insert_new_unread
+
 #ifdef CASE_update_without_await
 // gcc: ignoring return value of 'user__done' declared with attribute 'warn_unused_result'
 // clang: ignoring return value of function declared with 'warn_unused_result' attribute
@@ -67,6 +84,28 @@ async(int) run(bide_db *db, bide_tx *tx)
     return ready(int, 0);
 }
 #endif // CASE_misspelt_field_of_an_update
+
+PARTIAL(user_changes, user, email, age);
+MODEL(guest, "guests", (i64, id, key, generated), (i32, age));
+PARTIAL(guest_changes, guest, age);
+
+#ifdef CASE_patch_of_another_model
+// gcc: bide_patch: `guest_changes` is no PARTIAL of `user`
+// clang: bide_patch: `guest_changes` is no PARTIAL of `user`
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    guest_changes other = {.age = 0};
+    user_changes changes = {.age = 0};
+    (void)tx;
+#ifndef FIXED
+    user *u = await(bide_patch(db, user, 1, guest_changes, &other)); // <- here
+#else
+    user *u = await(bide_patch(db, user, 1, user_changes, &changes));
+#endif
+    (void)other, (void)changes;
+    return ready(int, u->age);
+}
+#endif // CASE_patch_of_another_model
 
 #ifdef CASE_query_that_is_no_literal
 // gcc: before 'text'
