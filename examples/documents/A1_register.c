@@ -45,7 +45,7 @@ OFFLOADABLE(int64_t, digest, const char *)
 
 PROVIDER(bide_tx *, get_session)
 {
-    with_tx(session, (bide_db *)bide_app_state(req)) {
+    with_tx(session, bide_app_db(req)) {
         provide(session);
     }
 }
@@ -88,7 +88,7 @@ static async(void) app(void)
         await(bide_create_table(db, user));
         await(bide_create_table(db, email_code));
         await(give_code(db, "ann@shire.example", "123456"));
-        bide_app *site = bide_app_new(.title = "Users", .state = db);
+        bide_app *site = bide_app_new(.title = "Users", .db = db);
         bide_app_add_all(site, "");
         with_client(client, site) {
             await(try_it(client, db, "ann@shire.example", "000000"));

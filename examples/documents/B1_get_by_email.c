@@ -26,7 +26,7 @@ async(user_ptr) get_by_email(bide_db *db, const char *email)
 
 GET(find_user, "/users", maybe(user_out), query(str, email))
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     return await(bide_maybe(db, user_out, "email = $1", email));
 }
 
@@ -52,7 +52,7 @@ static async(void) app(void)
         attempt(&error, get_by_email, db, "two@a.example");
         printf("two@a.example: %s\n", error->message);
 
-        bide_app *site = bide_app_new(.title = "Users", .state = db);
+        bide_app *site = bide_app_new(.title = "Users", .db = db);
         bide_app_add_all(site, "");
         with_client(client, site) {
             await(show(client, "/users?email=ann@a.example"));

@@ -57,7 +57,7 @@ static async(void) update_user(bide_tx *tx, user *row, const user_changes *chang
 PATCH(change_user, "/users/{id}", user_out, path(i64, id), body(user_changes, changes))
 {
     user *row = NULL;
-    with_tx(tx, (bide_db *)bide_app_state(req)) {
+    with_tx(tx, bide_app_db(req)) {
         row = await(bide_one(tx, user, "id = $1", id));
         await(update_user(tx, row, changes));
     }
@@ -84,7 +84,7 @@ static async(void) app(void)
         user ann = {.email = "ann@a.example", .name = "Ann"};
         ann.password = await(hash_password((bide_plain_pw){"old password"}));
         await(bide_insert(db, user, &ann));
-        bide_app *site = bide_app_new(.title = "Users", .state = db);
+        bide_app *site = bide_app_new(.title = "Users", .db = db);
         bide_app_add_all(site, "");
         with_client(client, site) {
             await(show(client, db, "{\"name\":\"Anna\"}"));

@@ -26,7 +26,7 @@ static void say(void *what)
 
 PROVIDER(bide_tx *, get_db)
 {
-    with_tx(session, (bide_db *)bide_app_state(req)) {
+    with_tx(session, bide_app_db(req)) {
         bide_tx_on_commit(session, say, "committed and closed");
         bide_tx_on_rollback(session, say, "rolled back and closed");
         provide(session);
@@ -63,7 +63,7 @@ static async(void) app(void)
         await(bide_create_table(db, note));
         await(bide_do(db, "create table links (note integer references notes (id)"
                           " deferrable initially deferred)"));
-        bide_app *notes = bide_app_new(.title = "Notes", .state = db);
+        bide_app *notes = bide_app_new(.title = "Notes", .db = db);
         bide_app_add_all(notes, "");
         with_client(client, notes) {
             bool gone;

@@ -22,7 +22,7 @@ VIEW(user_out, user, id, name);
 
 PROVIDER(bide_tx *, get_db)
 {
-    with_read_tx(tx, (bide_db *)bide_app_state(req)) {
+    with_read_tx(tx, bide_app_db(req)) {
         printf("  session opened\n");
         provide(tx);
         printf("  session closed\n");
@@ -48,7 +48,7 @@ static async(void) app(void)
                        {.name = "Bob", .password = {"argon2..."}}};
         await(bide_create_table(db, user));
         await(bide_insert_many(db, user, rows, 2));
-        bide_app *users = bide_app_new(.title = "Users", .state = db);
+        bide_app *users = bide_app_new(.title = "Users", .db = db);
         bide_app_add_all(users, "");
         with_client(client, users) {
             await(show(client, "/users/1"));

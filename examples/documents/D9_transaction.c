@@ -49,7 +49,7 @@ RESOURCE(journal, journal, journal_open, journal_close)
 
 POST(create_user, "/users/{name}", user, status(201), path(str, name))
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     user row = {.name = name};
     with_transaction(tx, db, "create_user") {
         await(bide_insert(tx, user, &row));
@@ -72,7 +72,7 @@ static async(void) app(void)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, user));
-        bide_app *users = bide_app_new(.title = "Users", .state = db);
+        bide_app *users = bide_app_new(.title = "Users", .db = db);
         bide_app_add_all(users, "");
         with_client(client, users) {
             bool gone;

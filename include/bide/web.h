@@ -149,6 +149,7 @@ struct bide_app_options {
     const char *title;     /* of the documentation; NULL: "bide" */
     const char *version;   /* NULL: "0.1.0" */
     void *state;           /* bide_app_state gives it */
+    struct bide_db *db;    /* bide_app_db gives it: the engine (db.h), where there is one for all */
     bide_app_hook *start;  /* an async(void) function: before the first request; its error keeps the
                               application from starting */
     bide_app_hook *stop;   /* after the last one, on every way out once `start` has succeeded */
@@ -176,6 +177,9 @@ bide_arena *bide_app_arena(bide_app *app);
 /* Sets what bide_app_state gives, in place of the option. Before the application serves; nothing
    happens without one. */
 void bide_app_set_state(bide_app *app, void *state);
+
+/* The same for what bide_app_db gives: an engine that the `start` hook has opened. */
+void bide_app_set_db(bide_app *app, struct bide_db *db);
 
 /*
  * Adds routes under a prefix ("" for none, "/api"): one, those named, or all that the program's
@@ -256,6 +260,16 @@ bide_app *bide_app_of(const bide_request *req);
              : bide__request_state)(of)
 void *bide__app_state(const bide_app *app);
 void *bide__request_state(const bide_request *req);
+
+/* The database of the application, a bide_db *: bide_app_db(req), and in hooks bide_app_db(app).
+   Misuse, if it was given none: an application with several has them in its state. */
+#define bide_app_db(of)                                                                            \
+    _Generic((of), bide_app *                                                                      \
+             : bide__app_db, const bide_app *                                                      \
+             : bide__app_db, default                                                               \
+             : bide__request_db)(of)
+struct bide_db *bide__app_db(const bide_app *app);
+struct bide_db *bide__request_db(const bide_request *req);
 
 /* As sent: the path without the query, percent-encoded. Valid until the request ends. */
 bide_text bide_method_of(const bide_request *req);

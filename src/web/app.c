@@ -71,6 +71,21 @@ void bide_app_set_state(bide_app *app, void *state)
         app->options.state = state;
 }
 
+/* The pointer is handed on, never looked into: this layer knows no database. */
+struct bide_db *bide__app_db(const bide_app *app)
+{
+    if (!app->options.db)
+        bide__misuse("the application has no database: bide_app_new(.db = db), or bide_app_set_db "
+                     "in its `start` hook");
+    return app->options.db;
+}
+
+void bide_app_set_db(bide_app *app, struct bide_db *db)
+{
+    if (app)
+        app->options.db = db;
+}
+
 int bide__app_problem(bide_app *app, const char *format, ...)
 {
     va_list args;

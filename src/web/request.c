@@ -23,6 +23,11 @@ void *bide__request_state(const bide_request *req)
     return req->server->app->options.state;
 }
 
+struct bide_db *bide__request_db(const bide_request *req)
+{
+    return bide__app_db(req->server->app);
+}
+
 bide_text bide_method_of(const bide_request *req)
 {
     return (bide_text){req->method_text.bytes, req->method_text.length};

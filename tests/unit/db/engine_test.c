@@ -174,7 +174,7 @@ DB_TEST(closing_waits_for_the_last_user)
 
 PROVIDER(bide_tx *, writes)
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     with_tx(tx, db) {
         provide(tx);
     }
@@ -204,8 +204,44 @@ POST(add_late_part, "/late-parts", nothing, status(201), depends(bide_tx *, tx, 
 
 GET(list_items, "/items", page(item_name))
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     return await(bide_page(db, item_name, 1, 10, "order by id"));
+}
+
+/* Opened and closed by the application itself. */
+static async(void) open_engine(bide_app *app)
+{
+    bide_app_set_db(app, await(bide_db_open("sqlite://:memory:")));
+    await(bide_create_table(bide_app_db(app), item));
+    return bide_void;
+}
+
+static async(void) close_engine(bide_app *app)
+{
+    await(bide_db_close(bide_app_db(app), NULL));
+    return bide_void;
+}
+
+TEST(an_application_opens_its_own)
+{
+    bide_app *app = bide_app_new(.start = open_engine, .stop = close_engine);
+    bide_app_add(app, "", &add_item_route, &list_items_route);
+    with_client(client, app) {
+        reply r = await(client_post(client, "/items", json("{\"name\":\"ring\",\"amount\":1}")));
+        check_int(r.status, 201);
+        check_int(json_int(await(client_get(client, "/items")), "total"), 1);
+    }
+}
+
+static void ask_without(void)
+{
+    bide_app *app = bide_app_new(.state = "no database");
+    check(!bide_app_db(app));
+}
+
+TEST(an_application_without_one_says_so)
+{
+    check_dies(ask_without, "the application has no database: bide_app_new(.db = db)");
 }
 
 DB_TEST(handlers_use_transactions, .cancel_everywhere = true)
@@ -215,7 +251,7 @@ DB_TEST(handlers_use_transactions, .cancel_everywhere = true)
         await(bide_do(db, "create table parts (item integer references items(id))"));
         await(bide_do(db, "create table late_parts (item integer references items(id) "
                           "deferrable initially deferred)"));
-        bide_app *app = bide_app_new(.state = db);
+        bide_app *app = bide_app_new(.db = db);
         bide_app_add(app, "", &add_item_route, &add_part_route, &add_late_part_route,
                      &list_items_route);
         with_client(client, app) {

@@ -114,13 +114,13 @@ static async(int) together(void)
 
 GET(one_post, "/posts/{id}", post, path(i64, id))
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     return *await(bide_one(db, post, "id = $1", id));
 }
 
 GET(slow_posts, "/posts", list(post))
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     post_list out = await(bide_all(db, post, "id < $1 order by id", 100));
     for (size_t i = 0; i < out.count; i++)
         out.items[i] = *await(bide_one(db, post, "id = $1", out.items[i].id));
@@ -131,7 +131,7 @@ static async(int) requests(void)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(fill(db));
-        bide_app *app = bide_app_new(.state = db);
+        bide_app *app = bide_app_new(.db = db);
         bide_app_add(app, "", &one_post_route, &slow_posts_route);
         with_client(client, app) {
             for (int i = 0; i < 100; i++)

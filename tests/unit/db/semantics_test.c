@@ -294,7 +294,7 @@ DB_TEST(ten_thousand_cancelled_tasks_leave_it_whole, .timeout_ms = 60000)
 
 PROVIDER(bide_tx *, own_tx)
 {
-    bide_db *db = bide_app_state(req);
+    bide_db *db = bide_app_db(req);
     with_tx(tx, db) {
         provide(tx);
     }
@@ -328,7 +328,7 @@ GET(read_item, "/items/{id}", item_name, path(i64, id), depends(bide_tx *, tx, o
 
 static bide_app *items_app(bide_db *db)
 {
-    bide_app *app = bide_app_new(.state = db);
+    bide_app *app = bide_app_new(.db = db);
     bide_app_add(app, "", &put_item_route, &drop_item_route, &read_item_route);
     return app;
 }
