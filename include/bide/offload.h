@@ -53,6 +53,9 @@ enum bide_lane {
 #define offload(lane, ...) BIDE__INVOKE(__offload, (lane), __VA_ARGS__)
 #endif
 
+/* How many calls of the lane run at a time, at most. */
+size_t bide_offload_threads(enum bide_lane lane);
+
 /* In an offloaded function: whether the task that waits for it was cancelled. False elsewhere. */
 bool bide_offload_cancelled(void);
 

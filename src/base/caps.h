@@ -334,6 +334,40 @@
 /* s of the longest time to live */
 #define BIDE_CAP_CODE_TTL_MOST_S 2592000
 
+/* Accounts */
+
+/* bytes of memory and passes of a new hash of a password, unless options say else: the first of
+ * OWASP's choices; and the most of a hash that is verified, bcrypt's cost too: 4 s */
+#define BIDE_CAP_PASSWORD_MEMORY_BYTES ((size_t)19 << 20)
+#define BIDE_CAP_PASSWORD_PASSES 2
+#define BIDE_CAP_PASSWORD_MEMORY_MOST_BYTES ((size_t)1 << 30)
+#define BIDE_CAP_PASSWORD_PASSES_MOST 64
+#define BIDE_CAP_PASSWORD_BCRYPT_COST 16
+/* hashes that run at a time, unless options say else: 304 MiB; and that wait for their turn: 20 s
+ * of two cores */
+#define BIDE_CAP_PASSWORD_AT_ONCE 16
+#define BIDE_CAP_PASSWORD_WAITING 1024
+/* bytes of a password: a long sentence, and no burden to hash */
+#define BIDE_CAP_PASSWORD_BYTES 1024
+/* random bytes of a token: more than can be guessed; and at the most */
+#define BIDE_CAP_TOKEN_LEAST_BYTES 16
+#define BIDE_CAP_TOKEN_BYTES 1024
+/* bytes of a signed token: what fits into a header field; s of its life unless rules say else, and
+ * of the difference between clocks */
+#define BIDE_CAP_JWT_BYTES 8192
+#define BIDE_CAP_JWT_TTL_S 900
+#define BIDE_CAP_JWT_LEEWAY_S 300
+/* s of a session without use, and in all, unless rules say else; and of any */
+#define BIDE_CAP_REFRESH_IDLE_S 1209600
+#define BIDE_CAP_REFRESH_TTL_S 7776000
+#define BIDE_CAP_REFRESH_MOST_S 315360000
+/* failures that lock a subject, s in which, and for how long, unless rules say else; the most */
+#define BIDE_CAP_LOGIN_FAILURES 5
+#define BIDE_CAP_LOGIN_WITHIN_S 600
+#define BIDE_CAP_LOGIN_LOCK_S 600
+#define BIDE_CAP_LOGIN_FAILURES_MOST 100
+#define BIDE_CAP_LOGIN_MOST_S 2592000
+
 /* Redis */
 
 /* commands of one client that wait for a reply, unless options say else */

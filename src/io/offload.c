@@ -106,6 +106,12 @@ static void prepare(void)
     lanes[BIDE_CPU].limit = online > 0 ? (size_t)online : 1;
 }
 
+size_t bide_offload_threads(enum bide_lane lane)
+{
+    pthread_once(&prepared, prepare);
+    return lanes[lane].limit;
+}
+
 bool bide_offload_cancelled(void)
 {
     return job_here && __atomic_load_n(&job_here->cancelled, __ATOMIC_RELAXED);
