@@ -40,6 +40,7 @@
  *   date           bide_date          a string
  *   decimal        bide_decimal       written as a string; read from a string or a number
  *   json           bide_json          anything
+ *   html_safe          bide_html_safe     a string; not read from input
  *   secret         bide_secret        a string; never written
  *   plain_pw       bide_plain_pw      a string; never written
  *   hash           bide_hash          nothing: neither read nor written

@@ -51,6 +51,7 @@ BIDE__PLAIN_TYPE(time, bide_time, TIME, int64_t);
 BIDE__PLAIN_TYPE(date, bide_date, DATE, bide_date);
 BIDE__PLAIN_TYPE(decimal, bide_decimal, DECIMAL, bide_decimal);
 BIDE__PLAIN_TYPE(json, bide_json, JSON, bide_json);
+BIDE__PLAIN_TYPE(html_safe, bide_html_safe, STR, bide_html_safe); /* a str in memory */
 #define bide_type_bool bide_type__Bool
 #define bide__kind_bool bide__kind__Bool
 #define bide__async_bool bide__async__Bool

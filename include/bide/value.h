@@ -2,8 +2,8 @@
  * value.h: the types of fields that C does not have, and their texts.
  *
  * A field of a model (model.h) is a plain C member: `i64` is an int64_t, `str` a `const char *`.
- * What C has no type for is here. Passwords and secrets are structs of their own, so that one
- * cannot be passed where a text, or the other, is meant.
+ * What C has no type for is here. Passwords, secrets and safe HTML are structs of their own, so
+ * that one cannot be passed where a text, or the other, is meant.
  *
  * Invariants
  *  1. A `str` ends with a NUL, holds none, and is UTF-8.
@@ -66,6 +66,14 @@ typedef struct bide_plain_pw {
     const char *text;
 } bide_plain_pw;
 
+/*
+ * A text that is HTML and safe as it stands: whoever makes one says so. A template (template.h)
+ * writes it raw with {{{name}}}, and nothing else that is a text. Never read from input.
+ */
+typedef struct bide_html_safe {
+    const char *text;
+} bide_html_safe;
+
 AWAITABLE(bide_bytes);
 AWAITABLE(bide_uuid);
 AWAITABLE(bide_date);
@@ -73,6 +81,7 @@ AWAITABLE(bide_decimal);
 AWAITABLE(bide_json);
 AWAITABLE(bide_secret);
 AWAITABLE(bide_hash);
+AWAITABLE(bide_html_safe);
 
 /* `async(str)`: a `const char *` under the name that fields have. */
 typedef const char *bide__value_str;

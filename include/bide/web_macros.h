@@ -251,7 +251,8 @@ typedef const char *bide__type_of_api_key;
     BIDE__CHECK_0(M, T, name, __VA_ARGS__) \
     _Static_assert((bide__flags_##M##__##name & (BIDE_GENERATED | BIDE_READONLY | BIDE_WRITEONLY \
                     | BIDE_KEY | BIDE_UNIQUE | BIDE_SQL_DFLT)) == 0 \
-                   && bide__kind_##T != BIDE_KIND_OBJ && bide__kind_##T != BIDE_KIND_HASH, \
+                   && bide__kind_##T != BIDE_KIND_OBJ && bide__kind_##T != BIDE_KIND_HASH \
+                   && !__builtin_types_compatible_p(bide_type_##T, bide_html_safe), \
                    "parameter `" #name "`: its type or an attribute is for models only");
 #define BIDE__MUST_BODY ~, BIDE__MUST_OF_BODY
 #define BIDE__MUST_OF_BODY(M, source, model, name) \

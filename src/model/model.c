@@ -134,7 +134,7 @@ static void complete_field(bide_model *model, bide_field *field)
     add_name(model, field);
     uint64_t bit = UINT64_C(1) << (field - model->fields);
     if (!(field->flags & (BIDE_COMPUTED | BIDE_GENERATED | BIDE_READONLY)) &&
-        field->kind != BIDE_KIND_HASH) {
+        field->kind != BIDE_KIND_HASH && field->type != bide__info_html_safe()) {
         model->readable |= bit;
         if (!(field->flags & (BIDE_OPTIONAL | BIDE_DFLT)) && !model->partial)
             model->required |= bit;
@@ -264,6 +264,7 @@ PLAIN(time, TIME, bide_time, "time")
 PLAIN(date, DATE, bide_date, "date")
 PLAIN(decimal, DECIMAL, bide_decimal, "decimal")
 PLAIN(json, JSON, bide_json, "json")
+PLAIN(html_safe, STR, bide_html_safe, "html_safe")
 PLAIN(secret, SECRET, bide_secret, "secret")
 PLAIN(hash, HASH, bide_hash, "hash")
 PLAIN(plain_pw, PLAIN_PW, bide_plain_pw, "plain_pw")

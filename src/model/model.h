@@ -109,6 +109,17 @@ int bide__json_write_rows(const bide_model *model, const void *rows, size_t coun
 int bide__json_write_stored(const bide_model *model, const void *rows, size_t count, bool is_list,
                             bide_buf *out);
 
+/* An async computed field of a row, on its way. */
+typedef struct bide__pending {
+    const bide_field *field;
+    bide_row row;
+    void *value; /* of the type's size, zeroed */
+    bool done;
+} * bide__pending_ptr;
+
+/* resolve.c: calls them all concurrently; the first failure cancels the rest and is raised. */
+bide_async(void) bide__resolve(bide__pending_ptr *calls, size_t count);
+
 /* What every list(T) is made of. */
 struct bide__any_list {
     void *items;

@@ -19,16 +19,9 @@
 #include <errno.h>
 #include <string.h>
 
-typedef struct call {
-    const bide_field *field;
-    bide_row row;
-    void *value;
-    bool done;
-} * call_ptr;
-
 struct calls {
     bide_arena *arena;
-    struct call *calls;
+    struct bide__pending *calls;
     size_t count, capacity;
     int error;
     unsigned depth;
@@ -41,7 +34,7 @@ static void add_call(struct calls *calls, const bide_model *model, const bide_fi
 {
     if (calls->count == calls->capacity) {
         size_t capacity = calls->capacity ? calls->capacity * 2 : 8;
-        struct call *grown = bide_arena_alloc_zero(calls->arena, capacity, sizeof *grown);
+        struct bide__pending *grown = bide_arena_alloc_zero(calls->arena, capacity, sizeof *grown);
         if (!grown) {
             calls->error = -ENOMEM;
             return;
@@ -57,7 +50,7 @@ static void add_call(struct calls *calls, const bide_model *model, const bide_fi
         return;
     }
     calls->calls[calls->count++] =
-        (struct call){field, bide__row_of(model, row, calls->arena), value, false};
+        (struct bide__pending){field, bide__row_of(model, row, calls->arena), value, false};
 }
 
 /* The objects of one field: itself, or the items of its list. */
@@ -96,14 +89,14 @@ static void collect_row(struct calls *calls, const bide_model *model, const void
     calls->depth--;
 }
 
-static bide_async(void) resolve_one(call_ptr call, size_t index, struct calls *calls);
-SPAWNABLE(void, resolve_one, call_ptr, size_t, struct calls *)
+static bide_async(void) resolve_one(bide__pending_ptr call, size_t index, void *unused);
+SPAWNABLE(void, resolve_one, bide__pending_ptr, size_t, void *)
 
 /* The thunk awaits: its function is the user's `async(T)`. */
-static bide_async(void) resolve_one(call_ptr call, size_t index, struct calls *calls)
+static bide_async(void) resolve_one(bide__pending_ptr call, size_t index, void *unused)
 {
     (void)index;
-    (void)calls;
+    (void)unused;
     call->field->compute(&call->row, call->value);
     call->done = true;
     return bide_void;
@@ -122,12 +115,14 @@ static void raise_code(const bide_model *model, int error)
 }
 
 /* A task that somebody cancelled alone is no failure for its group, but its value is missing. */
-static void require_all(const struct calls *calls)
+bide_async(void) bide__resolve(bide__pending_ptr *calls, size_t count)
 {
-    for (size_t i = 0; i < calls->count; i++)
-        if (!calls->calls[i].done)
+    bide_await(bide_each(calls, count, BIDE_CAP_RESOLVE_TASKS, resolve_one, NULL));
+    for (size_t i = 0; i < count; i++)
+        if (!calls[i]->done)
             bide_fail(bide_error_new(BIDE_CANCELLED, "the computing of `%s` of `%s` was cancelled",
-                                     calls->calls[i].field->name, calls->calls[i].row.model->name));
+                                     calls[i]->field->name, calls[i]->row.model->name));
+    return bide_void;
 }
 
 static bide_async(void) render(const bide_model *model, const void *rows, size_t count,
@@ -138,7 +133,7 @@ static bide_async(void) render(const bide_model *model, const void *rows, size_t
     if (!model->error && model->resolves && rows) {
         for (size_t i = 0; i < count && !calls.error; i++)
             collect_row(&calls, model, (const char *)rows + i * model->size);
-        call_ptr *pointers = bide_arena_alloc(arena, (calls.count + 1) * sizeof *pointers);
+        bide__pending_ptr *pointers = bide_arena_alloc(arena, (calls.count + 1) * sizeof *pointers);
         const void **values = bide_arena_alloc(arena, (calls.count + 1) * sizeof *values);
         if (calls.error || !pointers || !values)
             raise_code(model, calls.error ? calls.error : -ENOMEM);
@@ -146,8 +141,7 @@ static bide_async(void) render(const bide_model *model, const void *rows, size_t
             pointers[i] = &calls.calls[i];
             values[i] = calls.calls[i].value;
         }
-        bide_await(bide_each(pointers, calls.count, BIDE_CAP_RESOLVE_TASKS, resolve_one, &calls));
-        require_all(&calls);
+        bide_await(bide__resolve(pointers, calls.count));
         resolved = (struct bide__resolved){values, calls.count, 0};
     }
     int error = bide__json_write_rows(model, rows, count, is_list, arena, &resolved, out);
