@@ -29,6 +29,7 @@
 #include <bide/model.h>
 #include <bide/json.h>
 #include <bide/settings.h>
+#include <bide/template.h>
 #include <bide/db.h>
 #include <bide/migrate.h>
 #include <bide/redis.h>

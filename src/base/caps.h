@@ -424,6 +424,26 @@
 /* bytes of its page: each byte of a mail may become six, and stands there twice */
 #define BIDE_CAP_OUTBOX_PAGE_BYTES 67108864
 
+/* Templates */
+
+/* bytes of a template file, and of what is compiled of one */
+#define BIDE_CAP_TEMPLATE_BYTES 1048576
+#define BIDE_CAP_TEMPLATE_CODE_BYTES 16777216
+/* files of a folder of templates, and folders inside each other */
+#define BIDE_CAP_TEMPLATE_FILES 4096
+#define BIDE_CAP_TEMPLATE_FOLDERS 16
+/* tags of a template with all that it includes: each is a step of a rendering */
+#define BIDE_CAP_TEMPLATE_OPS 65536
+/* sections, partials and parents inside each other: in a text, while compiling, while rendering */
+#define BIDE_CAP_TEMPLATE_DEPTH 64
+/* what a rendering is in at a time: items, objects, partials that include themselves */
+#define BIDE_CAP_TEMPLATE_FRAMES 192
+/* models and lists that a template goes into, and partials that include themselves */
+#define BIDE_CAP_TEMPLATE_REGISTERS 64
+#define BIDE_CAP_TEMPLATE_UNITS 64
+/* bytes of a page that bide_render makes */
+#define BIDE_CAP_TEMPLATE_PAGE_BYTES 16777216
+
 /* Around routes */
 
 /* bytes of a reply that is compressed on the loop, in a fifth of a millisecond; more is for the CPU

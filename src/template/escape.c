@@ -1,0 +1,202 @@
+/*
+ * What a value becomes where it stands: entities, percent-encoding, the schemes of URLs. Called by
+ * render.c; pure. Sources: WHATWG HTML section 13.3, RFC 3986 sections 2 and 3.
+ */
+#include "template/escape.h"
+
+#include "base/utf8.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+enum { BLOCK_BYTES = 1024 };
+
+void bide__out_flush(struct bide__out *out)
+{
+    if (out->at)
+        bide_buf_commit(out->buf, (size_t)(out->at - out->start));
+    out->at = out->end = out->start = NULL;
+}
+
+__attribute__((__noinline__)) bool bide__out_grow(struct bide__out *out, size_t needed)
+{
+    bide_buf *buf = out->buf;
+    bide__out_flush(out);
+    size_t wanted = needed > BLOCK_BYTES ? needed : BLOCK_BYTES;
+    size_t free_bytes = buf->storage ? buf->storage_bytes - buf->start - buf->length - 1 : 0;
+    size_t left = buf->cap_bytes - buf->length;
+    if (wanted < free_bytes)
+        wanted = free_bytes;
+    if (wanted > left)
+        wanted = needed > left ? needed : left;
+    out->at = out->start = bide_buf_reserve(buf, wanted);
+    out->end = out->at ? out->at + wanted : NULL;
+    return out->at != NULL;
+}
+
+/* ---- text ---- */
+
+/* Neither an entity nor a part of a character above 0x7f. */
+static inline bool is_plain(char c)
+{
+    return (unsigned char)c < 0x80 && c != '&' && c != '<' && c != '>' && c != '"' && c != '\'';
+}
+
+/* The first byte that is not plain, or `end`. */
+static inline const char *plain_end(const char *at, const char *end)
+{
+#if defined(__SSE2__)
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        /* & and ', < and > differ in one bit. The sign says 0x80. */
+        __m128i marks = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(_mm_or_si128(bytes, _mm_set1_epi8(1)), _mm_set1_epi8('\'')),
+                         _mm_cmpeq_epi8(_mm_or_si128(bytes, _mm_set1_epi8(2)), _mm_set1_epi8('>'))),
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), bytes));
+        unsigned special = (unsigned)_mm_movemask_epi8(marks);
+        if (special)
+            return at + __builtin_ctz(special);
+    }
+#endif
+    while (at < end && is_plain(*at))
+        at++;
+    return at;
+}
+
+static void put_entity(struct bide__out *out, char c)
+{
+    switch (c) {
+    case '&':
+        bide__out_put(out, "&amp;", 5);
+        break;
+    case '<':
+        bide__out_put(out, "&lt;", 4);
+        break;
+    case '>':
+        bide__out_put(out, "&gt;", 4);
+        break;
+    case '"':
+        bide__out_put(out, "&quot;", 6);
+        break;
+    default:
+        bide__out_put(out, "&#39;", 5);
+        break;
+    }
+}
+
+/* The run of bytes above 0x7f at `at`: what is valid, and U+FFFD for each byte that is not. Gives
+   where it ends. */
+static const char *put_run(struct bide__out *out, const char *at, const char *end)
+{
+    const char *run_end = at;
+    while (run_end < end && (unsigned char)*run_end >= 0x80)
+        run_end++;
+    while (at < run_end) {
+        size_t valid = bide__utf8_prefix(at, (size_t)(run_end - at));
+        bide__out_put(out, at, valid);
+        at += valid;
+        if (at < run_end) {
+            bide__out_put(out, "\xef\xbf\xbd", 3);
+            at++;
+        }
+    }
+    return run_end;
+}
+
+void bide__out_html(struct bide__out *out, const char *text, size_t length)
+{
+    const char *at = text, *end = text + length;
+    while (at < end) {
+        const char *stop = plain_end(at, end);
+        bide__out_put(out, at, (size_t)(stop - at));
+        at = stop;
+        if (at == end)
+            break;
+        if ((unsigned char)*at >= 0x80)
+            at = put_run(out, at, end);
+        else
+            put_entity(out, *at++);
+    }
+}
+
+static void put_raw(struct bide__out *out, const char *text, size_t length)
+{
+    const char *at = text, *end = text + length;
+    while (at < end) {
+        size_t valid = bide__utf8_prefix(at, (size_t)(end - at));
+        bide__out_put(out, at, valid);
+        at += valid;
+        if (at < end) {
+            bide__out_put(out, "\xef\xbf\xbd", 3);
+            at++;
+        }
+    }
+}
+
+/* ---- URLs ---- */
+
+static bool is_letter_or_digit(char c)
+{
+    return (c >= '0' && c <= '9') ||
+           ((unsigned char)(c | 0x20) >= 'a' && (unsigned char)(c | 0x20) <= 'z');
+}
+
+/* What stays as it is: of a whole URL all that may stand in one, of a path no delimiter of others,
+   of a query only what has no meaning. */
+static bool is_kept(enum bide__escape escape, char c)
+{
+    if ((unsigned char)c >= 0x80 || c == '\0')
+        return false;
+    if (is_letter_or_digit(c) || strchr("-._~", c))
+        return true;
+    return (escape == BIDE__ESCAPE_URL && strchr(":/?#[]@!$&'()*+,;=%", c)) ||
+           (escape != BIDE__ESCAPE_URL_QUERY && strchr("/@+=$!*", c));
+}
+
+/* Whether a URL is relative, or of a scheme that runs nothing. */
+static bool is_harmless(const char *text, size_t length)
+{
+    static const char *const schemes[] = {"http", "https", "mailto", "tel"};
+    size_t colon = 0;
+    while (colon < length && !strchr(":/?#", text[colon]))
+        colon++;
+    if (colon == length || text[colon] != ':')
+        return true;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (bide__slice_equal_nocase(bide__slice(text, colon), bide__slice_of(schemes[i])))
+            return true;
+    return false;
+}
+
+static void put_url(struct bide__out *out, enum bide__escape escape, const char *text,
+                    size_t length)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    if (escape == BIDE__ESCAPE_URL && !is_harmless(text, length)) {
+        bide__out_put(out, "about:invalid", 13);
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (!is_kept(escape, c) || (i == 0 && c == '/' && escape == BIDE__ESCAPE_URL_ROOT)) {
+            char encoded[3] = {'%', digits[(unsigned char)c >> 4], digits[c & 15]};
+            bide__out_put(out, encoded, 3);
+        } else if (is_plain(c)) {
+            bide__out_put(out, &c, 1);
+        } else {
+            put_entity(out, c);
+        }
+    }
+}
+
+void bide__out_text(struct bide__out *out, enum bide__escape escape, const char *text,
+                    size_t length)
+{
+    if (escape == BIDE__ESCAPE_HTML)
+        bide__out_html(out, text, length);
+    else if (escape == BIDE__ESCAPE_NONE)
+        put_raw(out, text, length);
+    else
+        put_url(out, escape, text, length);
+}
