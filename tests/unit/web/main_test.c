@@ -163,7 +163,8 @@ static bide_app *make_quiet(void)
 
 static const char *said_by_command(int expected, char **arguments, int count)
 {
-    static const bide_command commands[] = {{"count", "count WORDS   counts", count_words}, {NULL}};
+    static const bide_command commands[] = {{"count", "count WORDS   counts", count_words},
+                                            {NULL, NULL, NULL}};
     test_capture_stderr();
     check_int(bide_main(count, arguments, make_quiet, .commands = commands), expected);
     return test_captured();
