@@ -32,6 +32,7 @@ struct redis_server {
     char url[128];     /* of the socket */
     char tcp_url[128]; /* of the port */
     const char *password;
+    const char *host; /* where it listens */
     pid_t pid;
 };
 
@@ -63,7 +64,9 @@ static inline void redis_start(struct redis_server *server)
                     (char[]){"--port"},
                     server->port,
                     (char[]){"--bind"},
-                    (char[]){"127.0.0.1"},
+                    (char *)(uintptr_t)server->host,
+                    (char[]){"--protected-mode"},
+                    (char[]){"no"},
                     (char[]){"--unixsocket"},
                     server->socket,
                     (char[]){"--dir"},
@@ -88,18 +91,24 @@ static inline void redis_start(struct redis_server *server)
     require(redis_answers(server));
 }
 
-static inline struct redis_server redis_make(const char *password)
+static inline struct redis_server redis_make_at(const char *host, const char *password)
 {
-    struct redis_server server = {.folder = "/tmp/bide-redis-XXXXXX", .password = password};
+    struct redis_server server = {
+        .folder = "/tmp/bide-redis-XXXXXX", .password = password, .host = host};
     const char *login = password ? password : "";
     require(mkdtemp(server.folder));
     snprintf(server.socket, sizeof server.socket, "%s/socket", server.folder);
     redis_free_port(server.port);
     snprintf(server.url, sizeof server.url, "unix:%s", server.socket);
-    snprintf(server.tcp_url, sizeof server.tcp_url, "redis://%s%s%s127.0.0.1:%s",
-             password ? ":" : "", login, password ? "@" : "", server.port);
+    snprintf(server.tcp_url, sizeof server.tcp_url, "redis://%s%s%s%s:%s", password ? ":" : "",
+             login, password ? "@" : "", host, server.port);
     redis_start(&server);
     return server;
+}
+
+static inline struct redis_server redis_make(const char *password)
+{
+    return redis_make_at("127.0.0.1", password);
 }
 
 static inline void redis_kill(struct redis_server *server)
