@@ -10,7 +10,8 @@
  *  1. A shared connection is a lease of the pool's that no single task holds. It goes back as soon
  *     as no task uses it and every reply has come.
  *  2. One on which a statement takes longer than BIDE_CAP_DB_SLOW_MS stands apart: those that are
- *     on it stay, no other comes.
+ *     on it stay, no other comes. When they have left it goes back, whatever it owes: nobody waits
+ *     for that, and it may never come. A janitor ends what runs there.
  *  3. One task at a time leases the first shared connection; the others wait for what it gets.
  */
 #include "db/db.h"
@@ -158,7 +159,8 @@ static struct bide__shared *share(bide_db *db, bide_pooled *lease)
 static void retire_if_unused(bide_db *db, struct bide__shared *shared)
 {
     int64_t since_ns;
-    if (shared->users == 0 && db->driver->owed(shared->connection, &since_ns) == 0)
+    if (shared->users == 0 &&
+        (shared->apart || db->driver->owed(shared->connection, &since_ns) == 0))
         retire(db->server, shared);
 }
 
@@ -229,6 +231,7 @@ static struct bide__shared *best_of(bide_db *db, size_t *ret_owed)
         bool slow = owed && db->loop->now_ns - since_ns >= BIDE_CAP_DB_SLOW_MS * INT64_C(1000000);
         if (slow || db->driver->pool->broken(shared->connection)) {
             set_apart(server, shared);
+            retire_if_unused(db, shared);
         } else if (!best || owed < *ret_owed) {
             best = shared;
             *ret_owed = owed;

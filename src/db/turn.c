@@ -82,9 +82,10 @@ void bide__roll_back(struct bide__connection *connection)
 {
     struct bide__trouble trouble;
     static const char text[] = "rollback";
+    enum bide__state state = connection->driver->state(connection);
     /* Without memory to keep the statement it is made for this once: the next one must not find the
        transaction. */
-    if (connection->driver->state(connection) != BIDE__STATE_NONE &&
+    if ((state == BIDE__STATE_OPEN || state == BIDE__STATE_FAILED) &&
         bide__command(connection, text, &trouble) < 0)
         bide__command_once(connection, text, sizeof text - 1, &trouble);
 }
@@ -121,6 +122,11 @@ int bide__commit(bide_db *db, struct bide__connection *connection, struct bide__
     if (!commit.done) /* no lane, or nothing to wait for */
         commit_now(&commit);
     bide__scope_pop(&shield);
+    if (commit.code == -ECANCELED) /* by the shield: nothing else gets through it */
+        commit.code = bide__trouble(trouble, BIDE_OUTCOME_UNKNOWN,
+                                    "the server has not answered COMMIT within %d ms: it may have "
+                                    "committed or not",
+                                    BIDE_CAP_DB_COMMIT_MS);
     if (commit.code < 0)
         bide__roll_back(connection);
     return commit.code;

@@ -21,7 +21,7 @@ struct db_case {
     bool server;
 };
 
-static void db_case_done(struct db_case *c)
+static inline void db_case_done(struct db_case *c)
 {
     static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
     for (size_t i = 0; !c->server && i < sizeof endings / sizeof *endings; i++) {

@@ -37,7 +37,13 @@ struct postgres_server {
     char tcp_url[192]; /* over loopback */
     pid_t pid;
     const char *settings; /* more lines of postgresql.conf */
+    const char *host;     /* where it listens; NULL: on loopback */
 };
+
+static inline const char *postgres_host(const struct postgres_server *server)
+{
+    return server->host ? server->host : "127.0.0.1";
+}
 
 static inline void postgres_free_port(char text[8])
 {
@@ -109,11 +115,11 @@ static inline void postgres_start(struct postgres_server *server)
 {
     char command[1024];
     snprintf(command, sizeof command,
-             "cd / && exec %s%s%s %s/postgres -D %s -k %s -p %s -h 127.0.0.1 </dev/null "
+             "cd / && exec %s%s%s %s/postgres -D %s -k %s -p %s -h %s </dev/null "
              ">>%s/log 2>&1",
              server->user[0] ? "setpriv --reuid=" : "", server->user,
              server->user[0] ? " --clear-groups" : "", server->bin, server->data, server->folder,
-             server->port, server->folder);
+             server->port, postgres_host(server), server->folder);
     char *args[] = {(char[]){"sh"}, (char[]){"-c"}, command, NULL};
     require(posix_spawnp(&server->pid, "sh", NULL, NULL, args, environ) == 0);
     for (int i = 0; i < 3000 && !postgres_answers(server); i++)
@@ -156,7 +162,7 @@ static inline void postgres_end(struct postgres_server *server)
 static inline void postgres_prepare(struct postgres_server *server, const char *method)
 {
     char command[2048];
-    *server = (struct postgres_server){.settings = server->settings};
+    *server = (struct postgres_server){.settings = server->settings, .host = server->host};
     if (!postgres_find(server))
         test_skip("no PostgreSQL: ./dev deps test");
     snprintf(server->folder, sizeof server->folder, "/tmp/bide-pg-XXXXXX");
@@ -170,14 +176,15 @@ static inline void postgres_prepare(struct postgres_server *server, const char *
     snprintf(server->socket, sizeof server->socket, "%s/.s.PGSQL.%s", server->folder, server->port);
     snprintf(server->url, sizeof server->url, "postgresql:///test?host=%s&port=%s&user=tester",
              server->folder, server->port);
-    snprintf(server->tcp_url, sizeof server->tcp_url,
-             "postgresql://tester:secret@127.0.0.1:%s/test", server->port);
+    snprintf(server->tcp_url, sizeof server->tcp_url, "postgresql://tester:secret@%s:%s/test",
+             postgres_host(server), server->port);
     snprintf(command, sizeof command,
              "cd %s && echo secret >pw && chmod 644 pw && mkdir data && %s%s%s "
              "&& %s%s%s %s/initdb -D data -U tester -E UTF8 --locale=C -N --pwfile=pw "
              "--auth-local=trust --auth-host=%s >log 2>&1 && printf '%%s\\n' "
              "'fsync=off' 'synchronous_commit=off' 'shared_buffers=16MB' 'max_connections=40' "
-             "'autovacuum=off' \"$0\" >>data/postgresql.conf",
+             "'autovacuum=off' \"$0\" >>data/postgresql.conf && "
+             "echo 'host all all 10.98.0.1/32 trust' >>data/pg_hba.conf", /* half_open.h */
              server->folder, server->user[0] ? "chown " : "true ", server->user,
              server->user[0] ? " . data" : "", server->user[0] ? "setpriv --reuid=" : "",
              server->user, server->user[0] ? " --clear-groups" : "", server->bin, method);
