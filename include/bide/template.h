@@ -2,7 +2,7 @@
  * template.h: pages and mails from models, by logic-less templates.
  *
  *     MODEL(post, "posts", (i64, id, key), (str, title), (html_safe, body), (list(str), tags));
- *     MODEL(post_page, "", (obj(post), post), (list(post), more));
+ *     MODEL(one_post, "", (obj(post), post), (list(post), more));
  *
  *     templates/layout.html                        templates/post.html
  *       <title>{{$title}}Blog{{/title}}</title>      {{<layout}}
@@ -15,12 +15,12 @@
  *                                                    {{/layout}}
  *
  *     bide_templates *pages = bide_templates_open("templates", NULL);
- *     const bide_template *page = bide_template_of(pages, "post.html", post_page_model(), NULL);
+ *     const bide_template *page = bide_template_of(pages, "post.html", one_post_model(), NULL);
  *     if (!page)
  *         die(bide_templates_problem(pages));
  *     bide_template_write(page, &row, NULL, arena, &buf);
  *
- * In an application: `html("post", post_page)` as the response of a route (web.h). For a mail:
+ * In an application: `html("post", one_post)` as the response of a route (web.h). For a mail:
  * bide_render.
  *
  * Tags are Mustache's: {{name}}, {{{name}}} and {{&name}}, {{#name}}...{{/name}},

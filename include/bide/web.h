@@ -66,6 +66,8 @@
  *   list(NAME)      returned as NAME_list, as an array
  *   page(NAME)      returned as NAME_page: {"items":[...],"total","page","size","pages"}
  *   maybe(NAME)     returned as `const NAME *`; NULL is answered with 404
+ *   html("post", NAME)   returned by value; the page that the template "post.html" makes of it
+ *                   (template.h), of the application's folder `templates`
  *   text, html      a `const char *`, as text/plain or text/html (NULL: an empty one); see
  *                   bide_html_escape
  *   raw             a bide_raw: bytes of any type
@@ -150,6 +152,9 @@ struct bide_app_options {
     const char *version;   /* NULL: "0.1.0" */
     void *state;           /* bide_app_state gives it */
     struct bide_db *db;    /* bide_app_db gives it: the engine (db.h), where there is one for all */
+    const char *templates; /* the folder of templates for html("name", NAME); NULL: there is none */
+    bool reload_templates; /* a template that has changed is read again at the next request; for
+                              development only: it looks at the files each time */
     bide_app_hook *start;  /* an async(void) function: before the first request; its error keeps the
                               application from starting */
     bide_app_hook *stop;   /* after the last one, on every way out once `start` has succeeded */
@@ -201,6 +206,26 @@ void bide_app_add_all(bide_app *app, const char *prefix);
             "provider `" #other "` provides another type than `" #provider "`");                   \
         bide__app_override(app, &provider##_provider, &other##_provider);                          \
     } while (0)
+
+/*
+ * bide_app_site(app, NAME, provider): what every page needs: the user, the menu, a nonce.
+ * `provider` provides a NAME, a model by value; the fields of it can be named in the templates of
+ * all routes that are html("...", ...), behind those of the route's own model. For a route whose
+ * template names one, it runs as the first of the route's providers. Once, before the application
+ * starts.
+ */
+#define bide_app_site(app, NAME, provider)                                                         \
+    do {                                                                                           \
+        _Static_assert(                                                                            \
+            __builtin_types_compatible_p(__typeof__(((struct provider##__provided *)0)->value),    \
+                                         bide_type_##NAME),                                        \
+            "provider `" #provider "` provides another type than `" #NAME "`");                    \
+        bide__app_site(app, NAME##_model(), &provider##_provider);                                 \
+    } while (0)
+
+/* The templates of the application, for bide_render and for texts of mails; NULL without a folder.
+   They live as long as it. */
+struct bide_templates *bide_app_templates(const bide_app *app);
 
 /*
  * bide_app_mount(app, prefix, fn, arg): what no route takes at a prefix ("/legacy"; "" for the

@@ -49,6 +49,7 @@ enum {
     bide__kind_html,
     bide__kind_raw,
     bide__kind_redirect,
+    bide__kind_template,
 };
 typedef void bide_type_nothing;
 typedef const char *bide_type_text;
@@ -57,7 +58,6 @@ typedef bide_raw bide_type_raw;
 typedef bide_redirect bide_type_redirect;
 #define bide__info_nothing NULL
 #define bide__info_text NULL
-#define bide__info_html NULL
 #define bide__info_raw NULL
 #define bide__info_redirect NULL
 #define bide_type_maybe(T) const bide_type_##T *
@@ -67,6 +67,12 @@ typedef bide_redirect bide_type_redirect;
 #define bide__kind_page(T) bide__kind_page_
 #define bide__info_page(T) bide__info_##T
 #define BIDE__NOTHING_nothing , 1
+/* `html` alone is a text; html("page", NAME) is a NAME, written by a template. */
+enum { bide__info_html = 0 };
+#define bide_type_html(template, T) bide_type_##T
+#define bide__kind_html(template, T) bide__kind_template
+#define bide__info_html(template, T) bide__info_##T
+#define BIDE__TEMPLATE_html(template, T) , "" template
 
 struct bide__callable;
 
@@ -137,6 +143,7 @@ struct bide_route {
     const char *method, *pattern;
     int response; /* enum bide_kind, or one of the above */
     const bide_type *(*type)(void);
+    const char *template; /* of bide__kind_template */
     /* The options: */
     int status; /* 0: none was said */
     bool blocking, hidden, takes_problems;
@@ -155,6 +162,7 @@ bide_app *bide__app_new(const struct bide_app_options *options);
 void bide__app_add(bide_app *app, const char *prefix, bide_route *const *routes, size_t count);
 void bide__app_override(bide_app *app, struct bide__callable *provider,
                         struct bide__callable *other);
+void bide__app_site(bide_app *app, const bide_model *model, struct bide__callable *provider);
 void bide__route_register(bide_route *route);
 bool bide__given(const bide_request *req, const char *name);
 bide_async(void) bide__provide(struct bide__visit *call);
@@ -422,7 +430,9 @@ enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
         .callable = BIDE__CALLABLE(name, M, BIDE__SIZE_##is_nothing(bide_type_##response_), \
                                    __VA_ARGS__), \
         .method = #verb, .pattern = "" pattern_, .response = bide__kind_##response_, \
-        .type = bide__info_##response_ BIDE__FE(BIDE__OPTION, M, , __VA_ARGS__)}; \
+        .type = bide__info_##response_, \
+        .template = BIDE__SECOND(BIDE__TEMPLATE_##response_, NULL, ) \
+            BIDE__FE(BIDE__OPTION, M, , __VA_ARGS__)}; \
     __attribute__((__constructor__)) static void name##__register(void) \
     { \
         bide__route_register(&name##_route); \

@@ -374,6 +374,11 @@ const char *bide_template_name(const bide_template *template)
     return template->file->name;
 }
 
+bool bide__template_uses_site(const bide_template *template)
+{
+    return template->site && (template->templates->reload || template->code->uses_site);
+}
+
 /* ---- changed files ---- */
 
 /* With the lock. Whether a file that it was made from has changed; such files are read again. */

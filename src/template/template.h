@@ -174,6 +174,9 @@ struct bide__code *bide__template_take(const bide_template *template,
                                        struct bide__template_problem *ret_problem);
 void bide__template_give_back(const bide_template *template, struct bide__code *code);
 
+/* store.c: whether it names a field of the second model; with `reload`: or may do so later. */
+bool bide__template_uses_site(const bide_template *template);
+
 /* ---- rendering ---- */
 
 /* The async fields of a rendering, found by field and row. */

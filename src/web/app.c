@@ -41,6 +41,14 @@ bide_app *bide__app_new(const struct bide_app_options *options)
     app->added_end = &app->added;
     app->middleware_end = &app->middleware;
     app->plans_end = &app->plans;
+    if (options->templates) {
+        app->templates = bide_templates_open(
+            options->templates, &(struct bide_templates_options){options->reload_templates});
+        if (!app->templates)
+            app->problem = "out of memory for templates";
+        else if (bide_templates_problem(app->templates))
+            bide__app_problem(app, "%s", bide_templates_problem(app->templates));
+    }
     if (getrandom(&app->id_seed, sizeof app->id_seed, GRND_NONBLOCK) < 0)
         app->id_seed = (uint64_t)bide_now_us();
     return app;
@@ -50,6 +58,7 @@ void bide_app_free(bide_app *app)
 {
     if (!app)
         return;
+    bide_templates_close(app->templates);
     bide__router_done(&app->router);
     bide_arena_done(&app->arena);
     bide__free(app);
@@ -142,6 +151,22 @@ void bide__app_override(bide_app *app, struct bide__callable *provider,
         return;
     *override = (struct bide__override){app->overrides, provider, other};
     app->overrides = override;
+}
+
+void bide__app_site(bide_app *app, const bide_model *model, struct bide__callable *provider)
+{
+    if (!bide__app_piece(app, 1))
+        return;
+    if (app->site)
+        bide__app_problem(app, "bide_app_site was called twice: `%s` and `%s`",
+                          app->site_provider->name, provider->name);
+    app->site = model;
+    app->site_provider = provider;
+}
+
+bide_templates *bide_app_templates(const bide_app *app)
+{
+    return app ? app->templates : NULL;
 }
 
 static void run_mounted(bide_request *req) BIDE__UNCHECKED;

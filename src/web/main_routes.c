@@ -56,6 +56,7 @@ static void put_response(const struct bide__plan *plan, char *cell)
     const char *around = plan->shape == BIDE_KIND_LIST      ? "list"
                          : plan->shape == bide__kind_maybe_ ? "maybe"
                          : plan->shape == bide__kind_page_  ? "page"
+                         : plan->template                   ? "html"
                                                             : NULL;
     snprintf(cell, CELL_BYTES, around ? "%s(%s)" : "%s%s", around ? around : "", name);
 }

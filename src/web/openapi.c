@@ -58,7 +58,7 @@ static void collect(struct document *document)
             continue;
         if (plan->body && !plan->takes_form)
             add_models(&document->inputs, plan->body);
-        if (plan->output)
+        if (plan->output && !plan->template)
             add_models(&document->outputs, plan->output);
     }
     /* A model that is read and written has two schemas: what is generated is only written. */
@@ -341,14 +341,14 @@ static void put_page(const struct models *models, const bide_model *model, bide_
 static void put_content(const struct document *document, const struct bide__plan *plan,
                         bide_buf *out)
 {
-    const char *type = plan->shape == bide__kind_text   ? "text/plain"
-                       : plan->shape == bide__kind_html ? "text/html"
-                       : plan->shape == bide__kind_raw  ? "*/*"
-                                                        : "application/json";
+    const char *type = plan->shape == bide__kind_text                     ? "text/plain"
+                       : plan->shape == bide__kind_html || plan->template ? "text/html"
+                       : plan->shape == bide__kind_raw                    ? "*/*"
+                                                                          : "application/json";
     if (plan->shape == bide__kind_nothing || plan->shape == bide__kind_redirect)
         return;
     bide_buf_printf(out, ",\"content\":{\"%s\":{\"schema\":", type);
-    if (!plan->output) {
+    if (!plan->output || plan->template) {
         bide_buf_append_str(out, plan->shape == bide__kind_raw ? "{}" : "{\"type\":\"string\"}");
     } else if (plan->shape == BIDE_KIND_LIST) {
         bide_buf_append_str(out, "{\"type\":\"array\",\"items\":");

@@ -237,6 +237,9 @@ static int lay_out(struct draft *draft, struct bide__plan *plan)
     for (unsigned i = 0; i < draft->count; i++)
         plan->steps[i].value_at = take(&at, draft->order[i]->value_size);
     plan->block_bytes = take(&at, 0);
+    if (plan->has_site)
+        plan->site_at =
+            value_of(plan, chosen(draft->app, draft->app->site_provider, &draft->route->callable));
     for (unsigned i = 0; i < draft->count; i++) {
         const struct bide__callable *callable = draft->order[i];
         if (callable->dependency_count == 0)
@@ -292,6 +295,24 @@ static int find_needs(struct draft *draft, struct bide__plan *plan)
     return 0;
 }
 
+/* The template of a page, and what it needs of the site. */
+static int find_template(struct draft *draft, struct bide__plan *plan)
+{
+    bide_app *app = draft->app;
+    const bide_route *route = draft->route;
+    if (route->response != bide__kind_template)
+        return 0;
+    if (!app->templates)
+        return refuse(draft, "the page `%s` has no folder of templates: give the application one",
+                      route->template);
+    plan->template =
+        bide_template_of(app->templates, route->template, route->type()->model(), app->site);
+    if (!plan->template)
+        return refuse(draft, "%s", bide_templates_problem(app->templates));
+    plan->has_site = bide__template_uses_site(plan->template);
+    return plan->has_site ? visit(draft, chosen(app, app->site_provider, &route->callable)) : 0;
+}
+
 static int find_output(struct draft *draft, struct bide__plan *plan)
 {
     const bide_route *route = draft->route;
@@ -300,6 +321,10 @@ static int find_output(struct draft *draft, struct bide__plan *plan)
     if (!route->type)
         return 0;
     const bide_type *type = route->type();
+    if (plan->template) {
+        plan->output = type->model();
+        return 0;
+    }
     if (type->kind != BIDE_KIND_OBJ)
         return refuse(draft, "its response is a list of `%s`, not of a model", type->name);
     plan->output = type->model();
@@ -333,7 +358,9 @@ int bide__plan_add(bide_app *app, bide_route *route, const char *prefix)
         return bide__app_problem(app, "out of memory");
     draft.pattern = plan->pattern;
     plan->route = route;
-    int result = visit(&draft, &route->callable);
+    int result = find_template(&draft, plan);
+    if (result == 0)
+        result = visit(&draft, &route->callable);
     if (result == 0)
         result = add(app, plan, bide__web_method(bide__slice_of(route->method)),
                      route->callable.at.file, route->callable.at.line);

@@ -123,6 +123,18 @@ static void render_redirect(bide_request *req, const bide_redirect *to)
     bide__web_reply(req, to->status, NULL, "", 0);
 }
 
+/* A page by its template. */
+static void render_template(bide_request *req, const void *row) BIDE__TASK;
+static void render_template(bide_request *req, const void *row)
+{
+    const struct bide__plan *plan = req->plan;
+    bide_buf *buf = start(req);
+    bide_await(bide_template_render(plan->template, row,
+                                    plan->has_site ? req->block + plan->site_at : NULL,
+                                    bide_arena_of(req), buf));
+    finish(req, "text/html; charset=utf-8");
+}
+
 void bide__web_render(bide_request *req, const void *value)
 {
     const struct bide__plan *plan = req->plan;
@@ -136,6 +148,9 @@ void bide__web_render(bide_request *req, const void *value)
     switch (plan->shape) {
     case BIDE_KIND_OBJ:
         render_row(req, value);
+        return;
+    case bide__kind_template:
+        render_template(req, value);
         return;
     case BIDE_KIND_LIST: {
         bide_buf *buf = start(req);

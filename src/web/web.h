@@ -19,6 +19,7 @@
 
 #include "base/caps.h"
 #include "core/loop.h"
+#include "template/template.h"
 #include "web/router.h"
 
 #include <bide/web.h>
@@ -62,9 +63,12 @@ struct bide__plan {
     bool is_secured; /* a step asks for a proof */
     bool takes_form; /* fields, files or a model of a form */
     bool takes_files;
-    const bide_model *body;   /* or NULL */
-    int shape;                /* of the response: bide_route.response */
-    const bide_model *output; /* of the response, or NULL */
+    const bide_model *body;        /* or NULL */
+    int shape;                     /* of the response: bide_route.response */
+    const bide_model *output;      /* of the response, or NULL */
+    const bide_template *template; /* that writes it, or NULL */
+    uint32_t site_at;              /* in the block: the row of its second model */
+    bool has_site;
     int status;
 };
 
@@ -107,6 +111,9 @@ struct bide_app {
     struct bide__router router;
     struct bide__added *added, **added_end;
     struct bide__override *overrides;
+    bide_templates *templates; /* or NULL */
+    const bide_model *site;    /* of all templates, or NULL */
+    struct bide__callable *site_provider;
     struct bide__error_rule *error_rules;
     struct bide__middleware *middleware, **middleware_end;
     struct bide__mount *mounts;            /* the last added first */
