@@ -283,7 +283,9 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
 /*
  * bide_insert(on, M, row): inserts the row; what the database makes (generated keys, sql_dflt) is
  * read back into the struct, what the program makes (a generated instant, a generated uuid) is set
- * in it. bide_insert_many(on, M, rows, count): all or none, in one transaction.
+ * in it. bide_insert_many(on, M, rows, count): all or none, in one transaction, in the order of the
+ * rows. On PostgreSQL it stands on RETURNING giving rows in the order in which they were inserted;
+ * where a trigger leaves some out, nothing is read back.
  * bide_upsert(on, M, row, fields...): where a row has the same values in these unique fields, all
  * others but the key are overwritten; the row as it is now is read back.
  * bide_insert_new(on, M, row, fields...): async(bool), inserts the row unless there is one with the

@@ -273,6 +273,15 @@
 #define BIDE_CAP_DB_QUEUED 100000
 #define BIDE_CAP_DB_INSERT_ROWS 64
 #define BIDE_CAP_DB_INSERT_BINDS 1024
+/* the same where a statement takes a column as one value: rows, and bytes of theirs, beyond which
+ * no further row is added; statements that are sent before the reply to the first of them is there
+ */
+#if BIDE_DEBUG
+#define BIDE_CAP_DB_ARRAY_ROWS 24
+#else
+#define BIDE_CAP_DB_ARRAY_ROWS 4096
+#endif
+#define BIDE_CAP_DB_ARRAY_BYTES (1 << 20)
 /* autocommit writes in one commit */
 #define BIDE_CAP_DB_GROUP 256
 /* bytes of the values of one statement that a server gets in another form than the program has */

@@ -123,6 +123,25 @@ int bide__statement_of_text(struct bide__connection *connection, const struct bi
     return 0;
 }
 
+static void begin_run(struct bide__run *run, struct bide__connection *connection,
+                      struct bide__statement *statement, const bide_bind *binds, size_t count)
+{
+    *run = (struct bide__run){.connection = connection, .statement = statement};
+    statement->runs++;
+    if (bide__unlikely(connection->echo))
+        run->echo = (struct bide__echoed){binds, count, bide__clock_monotonic_ns(), 0, false};
+}
+
+int bide__start_rows(struct bide__run *run, struct bide__connection *connection,
+                     struct bide__statement *statement, const struct bide__bound_rows *rows,
+                     struct bide__trouble *trouble)
+{
+    begin_run(run, connection, statement, NULL, rows->count);
+    int code = connection->driver->start_rows(run, rows, trouble);
+    run->echo.failed = code < 0;
+    return code;
+}
+
 int bide__start(struct bide__run *run, struct bide__connection *connection,
                 struct bide__statement *statement, const bide_bind *binds, size_t count,
                 struct bide__trouble *trouble)
@@ -130,10 +149,7 @@ int bide__start(struct bide__run *run, struct bide__connection *connection,
     if ((size_t)statement->parameters != count)
         return bide__trouble(trouble, BIDE_QUERY, "the query has %d parameters, and %zu are bound",
                              statement->parameters, count);
-    *run = (struct bide__run){.connection = connection, .statement = statement};
-    statement->runs++;
-    if (bide__unlikely(connection->echo))
-        run->echo = (struct bide__echoed){binds, count, bide__clock_monotonic_ns(), 0, false};
+    begin_run(run, connection, statement, binds, count);
     int code = connection->driver->start(run, binds, trouble);
     run->echo.failed = code < 0;
     return code;

@@ -141,6 +141,11 @@ int bide__start(struct bide__run *run, struct bide__connection *connection,
                 struct bide__statement *statement, const bide_bind *binds, size_t count,
                 struct bide__trouble *trouble);
 
+/* The same with an array for each parameter: only where the driver has that. */
+int bide__start_rows(struct bide__run *run, struct bide__connection *connection,
+                     struct bide__statement *statement, const struct bide__bound_rows *rows,
+                     struct bide__trouble *trouble);
+
 /* The driver's step: 1: there is a row; 0: no more. */
 int bide__step(struct bide__run *run, struct bide__trouble *trouble);
 void bide__finish(struct bide__run *run);
@@ -235,6 +240,7 @@ struct bide__work {
     int (*look)(struct bide__work *work, struct bide__connection *connection);
     bool reads;        /* it changes nothing */
     bool many;         /* of several statements: they see one state, or are undone together */
+    bool own_tx;       /* set while it runs in a transaction that was begun for it alone */
     bide_arena *arena; /* for what it reads */
     struct bide__trouble trouble;
 };

@@ -108,9 +108,16 @@ struct bide__statement {
     struct bide__columns of_model;
 };
 
+/* Values of many rows. */
+struct bide__bound_rows {
+    size_t count;
+    bide_bind (*at)(const void *arg, size_t row, int parameter); /* both from 0 on */
+    const void *arg;
+};
+
 /* What the log says of an execution. */
 struct bide__echoed {
-    const bide_bind *binds;
+    const bide_bind *binds; /* NULL: of so many rows */
     size_t count;
     int64_t since_ns, rows;
     bool failed;
@@ -125,7 +132,7 @@ struct bide__run {
     struct bide__echoed echo;
     /* a server's driver's */
     void *result;
-    int row, rows;
+    int row, rows; /* which one it is at, and of how many: they have all come */
     bool answered, lost;
     bool final; /* it commits: if it is lost, its outcome is unknown */
     uint64_t slot;
@@ -171,6 +178,12 @@ struct bide__driver {
     /* Begins an execution with a value for each parameter; what is bound must stay until `finish`,
        which is called in any case. */
     int (*start)(struct bide__run *run, const bide_bind *binds, struct bide__trouble *trouble);
+    /* The same with an array of values for each parameter. NULL: no statement takes that. */
+    int (*start_rows)(struct bide__run *run, const struct bide__bound_rows *rows,
+                      struct bide__trouble *trouble);
+    /* Puts what stands for parameter i, from 0 on, as an array: "$1::int8[]". False: its type
+       has none that is known. */
+    bool (*put_array)(bide_buf *buf, const struct bide__statement *statement, int i);
     /* 1: there is a row; 0: no more. */
     int (*step)(struct bide__run *run, struct bide__trouble *trouble);
     void (*cell)(struct bide__run *run, int column, struct bide__cell *ret_cell);
@@ -178,6 +191,8 @@ struct bide__driver {
     /* Begins a transaction. */
     int (*begin)(struct bide__connection *connection, bool writes, enum bide_isolation isolation,
                  struct bide__trouble *trouble);
+    /* The one that was just begun is not needed: the only statement commits by itself. */
+    void (*unbegin)(struct bide__connection *connection);
     /* What became of it: the database may have ended it by itself. */
     enum bide__state (*state)(struct bide__connection *connection);
     /* How long a step may take, in ns from now, until -EINTR; 0: as long as it takes, but when

@@ -124,7 +124,10 @@ void bide__echo(const struct bide__run *run)
     size_t length = statement->text ? statement->length : 0;
     int64_t took_us = (bide__clock_monotonic_ns() - echo->since_ns) / 1000;
     int64_t rows = statement->columns > 0 ? echo->rows : run->affected;
-    put_binds(binds, sizeof binds, echo->binds, echo->count);
+    if (echo->count && !echo->binds)
+        snprintf(binds, sizeof binds, "values of %zu rows", echo->count);
+    else
+        put_binds(binds, sizeof binds, echo->binds, echo->count);
     if (echo->failed)
         snprintf(outcome, sizeof outcome, "failed, ");
     else if (counts(statement))

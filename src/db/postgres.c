@@ -349,6 +349,7 @@ static bool send_begin(struct bide__pg *pg)
                                              "begin isolation level serializable read only"}};
     const char *text = texts[pg->reads_only][pg->isolation];
     pg->begins = false;
+    pg->begun = true;
     pg->timeout_ms = pg->db->options.statement_timeout_ms;
     return send_plain(pg, text);
 }
@@ -370,10 +371,13 @@ static int timeout_for_deadline(const struct bide__pg *pg)
     return usual && wanted > usual ? usual : wanted;
 }
 
-static bool in_tx(const struct bide__pg *pg)
+/* libpq knows it between two statements only. */
+static bool in_tx(struct bide__pg *pg)
 {
     PGTransactionStatusType status = PQtransactionStatus(pg->handle);
-    return pg->begins || status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+    if (pg->first == pg->end)
+        pg->begun = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+    return pg->begins || pg->begun;
 }
 
 static bool send_timeout(struct bide__pg *pg)
@@ -412,25 +416,42 @@ static bool send_statement(struct bide__pg *pg, const struct bide__pg_statement 
                                values->formats, statement->binary);
 }
 
-static int start(struct bide__run *run, const bide_bind *binds, struct bide__trouble *trouble)
+/* Sends it with the values that are encoded. */
+static int send_run(struct bide__run *run, struct bide__trouble *trouble)
 {
     struct bide__pg *pg = bide__pg_of(run->connection);
     const struct bide__pg_statement *statement = bide__pg_statement_of(run->statement);
-    struct bide__pg_values *values = &pg->values;
-    int count = run->statement->parameters;
+    run->final = statement->commits ? !pg->reads_only : !in_tx(pg) && !run->statement->reads;
+    bool sent = send_begin(pg) && (statement->control || send_timeout(pg)) &&
+                send_statement(pg, statement, run->statement->parameters, &pg->values);
+    int code = send_group(pg, run, sent, trouble);
+    run->answered = code < 0;
+    return code;
+}
+
+static int start(struct bide__run *run, const bide_bind *binds, struct bide__trouble *trouble)
+{
+    struct bide__pg *pg = bide__pg_of(run->connection);
+    const PGresult *described = bide__pg_statement_of(run->statement)->described;
     run->row = -1;
     run->answered = true; /* until it is sent nothing is owed */
     int code = ready_to_send(pg, trouble);
     if (code == 0)
-        code = bide__pg_encode(values, statement->described, binds, count, trouble);
-    if (code < 0)
-        return code;
-    run->final = statement->commits ? !pg->reads_only : !in_tx(pg) && !run->statement->reads;
-    bool sent = send_begin(pg) && (statement->control || send_timeout(pg)) &&
-                send_statement(pg, statement, count, values);
-    code = send_group(pg, run, sent, trouble);
-    run->answered = code < 0;
-    return code;
+        code = bide__pg_encode(&pg->values, described, binds, run->statement->parameters, trouble);
+    return code < 0 ? code : send_run(run, trouble);
+}
+
+static int start_rows(struct bide__run *run, const struct bide__bound_rows *rows,
+                      struct bide__trouble *trouble)
+{
+    struct bide__pg *pg = bide__pg_of(run->connection);
+    const PGresult *described = bide__pg_statement_of(run->statement)->described;
+    run->row = -1;
+    run->answered = true;
+    int code = ready_to_send(pg, trouble);
+    if (code == 0)
+        code = bide__pg_encode_rows(&pg->values, described, rows, trouble);
+    return code < 0 ? code : send_run(run, trouble);
 }
 
 /* 0 when the reply is there. */
@@ -574,7 +595,13 @@ static int prepare(struct bide__connection *base, const char *text, size_t lengt
     (void)length;
     if (!statement)
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
-    int code = ask_server(bide__pg_of(base), statement, text, trouble);
+    int code = 0;
+    if (is_control(text)) { /* has neither; a failed transaction could not ask */
+        statement->serial = bide__server_serial(bide__pg_of(base)->db);
+        learn(statement, NULL, text);
+    } else {
+        code = ask_server(bide__pg_of(base), statement, text, trouble);
+    }
     if (code < 0) {
         bide__free(statement);
         return code;
@@ -615,6 +642,11 @@ static int begin(struct bide__connection *base, bool writes, enum bide_isolation
     pg->reads_only = !writes;
     pg->isolation = isolation;
     return 0;
+}
+
+static void unbegin(struct bide__connection *base)
+{
+    bide__pg_of(base)->begins = false;
 }
 
 static enum bide__state state(struct bide__connection *base)
@@ -735,10 +767,13 @@ const struct bide__driver bide__driver_postgres = {
     .discard = discard,
     .column_name = column_name,
     .start = start,
+    .start_rows = start_rows,
+    .put_array = bide__pg_put_array,
     .step = step,
     .cell = cell,
     .finish = finish,
     .begin = begin,
+    .unbegin = unbegin,
     .state = state,
     .set_budget = set_budget,
     .needed_columns =

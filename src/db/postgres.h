@@ -55,6 +55,7 @@ struct bide__pg {
     struct bide__pg_values values;
     uint32_t *prepared; /* serials of the statements that the server has from us, hashed */
     bool begins;        /* "begin" goes out with the next statement */
+    bool begun;         /* it was sent: in a transaction, as long as something is owed */
     bool reads_only;    /* in a transaction that only reads */
     enum bide_isolation isolation; /* of the transaction */
     bool knows_timeout;            /* the statement that sets statement_timeout is prepared */
@@ -115,6 +116,12 @@ int bide__pg_refused(PGconn *handle, struct bide__trouble *trouble);
 int bide__pg_encode(struct bide__pg_values *to, const PGresult *described, const bide_bind *binds,
                     int count, struct bide__trouble *trouble);
 void bide__pg_values_free(struct bide__pg_values *values);
+
+/* The same of many rows, an array for each parameter, which is what `bide__pg_put_array` puts: see
+   put_array of the driver. */
+int bide__pg_encode_rows(struct bide__pg_values *to, const PGresult *described,
+                         const struct bide__bound_rows *rows, struct bide__trouble *trouble);
+bool bide__pg_put_array(bide_buf *buf, const struct bide__statement *statement, int i);
 
 /* What a column of this type is beside a field of the kind. */
 void bide__pg_describe(Oid type, enum bide_kind kind, struct bide__column *ret_column);

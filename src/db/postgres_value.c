@@ -5,7 +5,8 @@
  * in binary if the bind fits its type, else as text, which the server reads. A result is asked for
  * in binary if every column has a type of `bide__pg_is_binary`, else as text: libpq has one format
  * for all columns. A list goes as the text of an array, which the server reads as the type that the
- * statement wants: {1,2}.
+ * statement wants: {1,2}. So does a column of many rows, unless its values go in binary: which form
+ * they have depends on their type and the kind of bind alone.
  *
  * Source: PostgreSQL: src/backend/utils/adt/ *recv, *send; catalog/pg_type.dat for the numbers.
  */
@@ -51,18 +52,38 @@ enum {
 
 enum { SCRATCH = BIDE_VALUE_TEXT };
 
-/* The arrays of the types that are known here. */
+/* The arrays of the types that are known here, and how SQL calls those that rows are sent in. */
 static const struct {
     Oid item, array;
-} arrays[] = {{BOOL, 1000},        {BYTEA, 1001},   {CHAR, 1002},   {NAME, 1003},
-              {INT2, 1005},        {INT4, 1007},    {TEXT, 1009},   {BPCHAR, 1014},
-              {VARCHAR, 1015},     {INT8, 1016},    {FLOAT4, 1021}, {FLOAT8, 1022},
-              {OID_, 1028},        {JSON, 199},     {DATE, 1182},   {TIMESTAMP, 1115},
-              {TIMESTAMPTZ, 1185}, {NUMERIC, 1231}, {UUID, 2951},   {JSONB, 3807}};
+    const char *name;
+} arrays[] = {
+    {BOOL, 1000, "bool"},
+    {BYTEA, 1001, "bytea"},
+    {CHAR, 1002, NULL},
+    {NAME, 1003, "name"},
+    {INT2, 1005, "int2"},
+    {INT4, 1007, "int4"},
+    {TEXT, 1009, "text"},
+    {BPCHAR, 1014, "bpchar"},
+    {VARCHAR, 1015, "varchar"},
+    {INT8, 1016, "int8"},
+    {FLOAT4, 1021, "float4"},
+    {FLOAT8, 1022, "float8"},
+    {OID_, 1028, NULL},
+    {JSON, 199, "json"},
+    {DATE, 1182, "date"},
+    {TIMESTAMP, 1115, "timestamp"},
+    {TIMESTAMPTZ, 1185, "timestamptz"},
+    {NUMERIC, 1231, "numeric"},
+    {UUID, 2951, "uuid"},
+    {JSONB, 3807, "jsonb"},
+};
 
 /* The type of an array's items; 0: it is no array of these. */
 static Oid item_of(Oid type)
 {
+    if (type < 1000 && type != 199) /* most are no array */
+        return 0;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         if (arrays[i].array == type)
             return arrays[i].item;
@@ -173,21 +194,6 @@ static void text_parameter(struct parameter *to, char *scratch, Oid type, const 
     to->format = is_text(type);
 }
 
-/* A text or bytes: as they stand, where the type's binary form is just that. */
-static void long_parameter(struct parameter *to, struct bide__pg_values *values, Oid type,
-                           const bide_bind *bind)
-{
-    bool raw = is_text(type) || type == BYTEA || bind->kind == BIDE__BIND_BYTES;
-    *to = (struct parameter){bind->size ? bind->data : "", (int)bind->size, 1};
-    if (raw)
-        return;
-    size_t at = bide_buf_length(&values->bytes);
-    bide_buf_append(&values->bytes, bind->data, bind->size);
-    bide_buf_append(&values->bytes, "", 1);
-    to->value = bide_buf_str(&values->bytes) + at; /* there is room for all: nothing moves */
-    to->format = 0;
-}
-
 /* ---- lists ---- */
 
 /* Bytes that the text of an item takes at most, with what separates it from the next one. */
@@ -291,17 +297,16 @@ static int list_parameter(struct parameter *to, struct bide__pg_values *values, 
     return code;
 }
 
-static int parameter(struct parameter *to, struct bide__pg_values *values, char *scratch, Oid type,
-                     const bide_bind *bind, int index, struct bide__trouble *trouble)
+/* One value. A text that is the bind's own has no NUL behind it. */
+static int parameter(struct parameter *to, char *scratch, Oid type, const bide_bind *bind,
+                     int index, struct bide__trouble *trouble)
 {
     *to = (struct parameter){scratch, 0, 0};
-    if (item_of(type) && bind->kind != BIDE__BIND_LIST && bind->kind != BIDE__BIND_TEXT &&
+    if (item_of(type) && bind->kind != BIDE__BIND_TEXT &&
         bind->kind != BIDE__BIND_NULL) /* who writes '{1,2}' knows what it is */
         return bide__trouble(trouble, BIDE_QUERY, "$%d is one value, and the query wants a list",
                              index);
     switch (bind->kind) {
-    case BIDE__BIND_LIST:
-        return list_parameter(to, values, type, bind, index, trouble);
     case BIDE__BIND_NULL:
         to->value = NULL;
         return 0;
@@ -323,7 +328,9 @@ static int parameter(struct parameter *to, struct bide__pg_values *values, char 
         return 0;
     case BIDE__BIND_TEXT:
     case BIDE__BIND_BYTES:
-        long_parameter(to, values, type, bind);
+        /* As it stands, where the type's binary form is just that. */
+        *to = (struct parameter){bind->size ? bind->data : "", (int)bind->size,
+                                 is_text(type) || type == BYTEA || bind->kind == BIDE__BIND_BYTES};
         return 0;
     case BIDE__BIND_UUID:
         if (type != UUID)
@@ -340,6 +347,8 @@ static int parameter(struct parameter *to, struct bide__pg_values *values, char 
         break;
     case BIDE__BIND_TOO_LARGE:
         return bide__trouble(trouble, BIDE_QUERY, "$%d is larger than any integer of SQL", index);
+    case BIDE__BIND_LIST: /* list_parameter */
+        break;
     }
     text_parameter(to, scratch, type, bind);
     return 0;
@@ -393,14 +402,122 @@ int bide__pg_encode(struct bide__pg_values *to, const PGresult *described, const
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
     for (int i = 0; i < count; i++) {
         struct parameter one;
-        int code = parameter(&one, to, to->scratch + (size_t)i * SCRATCH, PQparamtype(described, i),
-                             &binds[i], i + 1, trouble);
+        Oid type = PQparamtype(described, i);
+        int code = binds[i].kind == BIDE__BIND_LIST
+                       ? list_parameter(&one, to, type, &binds[i], i + 1, trouble)
+                       : parameter(&one, to->scratch + (size_t)i * SCRATCH, type, &binds[i], i + 1,
+                                   trouble);
         if (code < 0)
             return code;
+        if (binds[i].kind == BIDE__BIND_TEXT && !one.format) { /* the server wants a NUL */
+            size_t at = bide_buf_length(&to->bytes);
+            bide_buf_append(&to->bytes, one.value, (size_t)one.length);
+            bide_buf_append(&to->bytes, "", 1);
+            one.value = bide_buf_str(&to->bytes) + at; /* there is room for all: nothing moves */
+        }
         to->values[i] = one.value;
         to->lengths[i] = one.length;
         to->formats[i] = one.format;
     }
+    return 0;
+}
+
+/* ---- parameters of many rows ---- */
+
+bool bide__pg_put_array(bide_buf *buf, const struct bide__statement *base, int i)
+{
+    const struct bide__pg_statement *statement =
+        bide__container_of(base, const struct bide__pg_statement, base);
+    Oid type = PQparamtype(statement->described, i);
+    for (size_t n = 0; n < sizeof arrays / sizeof *arrays; n++)
+        if (arrays[n].item == type && arrays[n].name) {
+            bide_buf_printf(buf, "$%d::%s[]", i + 1, arrays[n].name);
+            return true;
+        }
+    return false;
+}
+
+/* The format of the values of a column: that of the first that is not NULL. */
+static int format_of(const struct bide__bound_rows *rows, int i, Oid type)
+{
+    char scratch[SCRATCH];
+    struct bide__trouble ignored;
+    struct parameter value = {.format = 1};
+    for (size_t row = 0; row < rows->count; row++) {
+        bide_bind bind = rows->at(rows->arg, row, i);
+        if (bind.kind != BIDE__BIND_NULL) {
+            parameter(&value, scratch, type, &bind, i + 1, &ignored);
+            break;
+        }
+    }
+    return value.format;
+}
+
+static int put_text_rows(bide_buf *buf, Oid type, const struct bide__bound_rows *rows, int i,
+                         struct bide__trouble *trouble)
+{
+    int code = 0;
+    bide_buf_append(buf, "{", 1);
+    for (size_t row = 0; code == 0 && row < rows->count; row++) {
+        bide_bind bind = rows->at(rows->arg, row, i);
+        bide_buf_append(buf, ",", row > 0);
+        code = put_item(buf, type, &bind, i + 1, trouble);
+    }
+    bide_buf_append(buf, "}", sizeof "}");
+    return code;
+}
+
+static void put_number(bide_buf *buf, uint32_t number)
+{
+    uint32_t big = htobe32(number);
+    bide_buf_append(buf, &big, sizeof big);
+}
+
+/* One dimension, from 1 on; each value behind its length, -1 for NULL. */
+static int put_binary_rows(bide_buf *buf, Oid type, const struct bide__bound_rows *rows, int i,
+                           struct bide__trouble *trouble)
+{
+    char scratch[SCRATCH];
+    const uint32_t head[] = {1, 1 /* there may be NULLs */, type, (uint32_t)rows->count, 1};
+    for (size_t n = 0; n < sizeof head / sizeof *head; n++)
+        put_number(buf, head[n]);
+    for (size_t row = 0; row < rows->count; row++) {
+        bide_bind bind = rows->at(rows->arg, row, i);
+        struct parameter value;
+        int code = parameter(&value, scratch, type, &bind, i + 1, trouble);
+        if (code < 0)
+            return code;
+        BIDE_DASSERT(!value.value || value.format, "$%d is binary and text", i + 1);
+        put_number(buf, value.value ? (uint32_t)value.length : UINT32_MAX);
+        bide_buf_append(buf, value.value, value.value ? (size_t)value.length : 0);
+    }
+    return 0;
+}
+
+int bide__pg_encode_rows(struct bide__pg_values *to, const PGresult *described,
+                         const struct bide__bound_rows *rows, struct bide__trouble *trouble)
+{
+    int count = PQnparams(described);
+    if (!more_room(to, (size_t)count))
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
+    bide_buf_reset(&to->bytes);
+    for (int i = 0; i < count; i++) {
+        Oid type = item_of(PQparamtype(described, i));
+        size_t before = bide_buf_length(&to->bytes);
+        to->formats[i] = format_of(rows, i, type);
+        int code = to->formats[i] ? put_binary_rows(&to->bytes, type, rows, i, trouble)
+                                  : put_text_rows(&to->bytes, type, rows, i, trouble);
+        if (code < 0)
+            return code;
+        to->lengths[i] = (int)(bide_buf_length(&to->bytes) - before);
+    }
+    if (bide_buf_error(&to->bytes) == -EMSGSIZE)
+        return bide__trouble(trouble, BIDE_LIMIT, "a row is too large for the database");
+    if (bide_buf_error(&to->bytes))
+        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
+    const char *at = bide_buf_str(&to->bytes);
+    for (int i = 0; i < count; at += to->lengths[i++])
+        to->values[i] = at;
     return 0;
 }
 

@@ -308,9 +308,10 @@ static int run_in_own_tx(bide_db *db, struct bide__work *work)
         return code;
     struct bide__connection *connection = own->connection;
     code = db->driver->begin(connection, !work->reads, BIDE_ISOLATION_DEFAULT, &work->trouble);
+    work->own_tx = true;
     if (code == 0)
         code = work->run(work, connection);
-    if (code == 0)
+    if (code == 0 && db->driver->state(connection) != BIDE__STATE_NONE)
         code = bide__commit(db, connection, &work->trouble);
     bide_pool_release(own); /* a janitor rolls back what is open */
     return code;

@@ -1,9 +1,9 @@
 /*
  * Writes of models: bide_insert, bide_insert_many, bide_insert_new, bide_upsert, bide_update,
  * bide_delete, bide_create_table. Called by users through db_macros.h; calls perform.c, row.c,
- * connection.c.
+ * connection.c, write_rows.c.
  */
-#include "db/db.h"
+#include "db/write.h"
 
 #include "base/mem.h"
 
@@ -12,27 +12,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-struct writing {
-    struct bide__work work;
-    struct bide__write what;
-    bide_buf *text;
-    size_t text_rows; /* rows that the text inserts; 0: there is none */
-    bide_bind *binds; /* room for BIDE_CAP_DB_INSERT_BINDS, with more than one row */
-    uint64_t given;   /* fields that the text binds, in this order ... */
-    uint64_t read;    /* ... and that it gives back */
-    uint64_t counted; /* the one among them that is known without asking; 0: none */
-    bide_bind key;    /* of a delete */
-    int64_t affected; /* by the last insert */
-};
-
-static struct writing *writing_of(struct bide__work *work)
+static struct bide__writing *writing_of(struct bide__work *work)
 {
-    return bide__container_of(work, struct writing, work);
-}
-
-static uint64_t bit(size_t index)
-{
-    return UINT64_C(1) << index;
+    return bide__container_of(work, struct bide__writing, work);
 }
 
 static bool is_zero(const bide_field *field, const void *row)
@@ -55,8 +37,8 @@ static int make_uuid(bide_uuid *ret_uuid, struct bide__trouble *trouble)
 }
 
 /* Sets what the program makes, and tells what is given and what the database makes. */
-static int sort_fields(const bide_model *model, void *row, uint64_t *ret_given, uint64_t *ret_read,
-                       struct bide__trouble *trouble)
+int bide__sort_fields(const bide_model *model, void *row, uint64_t *ret_given, uint64_t *ret_read,
+                      struct bide__trouble *trouble)
 {
     uint64_t *set = (uint64_t *)(void *)((char *)row + model->set_offset);
     *ret_given = *ret_read = 0;
@@ -65,7 +47,7 @@ static int sort_fields(const bide_model *model, void *row, uint64_t *ret_given, 
         char *member = (char *)row + field->offset;
         if (!bide__is_column(field))
             continue;
-        bool empty = !(*set & bit(i)) && is_zero(field, row);
+        bool empty = !(*set & bide__bit(i)) && is_zero(field, row);
         bool theirs = field->flags & BIDE_SQL_DFLT;
         if (empty && !theirs && (field->flags & BIDE_GENERATED)) {
             theirs = field->kind != BIDE_KIND_TIME && field->kind != BIDE_KIND_UUID;
@@ -75,22 +57,22 @@ static int sort_fields(const bide_model *model, void *row, uint64_t *ret_given, 
                      make_uuid((bide_uuid *)(void *)member, trouble))
                 return -EBADMSG;
             if (!theirs)
-                *set |= bit(i);
+                *set |= bide__bit(i);
         }
         if (empty && theirs)
-            *ret_read |= bit(i);
+            *ret_read |= bide__bit(i);
         else
-            *ret_given |= bit(i);
+            *ret_given |= bide__bit(i);
     }
     return 0;
 }
 
 /* "a","b": the fields of the set. */
-static void put_fields(bide_buf *buf, const bide_model *model, uint64_t fields)
+void bide__put_fields(bide_buf *buf, const bide_model *model, uint64_t fields)
 {
     const char *separator = "";
     for (size_t i = 0; i < model->field_count; i++) {
-        if (!(fields & bit(i)))
+        if (!(fields & bide__bit(i)))
             continue;
         bide_buf_printf(buf, "%s\"%s\"", separator, model->fields[i].name);
         separator = ",";
@@ -102,7 +84,7 @@ static void put_overwrites(bide_buf *buf, const bide_model *model, uint64_t fiel
 {
     const char *separator = "";
     for (size_t i = 0; i < model->field_count; i++) {
-        if (!(fields & bit(i)))
+        if (!(fields & bide__bit(i)))
             continue;
         bide_buf_printf(buf, "%s\"%s\"=excluded.\"%s\"", separator, model->fields[i].name,
                         model->fields[i].name);
@@ -115,7 +97,7 @@ static uint64_t columns_of(const bide_model *model, uint32_t without_flags)
     uint64_t fields = 0;
     for (size_t i = 0; i < model->field_count; i++)
         if (bide__is_column(&model->fields[i]) && !(model->fields[i].flags & without_flags))
-            fields |= bit(i);
+            fields |= bide__bit(i);
     return fields;
 }
 
@@ -131,7 +113,15 @@ static void put_values(bide_buf *buf, int fields, size_t rows)
     }
 }
 
-static void put_insert(struct writing *writing, size_t rows)
+void bide__put_returning(struct bide__writing *writing)
+{
+    if (writing->read & ~writing->counted) {
+        bide_buf_append_str(writing->text, " returning ");
+        bide__put_fields(writing->text, writing->what.model, writing->read);
+    }
+}
+
+void bide__put_insert(struct bide__writing *writing, size_t rows)
 {
     const bide_model *model = writing->what.model;
     bide_buf *buf = writing->text;
@@ -139,7 +129,7 @@ static void put_insert(struct writing *writing, size_t rows)
     bide_buf_printf(buf, "insert into \"%s\" ", model->table);
     if (count > 0) {
         bide_buf_append_str(buf, "(");
-        put_fields(buf, model, writing->given);
+        bide__put_fields(buf, model, writing->given);
         bide_buf_append_str(buf, ") values ");
         put_values(buf, count, rows);
     } else {
@@ -147,7 +137,7 @@ static void put_insert(struct writing *writing, size_t rows)
     }
     if (writing->what.kind != BIDE__INSERT) {
         bide_buf_append_str(buf, " on conflict (");
-        put_fields(buf, model, writing->what.fields);
+        bide__put_fields(buf, model, writing->what.fields);
         bide_buf_append_str(buf, ") do ");
     }
     if (writing->what.kind == BIDE__INSERT_NEW)
@@ -159,31 +149,37 @@ static void put_insert(struct writing *writing, size_t rows)
         put_overwrites(buf, model, others ? others : writing->what.fields);
         writing->read = columns_of(model, 0);
     }
-    if (writing->read & ~writing->counted) {
-        bide_buf_append_str(buf, " returning ");
-        put_fields(buf, model, writing->read);
-    }
+    bide__put_returning(writing);
 }
 
-/* Gives the fields of the set that a returned row has to the struct. */
-static int read_back(struct writing *writing, struct bide__run *run, void *row)
-{
-    struct bide__columns columns = {0};
-    for (size_t i = 0; i < writing->what.model->field_count; i++)
-        if (writing->read & bit(i))
-            columns.field[columns.count++] = (unsigned char)i;
-    return bide__row_read(run, writing->what.model, &columns, writing->work.arena, row,
-                          &writing->work.trouble);
-}
-
-static void *row_at(const struct writing *writing, size_t index)
+void *bide__row_at(const struct bide__writing *writing, size_t index)
 {
     const struct bide__write *what = &writing->what;
     return what->each ? what->each[index] : (char *)what->rows + index * what->model->size;
 }
 
+/* Gives the fields of the set that the returned rows have to the structs, in their order. */
+int bide__read_back(struct bide__writing *writing, struct bide__run *run, uint64_t fields,
+                    size_t first, size_t rows)
+{
+    struct bide__trouble *trouble = &writing->work.trouble;
+    const bide_model *model = writing->what.model;
+    struct bide__columns columns = {0};
+    int code = 0, got = 0;
+    for (size_t i = 0; i < model->field_count; i++)
+        if (fields & bide__bit(i))
+            columns.field[columns.count++] = (unsigned char)i;
+    for (size_t i = 0; code == 0 && (got = bide__step(run, trouble)) > 0 && i < rows; i++) {
+        if (run->rows && (size_t)run->rows != rows) /* a trigger skips some: who knows which */
+            break;
+        code = bide__row_read(run, model, &columns, writing->work.arena,
+                              bide__row_at(writing, first + i), trouble);
+    }
+    return got < 0 ? got : code;
+}
+
 /* The only field to read may be known without asking. */
-static int look_at_numbers(struct writing *writing, struct bide__connection *connection)
+static int look_at_numbers(struct bide__writing *writing, struct bide__connection *connection)
 {
     const bide_model *model = writing->what.model;
     writing->counted = 0;
@@ -196,12 +192,12 @@ static int look_at_numbers(struct writing *writing, struct bide__connection *con
     return code < 0 ? code : 0;
 }
 
-static void set_numbers(struct writing *writing, size_t first, size_t rows, int64_t last)
+static void set_numbers(struct bide__writing *writing, size_t first, size_t rows, int64_t last)
 {
     const bide_model *model = writing->what.model;
     const bide_field *field = &model->fields[__builtin_ctzll(writing->counted)];
     for (size_t i = 0; i < rows; i++) {
-        char *row = row_at(writing, first + i);
+        char *row = bide__row_at(writing, first + i);
         *(int64_t *)(void *)(row + field->offset) = last - (int64_t)(rows - 1 - i);
         *(uint64_t *)(void *)(row + model->set_offset) |= writing->counted;
     }
@@ -212,20 +208,20 @@ static size_t bind_fields(const bide_model *model, uint64_t fields, const void *
                           bide_bind *binds, size_t count)
 {
     for (size_t i = 0; i < model->field_count; i++)
-        if (fields & bit(i))
+        if (fields & bide__bit(i))
             binds[count++] = bide__bind_field(model, &model->fields[i], row);
     return count;
 }
 
 /* How many rows from `first` on the next statement takes: those that give the same fields, and a
    power of four, so that a model has few statements to keep. */
-static int rows_alike(struct writing *writing, size_t first, uint64_t *ret_given,
+static int rows_alike(struct bide__writing *writing, size_t first, uint64_t *ret_given,
                       uint64_t *ret_read, size_t *ret_rows)
 {
     struct bide__trouble *trouble = &writing->work.trouble;
     const bide_model *model = writing->what.model;
     uint64_t given, read;
-    int code = sort_fields(model, row_at(writing, first), ret_given, ret_read, trouble);
+    int code = bide__sort_fields(model, bide__row_at(writing, first), ret_given, ret_read, trouble);
     size_t fields = (size_t)__builtin_popcountll(*ret_given);
     size_t most = writing->what.count - first, alike = 1;
     if (fields == 0 || most > BIDE_CAP_DB_INSERT_ROWS)
@@ -233,7 +229,8 @@ static int rows_alike(struct writing *writing, size_t first, uint64_t *ret_given
     if (fields && most > BIDE_CAP_DB_INSERT_BINDS / fields)
         most = BIDE_CAP_DB_INSERT_BINDS / fields;
     for (; code == 0 && alike < most; alike++) {
-        code = sort_fields(model, row_at(writing, first + alike), &given, &read, trouble);
+        code =
+            bide__sort_fields(model, bide__row_at(writing, first + alike), &given, &read, trouble);
         if (given != *ret_given || read != *ret_read)
             break;
     }
@@ -243,18 +240,18 @@ static int rows_alike(struct writing *writing, size_t first, uint64_t *ret_given
 }
 
 /* Inserts some rows by one statement. Both databases return them in the order of the values. */
-static int insert_rows(struct writing *writing, struct bide__connection *connection, size_t first,
-                       size_t rows)
+static int insert_rows(struct bide__writing *writing, struct bide__connection *connection,
+                       size_t first, size_t rows)
 {
     struct bide__trouble *trouble = &writing->work.trouble;
     struct bide__statement *statement;
     struct bide__run run = {.statement = NULL};
     bide_bind few[64], *binds = rows > 1 ? writing->binds : few;
-    size_t count = 0, back = 0;
+    size_t count = 0;
     if (writing->text_rows != rows) {
         writing->text_rows = rows;
         bide_buf_reset(writing->text);
-        put_insert(writing, rows);
+        bide__put_insert(writing, rows);
     }
     if (bide_buf_error(writing->text))
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
@@ -263,20 +260,19 @@ static int insert_rows(struct writing *writing, struct bide__connection *connect
     if (code < 0)
         return code;
     for (size_t i = 0; i < rows; i++)
-        count = bind_fields(writing->what.model, writing->given, row_at(writing, first + i), binds,
-                            count);
+        count = bind_fields(writing->what.model, writing->given, bide__row_at(writing, first + i),
+                            binds, count);
     code = bide__start(&run, connection, statement, binds, count, trouble);
-    int got = 0;
-    while (code == 0 && (got = bide__step(&run, trouble)) > 0 && back < rows)
-        code = read_back(writing, &run, row_at(writing, first + back++));
-    if (code == 0 && got == 0 && writing->counted)
+    if (code == 0)
+        code = bide__read_back(writing, &run, writing->read, first, rows);
+    if (code == 0 && writing->counted)
         set_numbers(writing, first, rows, run.last_number);
     writing->affected = run.affected;
     bide__finish(&run);
-    return code < 0 ? code : got;
+    return code;
 }
 
-static int name_rows(struct writing *writing, size_t first, size_t last, int code)
+int bide__name_rows(struct bide__writing *writing, size_t first, size_t last, int code)
 {
     char *message = writing->work.trouble.message;
     size_t used = strlen(message), room = sizeof writing->work.trouble.message - used;
@@ -291,8 +287,8 @@ static int name_rows(struct writing *writing, size_t first, size_t last, int cod
 
 /* The rows of a statement that failed, one after the other, to learn which it is. A database whose
    transaction is over by then says something else: the first answer stands. */
-static int insert_singly(struct writing *writing, struct bide__connection *connection, size_t first,
-                         size_t rows)
+static int insert_singly(struct bide__writing *writing, struct bide__connection *connection,
+                         size_t first, size_t rows)
 {
     struct bide__trouble *trouble = &writing->work.trouble, before = *trouble;
     for (size_t i = first; i < first + rows; i++) {
@@ -300,37 +296,50 @@ static int insert_singly(struct writing *writing, struct bide__connection *conne
         if (code == 0)
             continue;
         if (trouble->code == before.code)
-            return name_rows(writing, i, i, code);
+            return bide__name_rows(writing, i, i, code);
         *trouble = before;
-        return name_rows(writing, first, first + rows - 1, -EBADMSG);
+        return bide__name_rows(writing, first, first + rows - 1, -EBADMSG);
     }
     return 0;
 }
 
-static int run_insert(struct bide__work *work, struct bide__connection *connection)
+bool bide__broke_rule(const struct bide__writing *writing)
 {
-    struct writing *writing = writing_of(work);
-    size_t rows;
-    for (size_t i = 0; i < writing->what.count; i += rows) {
-        uint64_t given, read;
-        int code = rows_alike(writing, i, &given, &read, &rows);
-        if (code < 0)
-            return code;
-        bool same = i > 0 && given == writing->given && read == writing->read;
+    int code = writing->work.trouble.code;
+    return code == BIDE_CONFLICT || code == BIDE_CONSTRAINT;
+}
+
+/* Inserts the next rows by one statement with all of their values. */
+int bide__insert_alike(struct bide__writing *writing, struct bide__connection *connection,
+                       size_t first, size_t *ret_rows)
+{
+    uint64_t given, read;
+    int code = rows_alike(writing, first, &given, &read, ret_rows);
+    if (code < 0)
+        return code;
+    if (first == 0 || given != writing->given || read != writing->read) {
         writing->given = given;
         writing->read = read;
-        if (!same) {
-            writing->text_rows = 0;
-            code = look_at_numbers(writing, connection);
-            if (code < 0)
-                return code;
-        }
-        code = insert_rows(writing, connection, i, rows);
-        bool rule = work->trouble.code == BIDE_CONFLICT || work->trouble.code == BIDE_CONSTRAINT;
-        if (code < 0 && rule && rows > 1)
-            code = insert_singly(writing, connection, i, rows);
-        else if (code < 0 && rule)
-            name_rows(writing, i, i, code);
+        writing->text_rows = 0;
+        code = look_at_numbers(writing, connection);
+        if (code < 0)
+            return code;
+    }
+    code = insert_rows(writing, connection, first, *ret_rows);
+    if (code < 0 && bide__broke_rule(writing))
+        code = *ret_rows > 1 ? insert_singly(writing, connection, first, *ret_rows)
+                             : bide__name_rows(writing, first, first, code);
+    return code;
+}
+
+static int run_insert(struct bide__work *work, struct bide__connection *connection)
+{
+    struct bide__writing *writing = writing_of(work);
+    size_t rows;
+    if (work->many && connection->driver->start_rows && writing->what.kind == BIDE__INSERT)
+        return bide__insert_arrays(writing, connection);
+    for (size_t i = 0; i < writing->what.count; i += rows) {
+        int code = bide__insert_alike(writing, connection, i, &rows);
         if (code < 0)
             return code;
     }
@@ -339,7 +348,7 @@ static int run_insert(struct bide__work *work, struct bide__connection *connecti
 
 static int run_change(struct bide__work *work, struct bide__connection *connection)
 {
-    struct writing *writing = writing_of(work);
+    struct bide__writing *writing = writing_of(work);
     struct bide__trouble *trouble = &work->trouble;
     const bide_model *model = writing->what.model;
     struct bide__statement *statement;
@@ -399,7 +408,7 @@ static void put_where_key(bide_buf *buf, const bide_model *model, int first)
     }
 }
 
-static void put_update(struct writing *writing)
+static void put_update(struct bide__writing *writing)
 {
     const bide_model *model = writing->what.model;
     uint64_t allowed = columns_of(model, BIDE_KEY);
@@ -415,7 +424,7 @@ static void put_update(struct writing *writing)
         bide__db_raise(-EBADMSG, trouble, NULL);
     bide_buf_printf(writing->text, "update \"%s\" set ", model->table);
     for (size_t i = 0; i < model->field_count; i++)
-        if (writing->what.fields & bit(i)) {
+        if (writing->what.fields & bide__bit(i)) {
             bide_buf_printf(writing->text, "%s\"%s\"=$%d", next > 1 ? "," : "",
                             model->fields[i].name, next);
             next++;
@@ -423,7 +432,7 @@ static void put_update(struct writing *writing)
     put_where_key(writing->text, model, next);
 }
 
-static void perform(struct bide__on on, struct writing *writing)
+static void perform(struct bide__on on, struct bide__writing *writing)
 {
     if (bide_buf_error(writing->text))
         bide__raise(-ENOMEM, NULL);
@@ -442,7 +451,7 @@ bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     if (what.count > 1 && !(binds = bide__alloc(BIDE_CAP_DB_INSERT_BINDS * sizeof *binds)))
         bide__raise(-ENOMEM, NULL);
-    struct writing writing = {.what = what, .text = &text, .binds = binds};
+    struct bide__writing writing = {.what = what, .text = &text, .binds = binds};
     check_model(what.model, &writing.work.trouble);
     writing.work.run = what.kind == BIDE__UPDATE ? run_change : run_insert;
     writing.work.many = what.count > 1;
@@ -456,7 +465,7 @@ bide_async(void) bide__db_write(struct bide__on on, struct bide__write what)
 bide_async(bool) bide__db_insert_new(struct bide__on on, struct bide__write what)
 {
     bide_buf text __attribute__((cleanup(bide_buf_done)));
-    struct writing writing = {.what = what, .text = &text};
+    struct bide__writing writing = {.what = what, .text = &text};
     size_t size = what.model->size;
     bide_arena *arena = bide_task_arena();
     void *before = arena ? bide_arena_copy(arena, what.rows, size) : NULL;
@@ -474,7 +483,7 @@ bide_async(bool) bide__db_insert_new(struct bide__on on, struct bide__write what
 bide_async(void) bide__db_delete(struct bide__on on, const bide_model *model, bide_bind key)
 {
     bide_buf text __attribute__((cleanup(bide_buf_done)));
-    struct writing writing = {.what = {.model = model}, .text = &text, .key = key};
+    struct bide__writing writing = {.what = {.model = model}, .text = &text, .key = key};
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
     uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
@@ -532,7 +541,7 @@ void bide__put_table(bide_buf *buf, const struct bide__driver *driver, const bid
     }
     if (keys && !one_key) {
         bide_buf_append_str(buf, ",primary key (");
-        put_fields(buf, model, keys);
+        bide__put_fields(buf, model, keys);
         bide_buf_append_str(buf, ")");
     }
     bide_buf_append_str(buf, ")");
@@ -540,14 +549,14 @@ void bide__put_table(bide_buf *buf, const struct bide__driver *driver, const bid
 
 static int run_create(struct bide__work *work, struct bide__connection *connection)
 {
-    struct writing *writing = writing_of(work);
+    struct bide__writing *writing = writing_of(work);
     return bide__command(connection, bide_buf_str(writing->text), &work->trouble);
 }
 
 bide_async(void) bide__db_create(struct bide__on on, const bide_model *model)
 {
     bide_buf text __attribute__((cleanup(bide_buf_done)));
-    struct writing writing = {.what = {.model = model}, .text = &text};
+    struct bide__writing writing = {.what = {.model = model}, .text = &text};
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
     writing.work.run = run_create;
