@@ -16,11 +16,10 @@ static const char *folder_of(void)
     return given && *given ? given : FRODO_FOLDER;
 }
 
-static const char *migrations_of(const frodo *site)
+const char *frodo_migrations(bide_arena *arena, const char *url)
 {
-    bool is_sqlite = strncmp(site->settings->database_url, "sqlite:", 7) == 0;
-    return bide_arena_printf(site->arena, "%s/migrations/%s", site->folder,
-                             is_sqlite ? "sqlite" : "postgresql");
+    return bide_arena_printf(arena, "%s/migrations/%s", folder_of(),
+                             strncmp(url, "sqlite:", 7) == 0 ? "sqlite" : "postgresql");
 }
 
 /* Several workers and processes may do so at once: each migration is applied once. */
@@ -29,7 +28,7 @@ static async(void) open_all(bide_app *app)
     frodo *site = bide_app_state(app);
     const frodo_settings *set = site->settings;
     site->db = await(bide_db_open(set->database_url));
-    await(bide_migrate(site->db, migrations_of(site)));
+    await(bide_migrate(site->db, frodo_migrations(site->arena, set->database_url)));
     await(bide_check_queries(site->db));
     site->cache = await(bide_cache_open(set->redis_url ? set->redis_url : "memory:frodo", NULL));
     return bide_void;

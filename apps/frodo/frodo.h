@@ -49,6 +49,9 @@ bide_app *frodo_app(void);
 /* The same from settings that were read; for tests. They live as long as the application. */
 bide_app *frodo_app_with(const frodo_settings *settings);
 
+/* The folder of the migrations for a database's URL. */
+const char *frodo_migrations(bide_arena *arena, const char *url);
+
 static inline frodo *frodo_of(bide_request *req)
 {
     return bide_app_state(req);

@@ -1,0 +1,135 @@
+/*
+ * frodo init, adduser: what makes an empty database a site. Called by main.c through
+ * bide_main, in a task, with the application started: the schema is there.
+ */
+#include "commands.h"
+
+#include "accounts/accounts.h"
+
+#include <bide/password.h>
+#include <bide/token.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 128 };
+
+/* ---- accounts ---- */
+
+static async(int64_t) add_user(bide_db *db, const char *role_name, const char *username,
+                               const char *email, const char *password)
+{
+    user row = {.username = username, .email = email, .about = "", .status = account_status_active};
+    row.password = await(bide_password_hash((bide_plain_pw){password}));
+    with_tx(tx, db) {
+        row.role_id = await(bide_one(tx, role, "name = $1", role_name))->id;
+        await(bide_insert(tx, user, &row));
+    }
+    return ready(int64_t, row.id);
+}
+
+/* A line of standard input, on the lane since it waits for a person; at a terminal unseen. The
+   number of its bytes, or -1. */
+static int read_secret(char *text, int size)
+{
+    struct termios was, unseen;
+    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &was) == 0;
+    if (terminal) {
+        unseen = was;
+        unseen.c_lflag &= ~(tcflag_t)ECHO;
+        fputs("Password: ", stderr);
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+    }
+    char *line = fgets(text, size, stdin);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+        fputc('\n', stderr);
+    }
+    if (!line)
+        return -1;
+    line[strcspn(line, "\r\n")] = 0;
+    return (int)strlen(line);
+}
+OFFLOADABLE(int, read_secret, char *, int)
+
+static int say_usage(const char *usage)
+{
+    fprintf(stderr, "usage: frodo %s\n", usage);
+    return 2;
+}
+
+static async(int) adduser(bide_app *app, int argc, char **argv)
+{
+    static const char usage[] = "adduser [--admin] USERNAME EMAIL";
+    const frodo *site = bide_app_state(app);
+    char password[PASSWORD_MOST + 3];
+    bool admin = argc > 1 && strcmp(argv[1], "--admin") == 0;
+    if (argc != 3 + admin)
+        return ready(int, say_usage(usage));
+    const char *username = argv[1 + admin], *email = argv[2 + admin];
+    int length = await(offload(BIDE_BLOCKING, read_secret, password, (int)sizeof password));
+    if (length < PASSWORD_LEAST || length > PASSWORD_MOST) {
+        fprintf(stderr, "frodo: a password has %d to %d bytes\n", PASSWORD_LEAST, PASSWORD_MOST);
+        return ready(int, 1);
+    }
+    int64_t id = await(add_user(site->db, admin ? "admin" : "member", username, email, password));
+    bide_wipe(password, sizeof password);
+    printf("%s has the number %lld\n", username, (long long)id);
+    return ready(int, 0);
+}
+
+/* ---- the first start ---- */
+
+/* An administrator if there is nobody, posts if there are none: a second time it changes nothing.
+ */
+static async(int) init(bide_app *app, int argc, char **argv)
+{
+    frodo *site = bide_app_state(app);
+    const char *url = site->settings->database_url, *password = NULL;
+    (void)argv;
+    if (argc != 1)
+        return ready(int, say_usage("init"));
+    if (await(bide_scalar(site->db, i64, "select count(*) from users")) == 0) {
+        password = bide_token_make(bide_task_arena(), 16);
+        await(add_user(site->db, "admin", "admin", "admin@shire.example", password));
+    }
+    int64_t posts = await(bide_scalar(site->db, i64, "select count(*) from posts"));
+    printf("data:     %s, %lld posts\n", strncmp(url, "sqlite", 6) == 0 ? url : "PostgreSQL",
+           (long long)posts);
+    if (password)
+        printf("admin:    name admin, password %s (shown this once)\n", password);
+    else
+        printf("admin:    as before; `frodo adduser --admin NAME EMAIL` makes another\n");
+    return ready(int, 0);
+}
+
+const bide_command frodo_commands[] = {
+    {"init", "init                make an administrator where there is nobody", init},
+    {"adduser", "adduser [--admin] USERNAME EMAIL   the password is asked for, or a line of stdin",
+     adduser},
+    {NULL}};
+
+/* ---- the lines of a start ---- */
+
+void frodo_started(bide_app *app, const char *address)
+{
+    const frodo *site = bide_app_state(app);
+    if (site->settings->mode != run_mode_development)
+        return;
+    bool outbox = strncmp(site->settings->smtp_url, "outbox:", 7) == 0;
+    bool is_unix = strncmp(address, "unix:", 5) == 0;
+    const char *http = is_unix ? "" : "http://";
+    printf("mails:    %s%s%s\n", outbox ? http : "sent by ", outbox ? address : "SMTP",
+           outbox ? "/dev/outbox" : "");
+    printf("loops:    %d, on epoll: the io_uring backend is not built yet\n", bide_loop_count());
+    printf("blog:     %s%s/\n", http, address);
+    printf("API:      %s%s/docs\n", http, address);
+    printf("examples: %s%s/dev/documents\n", http, address);
+    printf("inside:   kill -QUIT %d prints all tasks and what they wait for; %s%s/metrics\n",
+           (int)getpid(), http, address);
+    printf("stop:     Ctrl-C; another port: ./dev run --port 8001\n");
+    fflush(stdout);
+}
