@@ -87,6 +87,8 @@ const char *bide_jwt_reason(enum bide_jwt_why why) __attribute__((__returns_nonn
 const char *bide_jwt_rules_error(const bide_jwt_rules *rules);
 
 /*
+ * `arena` may be NULL in both: bide_task_arena's.
+ *
  * bide_jwt_issue(arena, &rules, M, &claims): a token, in the arena. Raises BIDE_INVALID for the
  * rules, for claims that cannot be written (json.h), and for a token of more than
  * BIDE_CAP_JWT_BYTES; BIDE_NO_MEMORY.

@@ -10,7 +10,7 @@
  * the digest has no token. A password or a code of few digits is not such a text: password.h,
  * code.h.
  *
- * Plain functions: none suspends.
+ * Plain functions: none suspends. An arena may be NULL: bide_task_arena's.
  * Source: RFC 4648 section 5 (base64url), FIPS 180-4 (SHA-256), getrandom(2).
  *
  * layer: auth

@@ -17,7 +17,8 @@ bide__auth_invalid(const char *what, const char *format, ...);
 __attribute__((noreturn, cold)) void bide__auth_missing(const char *what, const char *library,
                                                         const char *apt, const char *dnf);
 
-/* Memory of an arena, or of bide_task_arena; raises BIDE_NO_MEMORY. */
+/* An arena, or for NULL that of bide_task_arena, and memory of it. Raise BIDE_NO_MEMORY. */
+bide_arena *bide__auth_arena(bide_arena *arena) __attribute__((returns_nonnull));
 void *bide__auth_alloc(bide_arena *arena, size_t size) __attribute__((returns_nonnull));
 
 /* Random bytes of the system, for keys. Raises BIDE_SYSTEM. */

@@ -36,11 +36,18 @@ void bide__auth_missing(const char *what, const char *library, const char *apt, 
                        library, apt, dnf);
 }
 
-void *bide__auth_alloc(bide_arena *arena, size_t size)
+bide_arena *bide__auth_arena(bide_arena *arena)
 {
     if (!arena)
         arena = bide_task_arena();
-    void *memory = arena ? bide_arena_alloc(arena, size) : NULL;
+    if (!arena)
+        bide__raise(-ENOMEM, NULL);
+    return arena;
+}
+
+void *bide__auth_alloc(bide_arena *arena, size_t size)
+{
+    void *memory = bide_arena_alloc(bide__auth_arena(arena), size);
     if (!memory)
         bide__raise(-ENOMEM, NULL);
     return memory;
