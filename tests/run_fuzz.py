@@ -89,8 +89,16 @@ TARGETS = {
               b"`/s?key=k\nAuthorization:Bearer abc\nX-Text:a",
               b"`/s\nAuthorization:Basic YTpi"],
              2000),
+    "jwt": (None, ["json/test_parsing"],
+            [b"eyJhbGciOiJIUzI1NiJ9.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+             b'{"alg":"HS256","typ":"JWT"}\n{"sub":"1","iss":"bide","exp":99999999999}',
+             b'{"alg":"HS256"}\n{"sub":"1","iss":"bide","exp":99999999999,"nbf":1,"iat":1.5}',
+             b'{"alg":"HS256"}\n{"sub":"1","iss":"bide","exp":99999999999,"aud":["a"]}',
+             b'{"alg":"HS256"}\n{"exp":99999999999,"iss":"bide","sub":"\\u0041","extra":{}}'],
+            3000),
 }
-DICTIONARIES = {"json": "json.dict", "form": "url.dict", "bind": "url.dict", "head": "http.dict"}
+DICTIONARIES = {"json": "json.dict", "jwt": "json.dict", "form": "url.dict", "bind": "url.dict",
+                "head": "http.dict"}
 
 
 def library_flags():
