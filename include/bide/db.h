@@ -329,8 +329,7 @@ void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
  * it is gone.
  */
 #define bide_add(tx, M, row) bide_add_all(tx, M, row, 1)
-#define bide_add_all(tx, M, rows, count)                                                           \
-    ((M *)bide__db_add((tx), BIDE__WRITE_OF(M, BIDE__INSERT, rows, count, 0)))
+#define bide_add_all(tx, M, rows, count) ((M *)bide__db_add((tx), BIDE__ADDED(M, rows, count)))
 bide_async(void) bide_flush(bide_tx *tx);
 #define bide_refresh(on, M, row)                                                                   \
     M##__done(bide__db_refresh(bide__on(on), M##_model(), (0 ? (M *)0 : (row))))

@@ -357,6 +357,10 @@ SPAWNABLE(void, bide__db_create, struct bide__on, const bide_model *)
     ((struct bide__write){BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = write_kind, \
                                             .fields = set), \
                           write_kind, (0 ? (M *)0 : (rows)), count, set, NULL})
+/* Rows that are copied, and so may be const. */
+#define BIDE__ADDED(M, rows, count) \
+    ((struct bide__write){BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = BIDE__INSERT), \
+                          BIDE__INSERT, (void *)(0 ? (const M *)0 : (rows)), count, 0, NULL})
 /* The model, the key, the PARTIAL and its values. */
 #define BIDE__PATCH(M, key, P, changes) \
     BIDE__NOTED_MODEL(M, .kind = BIDE__NOTE_WRITE, .how = BIDE__UPDATE), BIDE__BIND(key), \

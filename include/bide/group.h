@@ -143,6 +143,8 @@ bide_async(void) bide__each(const struct bide__each *each);
             _Static_assert(                                                                        \
                 __builtin_types_compatible_p(__typeof__(((struct fn##__args *)0)->a1), size_t),    \
                 "bide_each: the second parameter of `" #fn "` is the index, a size_t");            \
+            _Static_assert(!fn##__takes_tx, "a transaction belongs to one task: `" #fn             \
+                                            "` takes a bide_tx * and cannot be spawned");          \
             (arg);                                                                                 \
         })})
 

@@ -106,7 +106,7 @@ bool bide__echo_wanted(void)
     return value && strcmp(value, "1") == 0;
 }
 
-/* The count of a statement that changes no rows by its kind is what an earlier one left. */
+/* Whether how many rows there were says anything of a statement of this kind. */
 static bool counts(const struct bide__statement *statement)
 {
     static const char *const words[] = {"insert", "update", "delete", "replace", "with"};

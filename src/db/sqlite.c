@@ -50,6 +50,7 @@ struct statement {
     sqlite3_stmt *handle;
     uint64_t lists; /* the numbers of the parameters that are lists, as bits */
     bool in_order;  /* its first parameter is $1, its second one $2 ... */
+    int before;     /* rows that the connection has changed when it began */
     int prepared;   /* how often it was prepared again, for the schema had changed */
 };
 
@@ -449,6 +450,7 @@ static int start(struct bide__run *run, const bide_bind *binds, struct bide__tro
 {
     struct statement *statement = statement_of(run->statement);
     int code = statement->base.reads ? 0 : refuse_moved(statement->connection, trouble);
+    statement->before = sqlite3_total_changes(statement->connection->handle);
     for (int i = 1; code == 0 && i <= statement->base.parameters; i++)
         code = bind_to(statement, i, &binds[i - 1], trouble);
     return code;
@@ -468,8 +470,11 @@ static int step(struct bide__run *run, struct bide__trouble *trouble)
         return 1;
     if (result != SQLITE_DONE)
         return failed(statement->connection, result, trouble);
-    run->affected = sqlite3_changes(statement->connection->handle);
-    run->last_number = sqlite3_last_insert_rowid(statement->connection->handle);
+    sqlite3 *handle = statement->connection->handle;
+    /* A definition leaves the count of the statement before it. */
+    bool changed = !statement->base.reads && sqlite3_total_changes(handle) != statement->before;
+    run->affected = changed ? sqlite3_changes(handle) : 0;
+    run->last_number = sqlite3_last_insert_rowid(handle);
     return 0;
 }
 

@@ -162,6 +162,25 @@ async(int) run(bide_db *db, bide_tx *tx)
 }
 #endif // CASE_gather_with_a_transaction
 
+SPAWNABLE(void, book_one, int64_t, size_t, bide_tx *)
+SPAWNABLE(void, look_at_one, int64_t, size_t, bide_db *)
+
+#ifdef CASE_each_with_a_transaction
+// gcc: a transaction belongs to one task: `book_one` takes a bide_tx * and cannot be spawned
+// clang: a transaction belongs to one task: `book_one` takes a bide_tx * and cannot be spawned
+async(int) run(bide_db *db, bide_tx *tx)
+{
+    const int64_t ids[] = {1, 2};
+    (void)db, (void)tx;
+#ifndef FIXED
+    await(bide_each(ids, 2, 1, book_one, tx)); // <- here
+#else
+    await(bide_each(ids, 2, 1, look_at_one, db));
+#endif
+    return ready(int, 0);
+}
+#endif // CASE_each_with_a_transaction
+
 #ifdef CASE_retry_of_what_takes_no_transaction
 // gcc: retry_tx: the first parameter of `look_up` is no bide_tx *
 // clang: retry_tx: the first parameter of `look_up` is no bide_tx *

@@ -95,6 +95,26 @@ DB_TEST(every_kind_of_field_is_stored)
     }
 }
 
+/* Definitions change no rows, whatever came before. */
+DB_TEST(a_count_is_of_its_own_statement)
+{
+    with(bide_database, db, c->url) {
+        item items[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+        await(bide_create_table(db, item));
+        await(bide_insert_many(db, item, items, 3));
+        check_int(await(bide_exec(db, "create table other (name text)")), 0);
+        check_int(await(bide_exec(db, "update items set amount = 1")), 3);
+        check_int(await(bide_exec(db, "create index items_by_note on items (note)")), 0);
+        with_tx(tx, db) {
+            check_int(await(bide_exec(tx, "insert into other select name from items")), 3);
+            check_int(await(bide_exec(tx, "alter table other add column note text")), 0);
+            check_int(await(bide_exec(tx, "update items set amount = 2 where id = 77")), 0);
+            check_int(await(bide_exec(tx, "delete from items")), 3);
+            check_int(await(bide_exec(tx, "drop table other")), 0);
+        }
+    }
+}
+
 /* The error of a call, by its code and a part of its message. */
 #define CHECK_FAILS(code_, part, ...)                                                              \
     do {                                                                                           \

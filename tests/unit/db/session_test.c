@@ -14,6 +14,21 @@ static async(int64_t) count(bide_db *db)
     return ready(int64_t, await(bide_scalar(db, i64, "select count(*) from items")));
 }
 
+DB_TEST(what_is_added_may_be_const)
+{
+    static const item rows[] = {{.name = "a"}, {.name = "b"}};
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        with_tx(tx, db) {
+            item *added = bide_add_all(tx, item, rows, 2);
+            bide_add(tx, item, &(const item){.name = "c"});
+            await(bide_flush(tx));
+            check_int(added[1].id, 2);
+        }
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), 3);
+    }
+}
+
 DB_TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
 {
     with(bide_database, db, c->url) {
