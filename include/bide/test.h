@@ -42,6 +42,8 @@ struct bide__test_options {
     bool in_order;    /* TEST only: never shuffled, for tests about the order itself */
     bool loose_ends;  /* TEST only: results never read and the like are reported, but do not fail it
                        */
+    bool reports; /* TEST only: a query or a commit for each row, a transaction that keeps others
+                     waiting (db.h) are reported, but do not fail it */
     bool cancel_everywhere; /* TEST only: once more for each n, with the n-th await cancelled */
     bool fail_allocations;  /* once more for each n, with the n-th allocation failing */
     bool hidden;            /* runs only if --only gives its exact name */

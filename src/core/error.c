@@ -20,6 +20,7 @@
 _Static_assert(BIDE__MESSAGE_BYTES == BIDE_CAP_ERROR_MESSAGE, "two names of one limit");
 
 size_t bide__loose_ends;
+size_t bide__reports;
 
 const char *bide_code_name(int code)
 {

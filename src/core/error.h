@@ -69,6 +69,10 @@ void bide__error_unowned(struct bide__loop *loop, const bide_error *error);
 /* How often something that nobody took or freed was reported; a test fails on it. */
 extern size_t bide__loose_ends;
 
+/* What was reported on stderr though nothing failed: a query for each row, a commit for each, a
+   transaction that kept others waiting. Counted for tests. */
+extern size_t bide__reports;
+
 /* Prints a misuse with both lines on stderr: aborts in hostile builds, raises elsewhere. */
 __attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse(const char *format, ...);
 

@@ -22,6 +22,7 @@ static bool told_before(struct bide__watch *watch, const struct bide_site *site)
     if (watch->told_count == BIDE_CAP_DB_WATCH_REPORTS)
         return true;
     watch->told[watch->told_count++] = site;
+    __atomic_fetch_add(&bide__reports, 1, __ATOMIC_RELAXED); /* the test kit fails a test for it */
     return false;
 }
 

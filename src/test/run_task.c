@@ -103,6 +103,11 @@ int bide__test_run(void (*body)(void), const struct bide__test_options *options)
         fprintf(stderr, "what was left behind, see above, fails the test\n");
         run.failed = true;
     }
+    if (bide__reports > 0 && !options->reports) {
+        fprintf(stderr, "what was reported, see above, fails the test; `.reports = true` in its "
+                        "options allows it\n");
+        run.failed = true;
+    }
     if (status != 0 || run.failed)
         return -EIO;
     return point_reached() ? 1 : 0;

@@ -30,7 +30,7 @@ static int known(bide_db *db)
     return bide__numbers(db->writer, item_model(), &item_model()->fields[0], &trouble);
 }
 
-TEST(keys_are_the_rows_numbers)
+TEST(keys_are_the_rows_numbers, .reports = true)
 {
     DB_CASE(c, "");
     with(bide_database, db, c.url) {

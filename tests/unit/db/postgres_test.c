@@ -162,7 +162,8 @@ TEST(cancelled_transactions_leave_nothing_open, .real_clock = true, .timeout_ms 
     check_int(wrong, 0);
 }
 
-TEST(a_slow_statement_does_not_hold_up_the_others, .real_clock = true, .timeout_ms = 60000)
+TEST(a_slow_statement_does_not_hold_up_the_others, .real_clock = true, .reports = true,
+     .timeout_ms = 60000)
 {
     DB_SERVER(c, "&pool_size=4&max_overflow=0");
     int wrong = 0;
@@ -318,7 +319,8 @@ async(void) hold_and_tell(bide_db *db, int *limited)
     return bide_void;
 }
 
-TEST(no_more_connections_than_the_server_has, .real_clock = true, .timeout_ms = 60000)
+TEST(no_more_connections_than_the_server_has, .real_clock = true, .reports = true,
+     .timeout_ms = 60000)
 {
     DB_SERVER(c, "&pool_size=100&max_overflow=0");
     int wrong = 0, limited = 0;
@@ -350,7 +352,8 @@ async(void) keep_asking(bide_db *db, int *answers)
 }
 
 /* Its own server, since the others of the program use theirs. */
-TEST(a_restart_under_load_heals_by_itself, .real_clock = true, .timeout_ms = 120000)
+TEST(a_restart_under_load_heals_by_itself, .real_clock = true, .reports = true,
+     .timeout_ms = 120000)
 {
     struct postgres_server own = {.pid = 0};
     int answers = 0;

@@ -276,7 +276,7 @@ static async(bool) none_is_open(bide_db *db)
     return ready(bool, false);
 }
 
-DB_TEST(ten_thousand_cancelled_tasks_leave_it_whole, .timeout_ms = 60000)
+DB_TEST(ten_thousand_cancelled_tasks_leave_it_whole, .reports = true, .timeout_ms = 60000)
 {
     with(bide_database, db, c->url) {
         await(bide_create_table(db, item));

@@ -75,7 +75,7 @@ DB_TEST(a_loop_adds_from_one_place)
     }
 }
 
-DB_TEST(many_rows_of_two_models_get_their_keys)
+DB_TEST(many_rows_of_two_models_get_their_keys, .reports = true)
 {
     static item items[MANY], *added[MANY];
     static line lines[MANY], *rest;

@@ -66,7 +66,7 @@ static void check_thing(const thing *got, const thing *t)
     check(bide_has(got, age) == bide_has(t, age) && got->age == t->age);
 }
 
-DB_TEST(every_kind_goes_in_a_column)
+DB_TEST(every_kind_goes_in_a_column, .reports = true)
 {
     static thing things[ROWS];
     with(bide_database, db, c->url) {

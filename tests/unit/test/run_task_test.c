@@ -99,6 +99,34 @@ static void fail_unless(void *finished_)
     check(*finished);
 }
 
+static async(void) ask_row_by_row(void)
+{
+    with(bide_database, db, "sqlite://:memory:") {
+        for (int i = 0; i < 60; i++)
+            check_int(await(bide_scalar(db, i64, "select $1", i)), i);
+    }
+    return bide_void;
+}
+
+TEST(hidden_asks_row_by_row, .hidden = true)
+{
+    await(ask_row_by_row());
+}
+
+TEST(hidden_means_it, .hidden = true, .reports = true)
+{
+    await(ask_row_by_row());
+}
+
+TEST_PLAIN(what_is_reported_fails_unless_it_is_expected)
+{
+    check(run_hidden("hidden_asks_row_by_row", "") != 0);
+    check_contains(text, "bide: 50 times the same query from ");
+    check_contains(text, "`.reports = true` in its options allows it");
+    check_int(run_hidden("hidden_means_it", ""), 0);
+    check_int(count("50 times the same query"), 1);
+}
+
 TEST(hidden_waits_twice, .hidden = true, .cancel_everywhere = true)
 {
     defer(say_left, NULL);
