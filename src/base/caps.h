@@ -420,6 +420,10 @@
 #define BIDE_CAP_MAIL_TIMEOUT_S 3600
 #define BIDE_CAP_MAIL_CONNECTIONS 8
 #define BIDE_CAP_MAIL_CONNECTIONS_MOST 100
+/* bytes of a command to a server: what RFC 5321 section 4.5.3.1.4 allows */
+#define BIDE_CAP_MAIL_LINE_BYTES 512
+/* ms that a connection without work is kept open */
+#define BIDE_CAP_MAIL_IDLE_MS 10000
 /* mails of a mailer that wait in the background; times that one is tried; ms before the second, by
    how much each later pause is longer, and ms between two looks whether the program stops */
 #define BIDE_CAP_MAIL_WAITING 1000

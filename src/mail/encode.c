@@ -127,10 +127,10 @@ static bool needs_quotes(const char *name)
 
 static size_t put_name(bide_buf *out, const char *name, size_t column)
 {
-    if (!is_plain(name) || strstr(name, "=?") || strlen(name) > FIELD_COLUMNS - 4)
-        return put_encoded_words(out, name, column);
     if (!needs_quotes(name) && folds_as_it_is(name))
         return put_words(out, name, column);
+    if (!is_plain(name) || strstr(name, "=?") || strlen(name) > FIELD_COLUMNS / 2)
+        return put_encoded_words(out, name, column);
     if (column > 1 && column + 3 + 2 * strlen(name) > FIELD_COLUMNS) {
         bide_buf_append_str(out, "\r\n");
         column = 0;

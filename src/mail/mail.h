@@ -76,11 +76,26 @@ struct bide__mail_url {
 const char *bide__mail_url_parse(bide_arena *arena, const char *text,
                                  struct bide__mail_url *ret_url);
 
+/* ---- smtp.c ---- */
+
+struct bide__smtp;
+
+/* NULL, or why there is no SMTP. */
+const char *bide__smtp_missing(void);
+
+/* 0, or a negative code; `url` must stay. Freed on the same loop, with no mail on its way. */
+int bide__smtp_new(const struct bide__mail_url *url, struct bide__smtp **ret_smtp);
+void bide__smtp_free(struct bide__smtp *smtp);
+
+/* Sends a message. Raises what bide_mail_send says. */
+bide_async(void) bide__smtp_send(struct bide__smtp *smtp, const struct bide__message *message);
+
 /* ---- mailer.c ---- */
 
 struct bide_mailer {
     bide_arena arena; /* the URL's parts */
     struct bide__mail_url url;
+    struct bide__smtp *smtp; /* NULL: an outbox */
     const struct bide__loop *loop;
     uint32_t users; /* the handle, sends, mails that wait: the last frees */
     bool closed;

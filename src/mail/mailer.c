@@ -22,6 +22,7 @@ void bide__mailer_unuse(void *mailer)
     bide_mailer *m = mailer;
     if (--m->users > 0)
         return;
+    bide__smtp_free(m->smtp);
     bide_arena_done(&m->arena);
     bide__free(m);
 }
@@ -39,10 +40,16 @@ bide_async(bide_mailer_ptr) bide_mailer_open(const char *url)
     const char *problem = bide__mail_url_parse(&m->arena, url, &m->url);
     if (problem == bide__mail_no_memory)
         bide__raise(-ENOMEM, NULL);
-    if (!problem && !m->url.outbox)
-        problem = "there is no SMTP yet";
     if (problem)
         bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "the mail URL: %s", problem));
+    if (m->url.outbox)
+        return bide_ready(bide_mailer_ptr, m);
+    problem = bide__smtp_missing();
+    if (problem)
+        bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "mail: %s", problem));
+    int code = bide__smtp_new(&m->url, &m->smtp);
+    if (code < 0)
+        bide__raise(code, &m->object);
     return bide_ready(bide_mailer_ptr, m);
 }
 
@@ -66,6 +73,8 @@ void bide__mailer_check(const bide_mailer *m)
 bide_async(void) bide__mailer_send(bide_mailer *m, const struct bide__message *message)
 {
     struct bide_task *me = bide__task_current();
+    if (m->smtp)
+        return bide__smtp_send(m->smtp, message);
     int code = bide__checkpoint(me);
     if (code == 0)
         code = bide__outbox_add(message);

@@ -180,7 +180,7 @@ static void put_message(bide_buf *out, const struct bide__message *message, cons
         return;
     }
     draw(boundary);
-    bide_buf_printf(out, "Content-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n--%s\r\n",
+    bide_buf_printf(out, "Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n\r\n--%s\r\n",
                     boundary, boundary);
     put_part(out, "plain", mail->text);
     bide_buf_printf(out, "\r\n--%s\r\n", boundary);
