@@ -316,6 +316,10 @@ bide_text bide_host_of(const bide_request *req);
  */
 bide_async(bide_text) bide_body_of(bide_request *req);
 
+/* The request that the running task, or a task above it, works for: for a computed field (model.h)
+   that needs the application's state. NULL outside of requests. Never suspends. */
+bide_request *bide_request_here(void);
+
 /* Memory until the request ends. */
 bide_arena *bide_arena_of(bide_request *req);
 

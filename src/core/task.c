@@ -153,6 +153,18 @@ bide_arena *bide_task_arena(void)
     return &task->memory->arena;
 }
 
+void *bide__memory_owner(bide_arena *(*arena_of)(void *owner))
+{
+    struct bide_task *task = bide__task_current();
+    if (task->head.attention & BIDE__ATTENTION_OUTSIDE)
+        return NULL;
+    for (; task; task = bide__task_parent(task))
+        for (const struct bide__memory *memory = task->memory; memory; memory = memory->outer)
+            if (memory->arena_of == arena_of)
+                return memory->owner;
+    return NULL;
+}
+
 void bide__arena_enter(struct bide__memory *memory)
 {
     struct bide_task *me = bide__task_current();

@@ -120,6 +120,10 @@ void bide__task_free(struct bide_task *task);
 /* The task above: the one whose frame its group is in; NULL for main tasks and background ones. */
 struct bide_task *bide__task_parent(const struct bide_task *task);
 
+/* Whose memory the running task uses, if it, or a task above it, entered one with this function;
+   NULL outside of all those. */
+void *bide__memory_owner(bide_arena *(*arena_of)(void *owner));
+
 /* NULL when the handle's task was freed. */
 struct bide_task *bide__task_of_ref(bide_task_ref ref);
 

@@ -168,6 +168,8 @@ static int read_field(const bide_input *input, const bide_model *model, const bi
     }
     if (!error && bide_problems_count(input->problems) == before)
         *bide__set_of(model, row) |= bit;
+    else /* a list would have items that are none */
+        memset(member, 0, field->size);
     return error;
 }
 

@@ -309,6 +309,8 @@ static inline bool read_member(struct reader *reader, struct object *object,
     }
     if (bide_problems_count(reader->input->problems) == before)
         *bide__set_of(model, object->row) |= bit;
+    else /* a list would have items that are none */
+        memset(member, 0, field->size);
     return true;
 }
 

@@ -46,6 +46,7 @@ static bool read_json(bide_request *req, bide_problems *problems, int *ret_error
     bide_text text = bide__web_body(req);
     if (text.length == 0) {
         bide_problems_add(problems, "missing", "[\"body\"]", "Field required");
+        memset(req->block + req->plan->body_at, 0, req->plan->body->size); /* it may be looked at */
         return true;
     }
     if (!type.at) {

@@ -468,12 +468,18 @@ static bide_arena *arena_of(void *req)
     return bide_arena_of(req);
 }
 
+bide_request *bide_request_here(void)
+{
+    return bide__memory_owner(arena_of);
+}
+
 void bide__web_answer(bide_request *req)
 {
     struct bide_task *me = bide__task_current();
     struct bide__memory memory;
     memory.arena_of = arena_of;
     memory.owner = req;
+    memory.outer = me->memory;
     req->outer_memory = me->memory;
     me->memory = &memory;
     bide_error *raised = NULL;

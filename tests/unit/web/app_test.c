@@ -65,6 +65,10 @@ MODEL(post, "", (str, title), (computed(str), html, post_html));
 static async(str) post_html(const post *p)
 {
     await(bide_sleep(bide_ms(5)));
+    bide_request *req = bide_request_here(); /* of the task above */
+    require(req && bide_path_of(req).length > 7);
+    with_arena
+        require(bide_request_here() == req);
     return ready(str, p->title[0] == '!' ? NULL : "<p>");
 }
 GET(get_post, "/posts/{title}", post, path(str, title))
@@ -79,6 +83,11 @@ static bide_app *make_app(void)
     bide_app_add(app, "", &hello_route, &bye_route, &jar_route, &boom_route, &get_post_route,
                  &whence_route);
     return app;
+}
+
+TEST(outside_of_requests_there_is_none)
+{
+    check_ptr(bide_request_here(), NULL);
 }
 
 TEST(shapes_of_responses)

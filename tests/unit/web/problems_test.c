@@ -56,11 +56,23 @@ POST(later, "/later", nothing)
     fail(http_error(429, "too many"));
 }
 
+MODEL(bag_form, "", (list(str), names, len(0, 2)), (list(i32), counts, optional));
+
+POST(pack_bag, "/api/bag", text, body(bag_form, bag), takes_problems)
+{
+    return bide_arena_printf(bide_arena_of(req), "%zu %zu", bag->names.count, bag->counts.count);
+}
+
+POST(pack_bag_page, "/bag", text, form_body(bag_form, bag), takes_problems)
+{
+    return bide_arena_printf(bide_arena_of(req), "%zu %zu", bag->names.count, bag->counts.count);
+}
+
 static bide_app *make_app(void)
 {
     bide_app *app = bide_app_new(.title = "problems");
     bide_app_add(app, "", &join_api_route, &join_page_route, &refusing_route, &odd_route,
-                 &later_route);
+                 &later_route, &pack_bag_route, &pack_bag_page_route);
     return app;
 }
 
@@ -165,5 +177,21 @@ TEST(a_failure_keeps_what_it_was_told_to)
         check(!reply_header(r, "x-lost"));
         check(!reply_header(r, "x-lost-too"));
         check_str(json_str(r, "detail"), "too many");
+    }
+}
+
+TEST(a_list_with_a_problem_is_empty)
+{
+    with_client(c, make_app()) {
+        static const char *const bodies[] = {"{\"names\":[1],\"counts\":[1,2]}",
+                                             "{\"names\":[\"a\",\"b\",\"c\"],\"counts\":[1,2]}",
+                                             "{\"names\":4,\"counts\":[1,2]}"};
+        check_str(await(client_post(c, "/api/bag", json(""))).body, "0 0");
+        for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+            check_str(await(client_post(c, "/api/bag", json(bodies[i]))).body, "0 2");
+        reply r = await(client_post(c, "/bag", urlencoded("names=a&names=b&counts=1&counts=x")));
+        check_str(r.body, "2 0");
+        r = await(client_post(c, "/bag", urlencoded("names=a&names=b&names=c")));
+        check_str(r.body, "0 0");
     }
 }
