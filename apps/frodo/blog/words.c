@@ -220,6 +220,21 @@ void word_terms_merge(word_terms *terms)
     terms->count = kept;
 }
 
+const char *text_lower(bide_arena *arena, const char *text, size_t length)
+{
+    char *lower = bide_arena_alloc(arena, length * 2 + 1); /* a few letters take a byte more */
+    size_t kept = 0, bytes;
+    if (!lower)
+        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a text"));
+    for (const char *at = text; at < text + length; at += bytes) {
+        uint32_t c = character(at, &bytes);
+        if (c)
+            kept += encode(fold(c), lower + kept);
+    }
+    lower[kept] = '\0';
+    return lower;
+}
+
 const char *slug_of(bide_arena *arena, const char *title)
 {
     char slug[SLUG_BYTES + 1];

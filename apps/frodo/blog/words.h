@@ -54,6 +54,9 @@ void word_terms_wanted(word_terms *terms, const char *text);
 /* Sorts them and makes one of those that are the same, with the sum of their weights. */
 void word_terms_merge(word_terms *terms);
 
+/* The text with letters in lower case, as word_next gives them. */
+const char *text_lower(bide_arena *arena, const char *text, size_t length);
+
 /* A title as a part of a URL: "Café 你好!" -> "café-你好"; "post" for one without words. */
 const char *slug_of(bide_arena *arena, const char *title);
 

@@ -14,17 +14,13 @@ create table posts (
 );
 create index posts_by_author on posts (author_id);
 create index posts_by_time on posts (status, published_at, id);
-create table tags (
-    id integer primary key,
-    name text not null unique
-);
 create table post_tags (
     id integer primary key,
     post_id integer not null references posts (id) on delete cascade,
-    tag_id integer not null references tags (id) on delete cascade,
-    unique (post_id, tag_id)
+    name text not null,
+    unique (post_id, name)
 );
-create index post_tags_by_tag on post_tags (tag_id, post_id);
+create index post_tags_by_name on post_tags (name, post_id);
 create table comments (
     id integer primary key,
     post_id integer not null references posts (id) on delete cascade,
@@ -58,5 +54,4 @@ drop table post_terms;
 drop table reactions;
 drop table comments;
 drop table post_tags;
-drop table tags;
 drop table posts;

@@ -1,0 +1,67 @@
+/*
+ * What of the blog is cached, and when it is dropped. Called by changes.c, comments.c, reactions.c,
+ * lists.c and pages.c.
+ *
+ *     blog:lists          a random text. Its holder is part of the key of every list, so that
+ *                         dropping this one key ends all lists, whatever pages of them there are
+ *     blog:post:SLUG      the page of a published post: itself, comments, reactions
+ *     blog:html:ID:V:T    the HTML of one version of a post. Also the time of the change is in the
+ *                         key: a version that was rolled back comes a second time
+ *
+ * A list that was read before the change is under a name that nobody asks for any more.
+ */
+#include "blog/blog.h"
+#include "blog/markdown.h"
+
+#include <inttypes.h>
+#include <sys/random.h>
+
+static const char lists_key[] = "blog:lists";
+
+async(str) new_generation(bide_arena *arena);
+SPAWNABLE(str, new_generation, bide_arena *)
+async(str) new_generation(bide_arena *arena)
+{
+    uint64_t random[2];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        fail(bide_error_new(BIDE_SYSTEM, "no random numbers"));
+    return ready(str, bide_arena_printf(arena, "%016" PRIx64 "%016" PRIx64, random[0], random[1]));
+}
+
+async(str) posts_key(frodo *site, const char *name)
+{
+    const char *generation = await(
+        bide_cached_text(site->cache, lists_key, bide_s(3600), new_generation, bide_task_arena()));
+    return ready(str, bide_cache_key("blog:%s:%s", generation, name));
+}
+
+const char *post_page_key(const char *slug)
+{
+    return bide_cache_key("blog:post:%s", slug);
+}
+
+static const char *html_key(const post_row *row)
+{
+    return bide_cache_key("blog:html:%" PRId64 ":%" PRId64 ":%" PRId64, row->id, row->version,
+                          row->updated_at);
+}
+
+SPAWNABLE(str, markdown_html, bide_arena *, const char *)
+async(str) post_html(const post_row *row)
+{
+    frodo *site = frodo_of(bide_request_here());
+    const char *html = await(bide_cached_text(site->cache, html_key(row), bide_s(3600),
+                                              markdown_html, bide_task_arena(), row->content));
+    return ready(str, html);
+}
+
+void post_uncache(bide_tx *tx, frodo *site, const post_row *was)
+{
+    bide_cache_invalidate_after(tx, site->cache, lists_key, post_page_key(was->slug),
+                                html_key(was));
+}
+
+void post_page_uncache(bide_tx *tx, frodo *site, const char *slug)
+{
+    bide_cache_invalidate_after(tx, site->cache, post_page_key(slug));
+}

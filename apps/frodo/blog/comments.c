@@ -1,0 +1,72 @@
+/*
+ * Comments: plain texts of accounts below a post. Called by api.c, pages.c and admin.c.
+ */
+#include "blog/blog.h"
+
+#define COMMENT_ROWS                                                                               \
+    "select c.id, c.post_id, c.author_id, u.username as author, c.content, c.hidden, "             \
+    "c.created_at from comments c join users u on u.id = c.author_id "
+
+async(comment_out_page) comments_of(frodo *site, const account *who, int64_t post_id, int32_t page,
+                                    int32_t size)
+{
+    bool sees_hidden = who && account_may(who, "comments:moderate");
+    return bide_page(site->db, comment_out, page, size,
+                     COMMENT_ROWS "where c.post_id = $1 and (c.hidden = $2 or c.hidden = $3) "
+                                  "order by c.id",
+                     post_id, false, sees_hidden);
+}
+
+async(comment_out_page) comments_all(frodo *site, int32_t page, int32_t size)
+{
+    return bide_page(site->db, comment_out, page, size, COMMENT_ROWS "order by c.id desc");
+}
+
+async(comment_out_ptr) comment_add(frodo *site, const account *who, int64_t post_id,
+                                   const comment_form *form)
+{
+    const post_row *row = await(post_by_id(site, who, post_id));
+    comment c = {.post_id = post_id, .author_id = who->id, .content = form->content};
+    with_tx(tx, site->db) {
+        await(bide_insert(tx, comment, &c));
+        post_page_uncache(tx, site, row->slug);
+    }
+    return bide_one(site->db, comment_out, COMMENT_ROWS "where c.id = $1", c.id);
+}
+
+/* The comment and the slug of its post. */
+MODEL(comment_place, "", (i64, author_id), (str, slug));
+
+static async(comment_place_ptr) place_of(frodo *site, int64_t id)
+{
+    comment_place *place = await(
+        bide_maybe(site->db, comment_place,
+                   "select c.author_id, p.slug from comments c join posts p on p.id = c.post_id "
+                   "where c.id = $1",
+                   id));
+    if (!place)
+        fail(http_error(404, "No such comment"));
+    return ready(comment_place_ptr, place);
+}
+
+async(comment_out_ptr) comment_hide(frodo *site, int64_t id, bool hidden)
+{
+    const comment_place *place = await(place_of(site, id));
+    with_tx(tx, site->db) {
+        await(bide_update(tx, comment, (&(comment){.id = id, .hidden = hidden}), hidden));
+        post_page_uncache(tx, site, place->slug);
+    }
+    return bide_one(site->db, comment_out, COMMENT_ROWS "where c.id = $1", id);
+}
+
+async(void) comment_delete(frodo *site, const account *who, int64_t id)
+{
+    const comment_place *place = await(place_of(site, id));
+    if (place->author_id != who->id && !account_may(who, "comments:moderate"))
+        fail(http_error(403, "This comment is not yours"));
+    with_tx(tx, site->db) {
+        await(bide_delete(tx, comment, id));
+        post_page_uncache(tx, site, place->slug);
+    }
+    return bide_void;
+}

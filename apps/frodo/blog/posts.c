@@ -1,0 +1,47 @@
+/*
+ * Reading posts, and who may change which. Called by api.c, pages.c, admin.c, changes.c.
+ */
+#include "blog/blog.h"
+#include "blog/reading.h"
+
+#include <string.h>
+
+bool post_may_change(const account *who, const post_row *row)
+{
+    if (!who || !account_may(who, "posts:write"))
+        return false;
+    bool is_colleague =
+        row->author_department_id != 0 && row->author_department_id == who->department_id;
+    return row->author_id == who->id || who->scope == data_scope_everyone ||
+           (who->scope == data_scope_department && is_colleague);
+}
+
+/* A draft of somebody else does not exist. */
+static async(post_row_ptr) seen(frodo *site, const account *who, post_row *row)
+{
+    if (!row || (row->status == post_status_draft && !post_may_change(who, row)))
+        fail(http_error(404, "No such post"));
+    post_tag_list tags = await(bide_all(site->db, post_tag, "post_id = $1 order by name", row->id));
+    row->tags = tag_names(&tags);
+    return ready(post_row_ptr, row);
+}
+
+async(post_row_ptr) post_by_id(frodo *site, const account *who, int64_t id)
+{
+    post_row *row = await(bide_maybe(site->db, post_row, POST_ROWS "where p.id = $1", id));
+    return seen(site, who, row);
+}
+
+async(post_row_ptr) post_by_slug(frodo *site, const account *who, const char *slug)
+{
+    post_row *row = await(bide_maybe(site->db, post_row, POST_ROWS "where p.slug = $1", slug));
+    return seen(site, who, row);
+}
+
+async(post_row_ptr) post_to_change(frodo *site, const account *who, int64_t id)
+{
+    post_row *row = await(post_by_id(site, who, id));
+    if (!post_may_change(who, row))
+        fail(http_error(403, "This post is not yours to change"));
+    return ready(post_row_ptr, row);
+}

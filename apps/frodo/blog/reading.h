@@ -1,0 +1,21 @@
+/*
+ * What posts.c, lists.c and changes.c share: the columns of a post, and its tags as a list.
+ */
+#ifndef FRODO_BLOG_READING_H
+#define FRODO_BLOG_READING_H
+
+#include "blog/blog.h"
+
+#define POST_COLUMNS                                                                               \
+    "select p.id, p.slug, p.title, p.excerpt, p.status, p.version, p.author_id, "                  \
+    "u.username as author, p.created_at, p.updated_at, p.published_at"
+#define POST_FROM " from posts p join users u on u.id = p.author_id "
+#define POST_ROWS POST_COLUMNS ", p.content, u.department_id as author_department_id" POST_FROM
+
+/* The names of these tags. Raises BIDE_NO_MEMORY. */
+bide_list(str) tag_names(const post_tag_list *tags);
+
+/* Fills in the tags of all these posts: one query. */
+async(void) with_tags(frodo *site, post_item_page *posts);
+
+#endif
