@@ -182,8 +182,10 @@ void bide__set_cookie(bide_request *req, const char *name, const char *value,
                                   .same_site = (enum bide__same_site)attributes->same_site,
                                   .over_plain_http = attributes->over_plain_http,
                                   .for_scripts = attributes->for_scripts};
-    if (bide__cookie_write(text, sizeof text, &cookie) < 0)
+    int length = bide__cookie_write(text, sizeof text - 1, &cookie);
+    if (length < 0)
         bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "not a cookie: '%s'", name));
+    text[length] = 0;
     bide_set_header(req, "Set-Cookie", text);
 }
 

@@ -52,6 +52,31 @@ GET(elsewhere, "/elsewhere", redirect, query(str, to), query(i32, with, dflt(303
     return (bide_redirect){with, to};
 }
 
+/* What the stack holds when the next function begins. */
+static __attribute__((noinline)) void leave_junk(void)
+{
+    volatile char junk[16384];
+    for (size_t i = 0; i < sizeof junk; i++)
+        junk[i] = '\n';
+}
+
+GET(cookie_on_junk, "/cookie_on_junk", nothing)
+{
+    leave_junk();
+    bide_set_cookie(req, "sid", "v");
+}
+
+TEST(a_cookie_ends_where_it_ends)
+{
+    bide_app *app = bide_app_new(.title = "cookie");
+    bide_app_add(app, "", &cookie_on_junk_route);
+    with_client(c, app) {
+        reply r = await(client_get(c, "/cookie_on_junk"));
+        check_int(r.status, 204);
+        check_str(reply_header(r, "set-cookie"), "sid=v; Path=/; Secure; HttpOnly; SameSite=Lax");
+    }
+}
+
 GET(cookies, "/cookies", nothing, query(str, value, dflt("v")))
 {
     bide_set_cookie(req, "sid", value, .max_age_s = 60);
