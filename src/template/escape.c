@@ -169,24 +169,38 @@ static bool is_harmless(const char *text, size_t length)
     return false;
 }
 
+static void put_percent(struct bide__out *out, const char *bytes, size_t length)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < length; i++) {
+        char encoded[3] = {'%', digits[(unsigned char)bytes[i] >> 4], digits[bytes[i] & 15]};
+        bide__out_put(out, encoded, 3);
+    }
+}
+
 static void put_url(struct bide__out *out, enum bide__escape escape, const char *text,
                     size_t length)
 {
-    static const char digits[] = "0123456789ABCDEF";
+    const char *end = text + length;
     if (escape == BIDE__ESCAPE_URL && !is_harmless(text, length)) {
         bide__out_put(out, "about:invalid", 13);
         return;
     }
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (!is_kept(escape, c) || (i == 0 && c == '/' && escape == BIDE__ESCAPE_URL_ROOT)) {
-            char encoded[3] = {'%', digits[(unsigned char)c >> 4], digits[c & 15]};
-            bide__out_put(out, encoded, 3);
-        } else if (is_plain(c)) {
-            bide__out_put(out, &c, 1);
+    for (const char *at = text; at < end;) {
+        unsigned char c = (unsigned char)*at;
+        size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if (c >= 0x80 && (size > (size_t)(end - at) || !bide__utf8_valid(at, size))) {
+            put_percent(out, "\xef\xbf\xbd", 3);
+            size = 1;
+        } else if (!is_kept(escape, *at) ||
+                   (at == text && c == '/' && escape == BIDE__ESCAPE_URL_ROOT)) {
+            put_percent(out, at, size);
+        } else if (is_plain(*at)) {
+            bide__out_put(out, at, 1);
         } else {
-            put_entity(out, c);
+            put_entity(out, *at);
         }
+        at += size;
     }
 }
 

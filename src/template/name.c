@@ -138,6 +138,10 @@ int bide__compiler_resolve(struct bide__compiler *compiler, const struct bide__s
         *ret_place = scope->dot;
         return 0;
     }
+    if (*rest.bytes == '.' || rest.bytes[rest.length - 1] == '.' ||
+        memmem(rest.bytes, rest.length, "..", 2))
+        return bide__compiler_refuse(compiler, source, token,
+                                     "a name with a dot that nothing stands before or behind");
     bide__slice_split(&rest, '.', &part);
     result = find_first(&lookup, scope, part);
     while (result == 0 && bide__slice_split(&rest, '.', &part))
