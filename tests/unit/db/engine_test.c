@@ -102,47 +102,6 @@ TEST_PLAIN(loops_take_turns)
     db_case_done(&shared_case);
 }
 
-/* ---- strings ---- */
-
-/* One field of each string, and a query that finds it. */
-static async(void) store_and_find(bide_db *db, const char *text)
-{
-    item row = {.name = text, .note = text};
-    await(bide_insert(db, item, &row));
-    item *found = await(bide_one(db, item, "name = $1 and note = $1", text));
-    check_str(found->name, text);
-    check_str(found->note, text);
-    check(found->id == row.id);
-    return bide_void;
-}
-
-DB_TEST(every_string_is_stored_and_read_back)
-{
-    char path[512];
-    const char *corpora = getenv("BIDE_CORPORA");
-    snprintf(path, sizeof path, "%s/strings/blns.txt", corpora ? corpora : "../shared/corpora");
-    FILE *file = fopen(path, "r");
-    if (!file)
-        test_skip("no corpora here");
-    static char line[65536];
-    int count = 0;
-    with(bide_database, db, c->url) {
-        await(bide_create_table(db, item));
-        while (fgets(line, sizeof line, file)) {
-            line[strcspn(line, "\n")] = 0;
-            with_arena {
-                if (!await(bide_maybe(db, item, "name = $1", (const char *)line))) {
-                    await(store_and_find(db, line));
-                    count++;
-                }
-            }
-        }
-        check_int(await(bide_scalar(db, i64, "select count(*) from items")), count);
-    }
-    fclose(file);
-    check(count > 500);
-}
-
 /* ---- closing ---- */
 
 SPAWNABLE(void, use_for_a_while, bide_db *)
