@@ -159,8 +159,21 @@ static void begin(bide_tx *tx)
     set_state(tx, BIDE__TX_OPEN);
 }
 
-static __attribute__((noreturn)) void raise_lost(const bide_tx *tx)
+/* Its connection may be lost between two statements: then none of them failed. */
+static bool is_cut_off(const bide_tx *tx)
 {
+    const struct bide_pool_driver *pool = tx->db->driver->pool;
+    return tx->connection && pool && pool->broken(tx->connection);
+}
+
+static __attribute__((noreturn)) void raise_lost(const bide_tx *tx, bool cut_off)
+{
+    if (cut_off)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_UNREACHABLE,
+                                  "the connection of the transaction of %s:%d was lost: nothing of "
+                                  "it was committed",
+                                  tx->site->file, tx->site->line));
     bide__fail(bide__current->at,
                bide_error_new(BIDE_QUERY,
                               "the database has rolled back the transaction of %s:%d by itself, "
@@ -177,7 +190,7 @@ struct bide__connection *bide__tx_connection(bide_tx *tx)
     if (code < 0)
         bide__raise(code, NULL);
     if (tx->state == BIDE__TX_LOST)
-        raise_lost(tx);
+        raise_lost(tx, is_cut_off(tx));
     if (tx->state == BIDE__TX_NONE)
         begin(tx);
     bide__watch_idle(tx);
@@ -347,11 +360,11 @@ static void flush_at_end(bide_tx *tx)
 static void finish(void *arg)
 {
     bide_tx *tx = arg;
-    bool lost = tx->state == BIDE__TX_LOST;
+    bool lost = tx->state == BIDE__TX_LOST, cut_off = lost && is_cut_off(tx);
     if (lost || bide_error_current() != tx->was) {
         roll_back(tx);
         if (lost && bide_error_current() == tx->was)
-            raise_lost(tx);
+            raise_lost(tx, cut_off);
         return;
     }
     flush_at_end(tx);
