@@ -83,6 +83,9 @@
  *     BIDE_UNREACHABLE     no connection, or it was lost before anything was committed (web: 503)
  *     BIDE_SYSTEM          the disk, with its errno
  *
+ * Of those that have a status, a handler's peer is told the field and a fixed text; the message may
+ * name a rule of a table, and is for the log.
+ *
  * Source: sqlite.org: lang_transaction, wal, pragma; PostgreSQL's numbering of parameters.
  *
  * layer: db

@@ -26,6 +26,8 @@ struct bide__trouble {
     int system_errno; /* with BIDE_SYSTEM */
     int position;     /* in the statement, in bytes from 1, of what is wrong; 0: not known */
     char field[BIDE__NAME_BYTES];
+    const char
+        *told; /* for peers of a server, where the message names what is the database's own */
     char message[200];
 };
 
@@ -213,6 +215,9 @@ struct bide__driver {
 };
 
 extern const struct bide__driver bide__driver_sqlite, bide__driver_postgres;
+
+/* What a peer is told of a rule that the database holds, whose name is not for it. */
+extern const char bide__told_rule[];
 
 /* Fills in what is wrong; gives -EBADMSG. */
 int bide__trouble(struct bide__trouble *trouble, int code, const char *format, ...)

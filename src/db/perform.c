@@ -31,6 +31,7 @@ void bide__db_raise(int code, const struct bide__trouble *trouble,
                             : bide_error_new(trouble->code, "%s", trouble->message);
     for (size_t i = 0; i < sizeof error->field; i++)
         error->field[i] = trouble->field[i];
+    error->told = trouble->told;
     bide__fail(bide__current->at, error);
 }
 

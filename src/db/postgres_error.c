@@ -32,8 +32,9 @@ static void name_key(struct bide__trouble *trouble, const PGresult *result)
     if (!close)
         return;
     open += open[1] == '"' ? 2 : 1;
-    size_t length = strcspn(open, ",)\"");
-    name_field(trouble, open, length);
+    size_t length = strcspn(open, ",)\"(");
+    if (open[length] != '(') /* an expression is no field */
+        name_field(trouble, open, length);
 }
 
 /* "items_amount_check" is the rule of the column amount; another name stands for itself. */
@@ -68,7 +69,8 @@ static int constraint_failed(struct bide__trouble *trouble, const PGresult *resu
         bide__trouble(trouble, BIDE_CONSTRAINT, "%s is missing", column[0] ? column : "a value");
         name_field(trouble, column, strlen(column));
     } else {
-        bide__trouble(trouble, BIDE_CONSTRAINT, "a rule of the table says no");
+        bide__trouble(trouble, BIDE_CONSTRAINT, "%s", bide__told_rule);
+        trouble->told = bide__told_rule;
         name_check(trouble, result);
         if (trouble->field[0])
             snprintf(trouble->message, sizeof trouble->message, "the rule %s says no",
@@ -125,6 +127,8 @@ int bide__pg_failed(const PGresult *result, struct bide__trouble *trouble)
     if (!message[0]) /* libpq's own */
         message = PQresultErrorMessage(result);
     bide__trouble(trouble, code ? code : BIDE_QUERY, "%s", message);
+    if (code == BIDE_CONSTRAINT) /* "value too long for type character varying(10)" */
+        trouble->told = "a value is too long";
     trouble->position = (int)strtol(part(result, PG_DIAG_STATEMENT_POSITION), NULL, 10);
     return -EBADMSG;
 }

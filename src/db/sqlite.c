@@ -20,6 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const char bide__told_rule[] = "a rule of the table says no";
+
 int bide__trouble(struct bide__trouble *trouble, int code, const char *format, ...)
 {
     va_list args;
@@ -71,6 +73,8 @@ static void name_field(struct bide__trouble *trouble, const char *what)
     if (!colon)
         return;
     const char *name = colon + strlen("failed: ");
+    if (strncmp(name, "index '", 7) == 0) /* of an expression */
+        return;
     size_t length = strcspn(name, ", ");
     const char *dot = memchr(name, '.', length);
     if (dot) {
@@ -103,7 +107,8 @@ static int constraint_failed(struct bide__trouble *trouble, int extended, const 
             snprintf(trouble->message, sizeof trouble->message, "%s is missing", trouble->field);
         break;
     default:
-        bide__trouble(trouble, BIDE_CONSTRAINT, "a rule of the table says no");
+        bide__trouble(trouble, BIDE_CONSTRAINT, "%s", bide__told_rule);
+        trouble->told = bide__told_rule;
         name_field(trouble, what);
         if (trouble->field[0])
             snprintf(trouble->message, sizeof trouble->message, "the rule %s says no",

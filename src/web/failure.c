@@ -148,6 +148,20 @@ static int status_of(const bide_error *error)
     }
 }
 
+/* What the peer is told of an error that has a status. What the server of a database says is not
+   for it: names of rules, addresses, other people's rows. */
+static const char *told(const bide_error *error)
+{
+    switch (error->code) {
+    case BIDE_TX_RETRY:
+        return "another change was in the way: try again";
+    case BIDE_UNREACHABLE:
+        return "something that is needed for this does not answer: try again later";
+    default:
+        return error->told ? error->told : error->message;
+    }
+}
+
 void bide__web_failed(bide_request *req, const bide_error *error)
 {
     const struct bide__error_rule *rule = rule_for(req->server->app, error->code);
@@ -156,8 +170,11 @@ void bide__web_failed(bide_request *req, const bide_error *error)
         answer_by(req, error, rule);
     else if (error->code == 422 && req->problems && bide_problems_count(req->problems) > 0)
         bide__web_refuse_problems(req, req->problems);
-    else if (status_of(error))
-        bide__web_refuse(req, status_of(error), error->message);
-    else
+    else if (status_of(error)) {
+        if (error->code == BIDE_UNREACHABLE)
+            log_it(req, error);
+        bide__web_refuse(req, status_of(error), told(error));
+    } else {
         refuse_unknown(req, error);
+    }
 }

@@ -1,6 +1,7 @@
 /*
  * engine_test.c: engines: slow reads, several loops, every string, closing, in web handlers.
  */
+#include <bide/log.h>
 #include <bide/web_test.h>
 
 #define DB_ON_SERVER
@@ -201,6 +202,63 @@ static void ask_without(void)
 TEST(an_application_without_one_says_so)
 {
     check_dies(ask_without, "the application has no database: bide_app_new(.db = db)");
+}
+
+MODEL(secretive, "secretives", (str, name, key), (i32, n));
+
+POST(add_secretive, "/secretives", nothing, body(secretive, form))
+{
+    secretive row = *form;
+    await(bide_insert(bide_app_db(req), secretive, &row));
+}
+
+POST(retry_later, "/retry", nothing)
+{
+    fail(bide_error_new(BIDE_TX_RETRY, "could not serialize 10.0.0.1"));
+}
+
+POST(no_server, "/no-server", nothing)
+{
+    fail(bide_error_new(BIDE_UNREACHABLE, "postgresql: connection to server at 10.0.0.1"));
+}
+
+static const char *detail_of(bide_client_ptr client, const char *path, const char *body,
+                             int status) BIDE__TASK;
+static const char *detail_of(bide_client_ptr client, const char *path, const char *body, int status)
+{
+    reply r = await(client_post(client, path, json(body)));
+    check_int(r.status, status);
+    return status == 204 ? NULL : json_str(r, "detail");
+}
+
+/* The log has the names of rules; who asks has not. */
+DB_TEST(a_peer_is_told_nothing_of_the_database)
+{
+    with(bide_database, db, c->url) {
+        await(bide_do(db, "create table secretives (name varchar(9) primary key, n integer not "
+                          "null, constraint wages_below_100 check (n < 100))"));
+        await(bide_do(db, "create unique index secret_names on secretives (lower(name))"));
+        bide_app *app = bide_app_new(.db = db);
+        bide_app_add(app, "", &add_secretive_route, &retry_later_route, &no_server_route);
+        test_capture_stderr();
+        with_client(client, app) {
+            detail_of(client, "/secretives", "{\"name\":\"Ann\",\"n\":1}", 204);
+            check_str(detail_of(client, "/secretives", "{\"name\":\"ann\",\"n\":1}", 409),
+                      "this value is taken");
+            check_str(detail_of(client, "/secretives", "{\"name\":\"Bob\",\"n\":100}", 422),
+                      "a rule of the table says no");
+            if (c->server)
+                check_str(
+                    detail_of(client, "/secretives", "{\"name\":\"Bob Bobson\",\"n\":1}", 422),
+                    "a value is too long");
+            check_str(detail_of(client, "/retry", "{}", 503),
+                      "another change was in the way: try again");
+            check_str(detail_of(client, "/no-server", "{}", 503),
+                      "something that is needed for this does not answer: try again later");
+        }
+        bide_log_flush(1000);
+        check_contains(test_captured(), "10.0.0.1");
+    }
 }
 
 DB_TEST(handlers_use_transactions, .cancel_everywhere = true)
