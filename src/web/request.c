@@ -7,6 +7,7 @@
 #include "http/cookie.h"
 #include "http/fields.h"
 #include "http/names.h"
+#include "http/url.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -226,6 +227,15 @@ const char *bide_html_escape(bide_arena *arena, const char *text)
             *to++ = *at;
     }
     *to = 0;
+    return escaped;
+}
+
+const char *bide_url_escape(bide_arena *arena, const char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+    char *escaped = text ? bide_arena_alloc(arena, 3 * length + 1) : NULL;
+    if (escaped)
+        escaped[bide__url_encode(bide__slice(text, length), BIDE__URL_PLUS, escaped)] = 0;
     return escaped;
 }
 

@@ -85,6 +85,14 @@ static bide_app *make_app(void)
     return app;
 }
 
+TEST(a_text_becomes_a_part_of_a_url)
+{
+    bide_arena *arena = bide_task_arena();
+    check_str(bide_url_escape(arena, "a b/c?d=\xc3\xa9&~-._+"), "a%20b%2Fc%3Fd%3D%C3%A9%26~-._%2B");
+    check_str(bide_url_escape(arena, ""), "");
+    check_str(bide_url_escape(arena, NULL), NULL);
+}
+
 TEST(outside_of_requests_there_is_none)
 {
     check_ptr(bide_request_here(), NULL);
