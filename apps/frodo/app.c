@@ -2,7 +2,7 @@
  * One worker's application: its settings, what it opens at the start and closes at the end, and the
  * routes of all features. Called by main.c and by the tests.
  */
-#include "frodo.h"
+#include "site/site.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +68,8 @@ static frodo *site_of(bide_arena *arena, const frodo_settings *settings)
 
 bide_app *frodo_app_with(const frodo_settings *settings)
 {
-    bide_app *app = bide_app_new(.title = "frodo", .start = open_all, .stop = close_all);
+    bide_app *app = bide_app_new(.title = "frodo", .templates = folder_of(), .start = open_all,
+                                 .stop = close_all);
     bide_arena *arena = app ? bide_app_arena(app) : NULL;
     frodo *site = arena ? site_of(arena, settings) : NULL;
     if (!site) {
@@ -78,6 +79,7 @@ bide_app *frodo_app_with(const frodo_settings *settings)
     bide_app_set_state(app, site);
     bide_app_use(app, bide_request_ids, NULL);
     bide_app_use(app, bide_security_headers, NULL);
+    bide_app_site(app, frame, frame_of_page);
     bide_app_add_all(app, "");
     return app;
 }

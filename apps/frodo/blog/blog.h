@@ -54,22 +54,27 @@ MODEL(comment_state, "", (bool, hidden));
         (i64, author_id), (str, author), (list(str), tags), (time, created_at),                    \
         (time, updated_at), (time, published_at, optional)
 
-/* In lists. */
-MODEL(post_item, "", POST_FIELDS);
+/* In lists. `day` is that of publishing, as 2026-11-21; null for drafts. */
+typedef struct post_item post_item;
+const char *post_item_day(const post_item *row);
+MODEL(post_item, "", POST_FIELDS, (computed(str), day, post_item_day));
 
 /* A post as the blog reads it; `html_content` is its Markdown as safe HTML, from the cache. */
 typedef struct post_row post_row;
-async(str) post_html(const post_row *row);
+async(bide_html_safe) post_html(const post_row *row);
+const char *post_row_day(const post_row *row);
 MODEL(post_row, "", POST_FIELDS, (str, content), (i64, author_department_id, optional),
-      (computed(str), html_content, post_html));
+      (computed(html_safe), html_content, post_html), (computed(str), day, post_row_day));
 
 /* ... and as it leaves. */
 VIEW(post_out, post_row, id, slug, title, excerpt, status, version, author_id, author, tags,
      created_at, updated_at, published_at, content, html_content);
 
 MODEL(tag_count, "", (str, name), (i64, count));
+typedef struct comment_out comment_out;
+const char *comment_day(const comment_out *row);
 MODEL(comment_out, "", (i64, id), (i64, post_id), (i64, author_id), (str, author), (str, content),
-      (bool, hidden), (time, created_at));
+      (bool, hidden), (time, created_at), (computed(str), day, comment_day));
 MODEL(reaction_count, "", (reaction_kind, kind), (i64, count), (bool, mine));
 
 /* ---- posts (posts.c, changes.c) ---- */

@@ -46,13 +46,19 @@ static const char *html_key(const post_row *row)
                           row->updated_at);
 }
 
-SPAWNABLE(str, markdown_html, bide_arena *, const char *)
-async(str) post_html(const post_row *row)
+static async(str) html_of(bide_arena *arena, const char *content);
+SPAWNABLE(str, html_of, bide_arena *, const char *)
+static async(str) html_of(bide_arena *arena, const char *content)
+{
+    return ready(str, await(markdown_html(arena, content)).text);
+}
+
+async(bide_html_safe) post_html(const post_row *row)
 {
     frodo *site = frodo_of(bide_request_here());
-    const char *html = await(bide_cached_text(site->cache, html_key(row), bide_s(3600),
-                                              markdown_html, bide_task_arena(), row->content));
-    return ready(str, html);
+    const char *html = await(bide_cached_text(site->cache, html_key(row), bide_s(3600), html_of,
+                                              bide_task_arena(), row->content));
+    return ready(bide_html_safe, (bide_html_safe){html});
 }
 
 void post_uncache(bide_tx *tx, frodo *site, const post_row *was)

@@ -2,10 +2,16 @@
  * Comments: plain texts of accounts below a post. Called by api.c, pages.c and admin.c.
  */
 #include "blog/blog.h"
+#include "blog/reading.h"
 
 #define COMMENT_ROWS                                                                               \
     "select c.id, c.post_id, c.author_id, u.username as author, c.content, c.hidden, "             \
     "c.created_at from comments c join users u on u.id = c.author_id "
+
+const char *comment_day(const comment_out *row)
+{
+    return day_of(row->created_at);
+}
 
 async(comment_out_page) comments_of(frodo *site, const account *who, int64_t post_id, int32_t page,
                                     int32_t size)

@@ -408,7 +408,7 @@ static const char *taken(writer *w, bide_arena *arena)
     return kept;
 }
 
-async(str) markdown_html(bide_arena *arena, const char *source)
+async(bide_html_safe) markdown_html(bide_arena *arena, const char *source)
 {
     writer w = {.source = source, .mode = MODE_HTML};
     defer(done, &w);
@@ -416,7 +416,7 @@ async(str) markdown_html(bide_arena *arena, const char *source)
         write_all(&w);
     else
         await(offload(BIDE_CPU, write_all, &w));
-    return ready(str, taken(&w, arena));
+    return ready(bide_html_safe, (bide_html_safe){taken(&w, arena)});
 }
 
 const char *markdown_text(bide_arena *arena, const char *source, markdown_text_kind kind)

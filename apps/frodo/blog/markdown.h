@@ -21,7 +21,7 @@ typedef enum markdown_text_kind {
 
 /* Both in the arena. 422 for a source with too many marks, BIDE_NO_MEMORY. Longer sources are
    written beside the loop: markdown_html may suspend, markdown_text does not. */
-async(str) markdown_html(bide_arena *arena, const char *source);
+async(bide_html_safe) markdown_html(bide_arena *arena, const char *source);
 const char *markdown_text(bide_arena *arena, const char *source, markdown_text_kind kind);
 
 #endif

@@ -6,6 +6,27 @@
 
 #include <string.h>
 
+const char *day_of(bide_time time)
+{
+    char text[BIDE_VALUE_TEXT];
+    if (time == 0 || bide_time_format(time, text) < 10)
+        return NULL;
+    const char *day = bide_arena_strndup(bide_task_arena(), text, 10);
+    if (!day)
+        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a date"));
+    return day;
+}
+
+const char *post_row_day(const post_row *row)
+{
+    return day_of(row->published_at);
+}
+
+const char *post_item_day(const post_item *row)
+{
+    return day_of(row->published_at);
+}
+
 bool post_may_change(const account *who, const post_row *row)
 {
     if (!who || !account_may(who, "posts:write"))

@@ -1,0 +1,179 @@
+/*
+ * The blog for readers: the index, a post with its comments and reactions, tags, the search. What
+ * nobody in particular asks for comes from the cache as one model per page.
+ */
+#include "blog/blog.h"
+#include "blog/pager.h"
+
+#include <inttypes.h>
+
+/* Browsers may keep what everybody sees, and ask each time whether it is still so. */
+static void for_everybody(bide_request *req, const account *who)
+{
+    bide_set_header(req, "Vary", "Cookie");
+    if (!who)
+        bide_set_header(req, "Cache-Control", "no-cache");
+}
+
+/* ---- lists ---- */
+
+/* The index, and the posts of a tag. */
+MODEL(index_page, "", (str, tag, optional), (list(post_item), posts), (i64, total),
+      (list(tag_count), tags), (list(page_link), pager));
+
+static async(post_item_page) load_posts(frodo *site, const char *tag, int32_t page);
+SPAWNABLE(post_item_page, load_posts, frodo *, const char *, int32_t)
+static async(post_item_page) load_posts(frodo *site, const char *tag, int32_t page)
+{
+    post_filter filter = {.tag = tag, .author = "", .page = page, .size = POSTS_PER_PAGE};
+    return posts_published(site, &filter);
+}
+
+SPAWNABLE(tag_count_list, tags_counted, frodo *)
+
+/* Posts and tags have nothing to do with each other: both queries run at the same time. */
+static async(index_page_ptr) load_index(frodo *site, const char *tag, int32_t page);
+SPAWNABLE(index_page_ptr, load_index, frodo *, const char *, int32_t)
+static async(index_page_ptr) load_index(frodo *site, const char *tag, int32_t page)
+{
+    post_item_page posts;
+    tag_count_list tags;
+    await(gather(bide_into(&posts, load_posts, site, tag, page),
+                 bide_into(&tags, tags_counted, site)));
+    const char *base =
+        *tag ? bide_arena_printf(bide_task_arena(),
+                                 "/tags/%s?page=", bide_url_escape(bide_task_arena(), tag))
+             : "/?page=";
+    index_page *index = bide_arena_alloc_zero(bide_task_arena(), 1, sizeof *index);
+    if (!index)
+        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a page"));
+    *index = (index_page){.tag = *tag ? tag : NULL,
+                          .posts = {posts.items, posts.count},
+                          .total = posts.total,
+                          .tags = {tags.items, tags.count},
+                          .pager = pager_of(base, page, POSTS_PER_PAGE, posts.total)};
+    return ready(index_page_ptr, index);
+}
+
+static async(index_page_ptr) index_of(frodo *site, const char *tag, int32_t page)
+{
+    const char *key = await(
+        posts_key(site, bide_arena_printf(bide_task_arena(), "index:%" PRId32 ":%s", page, tag)));
+    index_page *index =
+        await(bide_cached(site->cache, index_page, key, bide_s(60), load_index, site, tag, page));
+    if (index->posts.count == 0 && (page > 1 || *tag))
+        fail(http_error(404, "There are no such posts"));
+    return ready(index_page_ptr, index);
+}
+
+GET(show_index, "/", html("blog/index", index_page), hidden,
+    query(i32, page, range(1, 1000000), dflt(1)), depends(const account *, who, somebody))
+{
+    for_everybody(req, who);
+    return *await(index_of(frodo_of(req), "", page));
+}
+
+GET(show_tag, "/tags/{name}", html("blog/index", index_page), hidden,
+    path(str, name, len(1, TAG_CHARACTERS)), query(i32, page, range(1, 1000000), dflt(1)),
+    depends(const account *, who, somebody))
+{
+    for_everybody(req, who);
+    return *await(index_of(frodo_of(req), name, page));
+}
+
+MODEL(search_page, "", (str, q), (list(post_item), posts), (i64, total), (list(page_link), pager));
+
+GET(show_search, "/search", html("blog/search", search_page), hidden,
+    query(str, q, len(0, 200), dflt("")), query(i32, page, range(1, 1000000), dflt(1)),
+    depends(const account *, who, somebody))
+{
+    for_everybody(req, who);
+    bide_arena *arena = bide_arena_of(req);
+    post_item_page found = await(posts_found(frodo_of(req), q, page, POSTS_PER_PAGE));
+    const char *base = bide_arena_printf(arena, "/search?q=%s&page=", bide_url_escape(arena, q));
+    return (search_page){.q = q,
+                         .posts = {found.items, found.count},
+                         .total = found.total,
+                         .pager = pager_of(base, page, POSTS_PER_PAGE, found.total)};
+}
+
+/* ---- a post ---- */
+
+MODEL(shown_post, "", (obj(post_row), post), (list(comment_out), comments), (i64, comment_count),
+      (list(page_link), pager), (list(reaction_count), reactions), (bool, may_change),
+      (str, comment_typed, optional), (str, comment_error, optional));
+
+SPAWNABLE(comment_out_page, comments_of, frodo *, const account *, int64_t, int32_t, int32_t)
+SPAWNABLE(reaction_count_list, reactions_of, frodo *, const account *, int64_t)
+
+static async(shown_post_ptr) load_post(frodo *site, const account *who, const char *slug,
+                                       int32_t page);
+SPAWNABLE(shown_post_ptr, load_post, frodo *, const account *, const char *, int32_t)
+static async(shown_post_ptr) load_post(frodo *site, const account *who, const char *slug,
+                                       int32_t page)
+{
+    const post_row *row = await(post_by_slug(site, who, slug));
+    comment_out_page comments;
+    reaction_count_list reactions;
+    await(gather(bide_into(&comments, comments_of, site, who, row->id, page, COMMENTS_PER_PAGE),
+                 bide_into(&reactions, reactions_of, site, who, row->id)));
+    shown_post *shown = bide_arena_alloc_zero(bide_task_arena(), 1, sizeof *shown);
+    const char *base = bide_arena_printf(
+        bide_task_arena(), "/posts/%s?comments=", bide_url_escape(bide_task_arena(), slug));
+    if (!shown)
+        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a page"));
+    *shown = (shown_post){.post = *row,
+                          .comments = {comments.items, comments.count},
+                          .comment_count = comments.total,
+                          .pager = pager_of(base, page, COMMENTS_PER_PAGE, comments.total),
+                          .reactions = reactions,
+                          .may_change = post_may_change(who, row)};
+    return ready(shown_post_ptr, shown);
+}
+
+GET(show_post, "/posts/{slug}", html("blog/post", shown_post), hidden, path(str, slug, len(1, 200)),
+    query(i32, comments, range(1, 1000000), dflt(1)), depends(const account *, who, somebody))
+{
+    frodo *site = frodo_of(req);
+    for_everybody(req, who);
+    if (who || comments > 1)
+        return *await(load_post(site, who, slug, comments));
+    return *await(bide_cached(site->cache, shown_post, post_page_key(slug), bide_s(60), load_post,
+                              site, NULL, slug, 1));
+}
+
+/* Back to a place of the post's page. */
+static void see_post(bide_request *req, const char *slug, const char *place)
+{
+    bide_arena *arena = bide_arena_of(req);
+    bide_see_other(req,
+                   bide_arena_printf(arena, "/posts/%s#%s", bide_url_escape(arena, slug), place));
+}
+
+POST(send_comment, "/posts/{slug}/comments", html("blog/post", shown_post), hidden,
+     path(str, slug, len(1, 200)), form_body(comment_form, form), takes_problems,
+     depends(const account *, who, me))
+{
+    frodo *site = frodo_of(req);
+    shown_post page = *await(load_post(site, who, slug, 1));
+    page.comment_error = bide_problem_of(req, "content");
+    if (page.comment_error) {
+        bide_set_status(req, 422);
+        page.comment_typed = bide_form_value(req, "content");
+        return page;
+    }
+    const comment_out *added = await(comment_add(site, who, page.post.id, form));
+    see_post(req, slug, bide_arena_printf(bide_arena_of(req), "comment-%" PRId64, added->id));
+    return page;
+}
+
+MODEL(reaction_form, "", (reaction_kind, kind), (bool, wanted));
+
+POST(send_reaction, "/posts/{slug}/reactions", nothing, hidden, path(str, slug, len(1, 200)),
+     form_body(reaction_form, form), depends(const account *, who, me))
+{
+    frodo *site = frodo_of(req);
+    const post_row *row = await(post_by_slug(site, who, slug));
+    await(reaction_set(site, who, row->id, form->kind, form->wanted));
+    see_post(req, slug, "reactions");
+}
