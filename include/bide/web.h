@@ -420,8 +420,9 @@ bide_group *bide__after_reply(bide_request *req);
    NULL and without memory. */
 const char *bide_html_escape(bide_arena *arena, const char *text);
 
-/* The text as one part of a path, or one name or value of a query: percent-encoded, but for letters,
-   digits and -._~ (RFC 3986 section 2.3); in the arena. NULL for NULL and without memory. */
+/* The text as one part of a path, or one name or value of a query: percent-encoded, but for
+   letters, digits and -._~ (RFC 3986 section 2.3); in the arena. NULL for NULL and without memory.
+ */
 const char *bide_url_escape(bide_arena *arena, const char *text);
 
 /* Replies in place of a route: for middleware. Copies the body. Raises BIDE_NO_MEMORY. */
