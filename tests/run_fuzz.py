@@ -74,6 +74,17 @@ TARGETS = {
              [b"t=a+b%2B&i=7&l=-5&f=1e3&b=on&y=YQ==&u=00000000-0000-0000-0000-000000000000",
               b"m=2024-05-06T07:08:09Z&d=2024-02-29&c=-12.50&s=dark&j=[1,{\"a\":null}]&a+b=x",
               b"e=a@b.example&h=http://a.example/&li=1&li=2&ls=x&ls=&le=light&p=1234"], 1000),
+    "template": (None, [],
+                 [b"a<p title=\"{{v}}\" {{#yes}}x{{/yes}}>{{#list}}<i>{{.}}</i>{{/list}}"
+                  b"{{{safe}}}<a href='{{v}}'>{{#tree}}{{>p}}{{/tree}}\x1e"
+                  b"<b>{{v}}{{#more}}{{>p}}{{/more}}</b>",
+                  b"b{{<p}}{{$a}}{{v}}{{/a}}{{/p}}\x1e<title>{{$a}}{{/a}}</title>{{>q}}\x1e"
+                  b"{{n}}{{s}}",
+                  b"c<a href=\"/x/{{v}}?q={{w}}#{{v}}\"><script src='/a/{{v}}.js'></script>"
+                  b"{{=| |=}}|v|",
+                  b"d<!-- x --><style>a</style><input style='width: {{n}}' "
+                  b"{{^no}}checked{{/no}}>{{at}}"],
+                 1500),
     "router": (None, [],
                [b"a/users\na/users/{id}\nb/users/{id:path}\na/a b/\n\na/users\na/users/7\nb/a%20b/",
                 b"a/{x}/a\na/{x}/{y}\na/{r:path}\nc/b/{r:path}\n\na/b/a\na/b/c\nc/b/\na//x\n"],

@@ -223,9 +223,10 @@ void bide_app_add_all(bide_app *app, const char *prefix);
         bide__app_site(app, NAME##_model(), &provider##_provider);                                 \
     } while (0)
 
-/* The templates of the application, for bide_render and for texts of mails; NULL without a folder.
-   They live as long as it. */
-struct bide_templates *bide_app_templates(const bide_app *app);
+/* The templates of the application: for bide_render (template.h), which makes the texts of mails,
+   and for bide_templates_add, before it starts, of templates that are in the program. They live as
+   long as the application. NULL without memory. */
+struct bide_templates *bide_app_templates(bide_app *app);
 
 /*
  * bide_app_mount(app, prefix, fn, arg): what no route takes at a prefix ("/legacy"; "" for the

@@ -30,7 +30,7 @@ static inline bool bide__out_room(struct bide__out *out, size_t needed)
 
 static inline void bide__out_put(struct bide__out *out, const char *bytes, size_t length)
 {
-    if (bide__out_room(out, length)) {
+    if (length > 0 && bide__out_room(out, length)) {
         memcpy(out->at, bytes, length);
         out->at += length;
     }

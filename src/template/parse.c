@@ -23,7 +23,6 @@ struct parser {
     uint32_t count, capacity;
     uint32_t opened[BIDE_CAP_TEMPLATE_DEPTH]; /* tokens that are not closed yet */
     unsigned depth;
-    const char *element_end; /* of a parent that stands alone with its closing tag, behind that */
     struct bide__template_problem *problem;
 };
 
@@ -259,30 +258,32 @@ static int add_tag(struct parser *parser, const struct tag *tag, struct bide__sl
     return add(parser, token);
 }
 
-/* Behind the tag that closes {{<name}}, if that stands on the same line; else NULL. */
-static const char *element_end(const struct parser *parser, const struct tag *tag)
+/* The parent that is open innermost, or NULL. */
+static struct bide__token *open_parent(const struct parser *parser)
 {
-    const char *line_end = memchr(tag->end, '\n', (size_t)(parser->end - tag->end));
-    const char *limit = line_end ? line_end : parser->end;
-    for (const char *at = tag->end; (at = find(at, limit, parser->open));) {
-        at += parser->open.length;
-        while (at < limit && is_blank(*at))
-            at++;
-        const char *end = find(at, limit, parser->close);
-        if (!end)
-            return NULL;
-        if (*at == '/' && bide__slice_equal(trimmed(at + 1, end), tag->text))
-            return end + parser->close.length;
-        at = end;
-    }
-    return NULL;
+    struct bide__token *token =
+        parser->depth ? &parser->tokens[parser->opened[parser->depth - 1]] : NULL;
+    return token && token->kind == BIDE__TOKEN_PARENT ? token : NULL;
+}
+
+/* A parent ends that began behind blanks only. If nothing else is behind its end, it stands alone
+   from tag to tag: its blanks go, and the end of this line. Whether they do. */
+static bool end_element(struct bide__token *parent, bool ends_line)
+{
+    struct bide__token *blanks = parent - 1;
+    if (!parent->begins_line)
+        return false;
+    if (!ends_line)
+        parent->indentation = bide__slice("", 0);
+    else if (!parent->is_alone && parent->indentation.length)
+        blanks->text.length -= parent->indentation.length;
+    return ends_line;
 }
 
 /* Whether it is a block right inside of a parent: its text begins on the next line then. */
 static bool is_argument(const struct parser *parser, const struct tag *tag)
 {
-    return tag->sign == '$' && parser->depth > 0 &&
-           parser->tokens[parser->opened[parser->depth - 1]].kind == BIDE__TOKEN_PARENT;
+    return tag->sign == '$' && open_parent(parser);
 }
 
 /* The next tag with the literal before it. */
@@ -290,6 +291,7 @@ static int step(struct parser *parser, const char *tag_start)
 {
     struct tag tag = {0};
     const char *text_start = parser->at, *text_end = tag_start, *next;
+    const char *before = NULL, *behind = NULL;
     unsigned text_line = parser->line;
     struct bide__slice indentation = {"", 0};
     count_lines(parser, tag_start);
@@ -298,25 +300,29 @@ static int step(struct parser *parser, const char *tag_start)
         return result;
     next = tag.end;
     if (tag.sign && tag.sign != '{' && tag.sign != '&') {
-        const char *before = line_before(parser, tag_start), *behind = line_behind(parser, tag.end);
+        before = line_before(parser, tag_start);
+        behind = line_behind(parser, tag.end);
         if (before && before < text_start)
             before = text_start == tag_start ? text_start : NULL;
-        if (before && behind) {
-            text_end = before;
-            indentation = bide__slice(before, (size_t)(tag_start - before));
-            next = behind;
-        } else if (before && tag.sign == '<' && (behind = element_end(parser, &tag)) &&
-                   line_behind(parser, behind)) {
-            text_end = before;
-            indentation = bide__slice(before, (size_t)(tag_start - before));
-            parser->element_end = behind;
-        } else if (behind && (tag.end == parser->element_end || is_argument(parser, &tag))) {
-            next = behind;
-        }
     }
+    bool is_alone = before && behind;
+    if (before && (behind || tag.sign == '<'))
+        indentation = bide__slice(before, (size_t)(tag_start - before));
+    if (is_alone)
+        text_end = before;
+    struct bide__token *parent = tag.sign == '/' ? open_parent(parser) : NULL;
+    if (is_alone || (behind && is_argument(parser, &tag)))
+        next = behind;
+    if (parent && end_element(parent, behind != NULL))
+        next = behind;
+    uint32_t index = parser->count + (text_end > text_start);
     result = add_text(parser, text_start, text_end, text_line);
     if (result == 0)
         result = add_tag(parser, &tag, indentation);
+    if (result == 0 && tag.sign == '<') {
+        parser->tokens[index].begins_line = before != NULL;
+        parser->tokens[index].is_alone = is_alone;
+    }
     count_lines(parser, next);
     return result;
 }

@@ -50,7 +50,8 @@ struct bide__token {
     unsigned line;
     uint32_t partner;               /* of what is closed: the index of its CLOSE */
     struct bide__slice text;        /* the literal, or the name */
-    struct bide__slice indentation; /* of a standalone partial, parent or block */
+    struct bide__slice indentation; /* of a standalone partial or parent */
+    bool begins_line, is_alone; /* of a parent: only blanks before it; nothing behind it either */
 };
 
 struct bide__tokens {

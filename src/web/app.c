@@ -25,6 +25,15 @@ void bide__route_register(bide_route *route)
     declared = route;
 }
 
+static void open_templates(bide_app *app)
+{
+    const struct bide_templates_options options = {app->options.reload_templates};
+    app->templates = bide_templates_open(app->options.templates, &options);
+    const char *problem = app->templates ? bide_templates_problem(app->templates) : "out of memory";
+    if (problem)
+        bide__app_problem(app, "%s", problem);
+}
+
 bide_app *bide__app_new(const struct bide_app_options *options)
 {
     bide_app *app = bide__calloc(1, sizeof *app);
@@ -41,14 +50,8 @@ bide_app *bide__app_new(const struct bide_app_options *options)
     app->added_end = &app->added;
     app->middleware_end = &app->middleware;
     app->plans_end = &app->plans;
-    if (options->templates) {
-        app->templates = bide_templates_open(
-            options->templates, &(struct bide_templates_options){options->reload_templates});
-        if (!app->templates)
-            app->problem = "out of memory for templates";
-        else if (bide_templates_problem(app->templates))
-            bide__app_problem(app, "%s", bide_templates_problem(app->templates));
-    }
+    if (options->templates)
+        open_templates(app);
     if (getrandom(&app->id_seed, sizeof app->id_seed, GRND_NONBLOCK) < 0)
         app->id_seed = (uint64_t)bide_now_us();
     return app;
@@ -164,8 +167,10 @@ void bide__app_site(bide_app *app, const bide_model *model, struct bide__callabl
     app->site_provider = provider;
 }
 
-bide_templates *bide_app_templates(const bide_app *app)
+bide_templates *bide_app_templates(bide_app *app)
 {
+    if (app && !app->templates)
+        app->templates = bide_templates_open(NULL, NULL);
     return app ? app->templates : NULL;
 }
 

@@ -303,7 +303,8 @@ static int find_template(struct draft *draft, struct bide__plan *plan)
     if (route->response != bide__kind_template)
         return 0;
     if (!app->templates)
-        return refuse(draft, "the page `%s` has no folder of templates: give the application one",
+        return refuse(draft,
+                      "the page `%s` has no templates: give the application a folder of them",
                       route->template);
     plan->template =
         bide_template_of(app->templates, route->template, route->type()->model(), app->site);

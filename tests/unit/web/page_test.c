@@ -184,7 +184,7 @@ TEST_PLAIN(no_template)
 {
     bide_app *app = bide_app_new(.title = "pages");
     bide_app_add(app, "", &show_plain_route);
-    check_contains(bide_app_check(app), "has no folder of templates");
+    check_contains(bide_app_check(app), "has no templates: give the application a folder of them");
     bide_app_free(app);
     app = bide_app_new(.templates = "/nowhere/at/all");
     bide_app_add(app, "", &show_plain_route);
