@@ -5,6 +5,7 @@
 #define BIDE_AUTH_AUTH_H
 
 #include <bide/arena.h>
+#include <bide/clock.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,12 @@ void *bide__auth_alloc(bide_arena *arena, size_t size) __attribute__((returns_no
 
 /* Random bytes of the system, for keys. Raises BIDE_SYSTEM. */
 void bide__auth_random(void *ret_bytes, size_t size);
+
+/* Microseconds of a duration of rules, where 0 means the default. */
+static inline int64_t bide__auth_us(bide_duration duration, int64_t default_s)
+{
+    return duration.ns ? duration.ns / 1000 : default_s * 1000000;
+}
 
 /* The SHA-256 of texts with a NUL between them, as hexadecimal digits. */
 enum { BIDE__DIGEST_BYTES = 65 }; /* the digits and a NUL */
