@@ -170,7 +170,7 @@ TEST(rules_that_make_no_sense)
     }
 }
 
-TEST(the_most_failures)
+TEST(the_most_failures, .reports = true)
 {
     const bide_login_rules most = {.purpose = "x", .failures = 100};
     with(bide_database, db, "sqlite://:memory:") {
@@ -183,7 +183,7 @@ TEST(the_most_failures)
     }
 }
 
-TEST(old_rows_are_swept)
+TEST(old_rows_are_swept, .reports = true)
 {
     with(bide_database, db, "sqlite://:memory:") {
         await(bide_create_table(db, bide_login_row));

@@ -246,7 +246,7 @@ TEST(rules_that_make_no_sense)
     }
 }
 
-TEST(old_sessions_are_swept)
+TEST(old_sessions_are_swept, .reports = true)
 {
     const bide_refresh_rules quick = {.idle = bide_s(1), .ttl = bide_s(1)};
     with(bide_database, db, "sqlite://:memory:") {
