@@ -301,14 +301,6 @@ static int send_group(struct bide__pg *pg, struct bide__run *run, bool sent,
     return 0;
 }
 
-static void name_of(char name[16], const struct bide__pg *pg, uint32_t serial)
-{
-    if (pg->db->options.statement_cache == 0)
-        name[0] = 0;
-    else
-        snprintf(name, 16, "b%u", serial);
-}
-
 /* A command of the group without parameters. */
 static bool send_plain(struct bide__pg *pg, const char *text)
 {
@@ -316,23 +308,24 @@ static bool send_plain(struct bide__pg *pg, const char *text)
     return PQsendQueryParams(pg->handle, text, 0, NULL, NULL, NULL, NULL, 0);
 }
 
-static bool send_prepare(struct bide__pg *pg, uint32_t serial, const char *text)
+static bool send_prepare(struct bide__pg *pg, const struct bide__pg_statement *statement,
+                         const char *text)
 {
-    char name[16], drop[32];
-    uint32_t *place = place_of(pg, serial);
-    name_of(name, pg, serial);
-    if (name[0] && *place) {
+    char drop[32];
+    bool named = statement->name[0];
+    uint32_t *place = place_of(pg, statement->serial);
+    if (named && *place) {
         snprintf(drop, sizeof drop, "deallocate b%u", *place);
         if (!send_plain(pg, drop))
             return false;
     }
     pg->commands++;
-    if (name[0]) {
-        *place = serial;
-        pg->next.prepares = serial;
+    if (named) {
+        *place = statement->serial;
+        pg->next.prepares = statement->serial;
         pg->next.prepared_by = pg->commands;
     }
-    return PQsendPrepare(pg->handle, name, text, 0, NULL);
+    return PQsendPrepare(pg->handle, statement->name, text, 0, NULL);
 }
 
 /* BEGIN goes with the first statement. */
@@ -405,14 +398,11 @@ static bool send_timeout(struct bide__pg *pg)
 static bool send_statement(struct bide__pg *pg, const struct bide__pg_statement *statement,
                            int count, const struct bide__pg_values *values)
 {
-    char name[16];
-    bool kept = pg->db->options.statement_cache != 0;
-    if (!(kept && *place_of(pg, statement->serial) == statement->serial) &&
-        !send_prepare(pg, statement->serial, statement->base.text))
+    bool kept = statement->name[0] && *place_of(pg, statement->serial) == statement->serial;
+    if (!kept && !send_prepare(pg, statement, statement->base.text))
         return false;
-    name_of(name, pg, statement->serial);
     pg->commands++;
-    return PQsendQueryPrepared(pg->handle, name, count, values->values, values->lengths,
+    return PQsendQueryPrepared(pg->handle, statement->name, count, values->values, values->lengths,
                                values->formats, statement->binary);
 }
 
@@ -504,7 +494,9 @@ static int step(struct bide__run *run, struct bide__trouble *trouble)
         return bide__trouble(trouble, BIDE_QUERY, "this statement cannot be used here: %s",
                              PQresStatus(PQresultStatus(run->result)));
     }
-    run->affected = strtoll(PQcmdTuples(run->result), NULL, 10);
+    run->affected = run->statement->reads && run->rows
+                        ? run->rows
+                        : strtoll(PQcmdTuples(run->result), NULL, 10);
     return run->rows > 0;
 }
 
@@ -567,14 +559,11 @@ static int ask_server(struct bide__pg *pg, struct bide__pg_statement *statement,
                       struct bide__trouble *trouble)
 {
     struct bide__run run = {.connection = &pg->base};
-    char name[16];
     int code = ready_to_send(pg, trouble);
     if (code < 0)
         return code;
-    statement->serial = bide__server_serial(pg->db);
-    name_of(name, pg, statement->serial);
     bool sent =
-        send_prepare(pg, statement->serial, text) && PQsendDescribePrepared(pg->handle, name);
+        send_prepare(pg, statement, text) && PQsendDescribePrepared(pg->handle, statement->name);
     code = send_group(pg, &run, sent, trouble);
     if (code == 0)
         code = wait_reply(&run, trouble);
@@ -595,13 +584,15 @@ static int prepare(struct bide__connection *base, const char *text, size_t lengt
     (void)length;
     if (!statement)
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+    struct bide__pg *pg = bide__pg_of(base);
     int code = 0;
-    if (is_control(text)) { /* has neither; a failed transaction could not ask */
-        statement->serial = bide__server_serial(bide__pg_of(base)->db);
+    statement->serial = bide__server_serial(pg->db);
+    if (pg->db->options.statement_cache > 0)
+        snprintf(statement->name, sizeof statement->name, "b%u", statement->serial);
+    if (is_control(text)) /* has neither; a failed transaction could not ask */
         learn(statement, NULL, text);
-    } else {
-        code = ask_server(bide__pg_of(base), statement, text, trouble);
-    }
+    else
+        code = ask_server(pg, statement, text, trouble);
     if (code < 0) {
         bide__free(statement);
         return code;

@@ -71,6 +71,7 @@ static inline struct bide__pg *bide__pg_of(struct bide__connection *base)
 struct bide__pg_statement {
     struct bide__statement base;
     uint32_t serial;
+    char name[16];       /* on the server; "": it has none, for poolers */
     bool binary;         /* its columns are asked for in binary */
     bool commits;        /* "commit": its outcome may stay unknown */
     bool control;        /* begin, commit, savepoints: no timeout is set for it */

@@ -467,20 +467,45 @@ static int put_text_rows(bide_buf *buf, Oid type, const struct bide__bound_rows 
     return code;
 }
 
-static void put_number(bide_buf *buf, uint32_t number)
+/* Where values are written, with so much room before the buffer is asked for more. */
+struct cursor {
+    bide_buf *buf;
+    char *begin, *at, *end;
+};
+
+/* False: there is no memory, which the buffer knows. */
+static bool more_cursor(struct cursor *cursor, size_t size)
 {
-    uint32_t big = htobe32(number);
-    bide_buf_append(buf, &big, sizeof big);
+    size_t room = size < 4096 ? 4096 : size;
+    bide_buf_commit(cursor->buf, (size_t)(cursor->at - cursor->begin));
+    cursor->begin = cursor->at = bide_buf_reserve(cursor->buf, room);
+    cursor->end = cursor->begin ? cursor->begin + room : NULL;
+    return cursor->begin;
 }
 
-/* One dimension, from 1 on; each value behind its length, -1 for NULL. */
+/* Behind its length; NULL is -1. */
+static bool put_value(struct cursor *cursor, const char *value, size_t length)
+{
+    uint32_t big = htobe32(value ? (uint32_t)length : UINT32_MAX);
+    size_t size = value ? length : 0;
+    if ((size_t)(cursor->end - cursor->at) < sizeof big + size &&
+        !more_cursor(cursor, sizeof big + size))
+        return false;
+    memcpy(cursor->at, &big, sizeof big);
+    memcpy(cursor->at + sizeof big, value ? value : "", size);
+    cursor->at += sizeof big + size;
+    return true;
+}
+
+/* One dimension, from 1 on. */
 static int put_binary_rows(bide_buf *buf, Oid type, const struct bide__bound_rows *rows, int i,
                            struct bide__trouble *trouble)
 {
     char scratch[SCRATCH];
-    const uint32_t head[] = {1, 1 /* there may be NULLs */, type, (uint32_t)rows->count, 1};
-    for (size_t n = 0; n < sizeof head / sizeof *head; n++)
-        put_number(buf, head[n]);
+    const uint32_t head[] = {htobe32(1), htobe32(1) /* there may be NULLs */, htobe32(type),
+                             htobe32((uint32_t)rows->count), htobe32(1)};
+    bide_buf_append(buf, head, sizeof head);
+    struct cursor cursor = {.buf = buf};
     for (size_t row = 0; row < rows->count; row++) {
         bide_bind bind = rows->at(rows->arg, row, i);
         struct parameter value;
@@ -488,9 +513,10 @@ static int put_binary_rows(bide_buf *buf, Oid type, const struct bide__bound_row
         if (code < 0)
             return code;
         BIDE_DASSERT(!value.value || value.format, "$%d is binary and text", i + 1);
-        put_number(buf, value.value ? (uint32_t)value.length : UINT32_MAX);
-        bide_buf_append(buf, value.value, value.value ? (size_t)value.length : 0);
+        if (!put_value(&cursor, value.value, (size_t)value.length))
+            return 0; /* as with a buffer: it is looked at in the end */
     }
+    bide_buf_commit(buf, (size_t)(cursor.at - cursor.begin));
     return 0;
 }
 
@@ -583,6 +609,11 @@ bool bide__pg_is_binary(Oid type)
 
 static int64_t read_big(const char *data, int size)
 {
+    uint64_t whole;
+    if (size == 8) {
+        memcpy(&whole, data, 8);
+        return (int64_t)be64toh(whole);
+    }
     uint64_t value = (unsigned char)data[0] & 0x80 ? UINT64_MAX : 0; /* the sign */
     for (int i = 0; i < size; i++)
         value = value << 8 | (unsigned char)data[i];
@@ -706,11 +737,11 @@ static void decode_text(Oid type, const char *data, int size, struct bide__cell 
 
 void bide__pg_decode(const PGresult *result, int row, int column, struct bide__cell *ret_cell)
 {
+    int size = PQgetlength(result, row, column);
     ret_cell->kind = BIDE__CELL_NULL;
-    if (PQgetisnull(result, row, column))
+    if (size == 0 && PQgetisnull(result, row, column))
         return;
     Oid type = PQftype(result, column);
-    int size = PQgetlength(result, row, column);
     ret_cell->kind = BIDE__CELL_TEXT;
     ret_cell->data = PQgetvalue(result, row, column);
     ret_cell->size = (size_t)size;

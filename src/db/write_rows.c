@@ -27,6 +27,7 @@ struct sending {
     struct bide__connection *connection;
     bool arrays;              /* the text takes columns of many rows ... */
     unsigned char column[64]; /* ... of these fields */
+    uint64_t long_columns;    /* those that have texts or bytes */
     size_t first;             /* of the rows that are sent */
 };
 
@@ -53,6 +54,12 @@ static void put_arrays(struct bide__writing *writing, const bide_buf *arrays)
     bide__put_returning(writing);
 }
 
+static bool has_bytes(enum bide_kind kind)
+{
+    return kind == BIDE_KIND_STR || kind == BIDE_KIND_SECRET || kind == BIDE_KIND_HASH ||
+           kind == BIDE_KIND_JSON || kind == BIDE_KIND_BYTES;
+}
+
 /* Whether rows of these fields go as arrays; then the text is their statement. */
 static int look_at_arrays(struct sending *sending)
 {
@@ -60,10 +67,15 @@ static int look_at_arrays(struct sending *sending)
     bide_buf arrays __attribute__((cleanup(bide_buf_done)));
     struct bide__statement *one;
     int fields = 0;
+    sending->long_columns = 0;
     bide_buf_init(&arrays, BIDE_CAP_DB_STATEMENT_BYTES);
-    for (size_t i = 0; i < writing->what.model->field_count; i++)
-        if (writing->given & bide__bit(i))
-            sending->column[fields++] = (unsigned char)i;
+    for (size_t i = 0; i < writing->what.model->field_count; i++) {
+        if (!(writing->given & bide__bit(i)))
+            continue;
+        if (has_bytes(writing->what.model->fields[i].kind))
+            sending->long_columns |= bide__bit((size_t)fields);
+        sending->column[fields++] = (unsigned char)i;
+    }
     bide_buf_reset(writing->text);
     bide__put_insert(writing, 1);
     writing->text_rows = 1;
@@ -99,7 +111,6 @@ static int rows_alike(struct sending *sending, size_t most, size_t *ret_rows)
 {
     struct bide__writing *writing = sending->writing;
     size_t rows = 0, bytes = 0;
-    int fields = __builtin_popcountll(writing->given);
     for (; rows < most && rows < BIDE_CAP_DB_ARRAY_ROWS; rows++) {
         uint64_t given, read;
         void *row = bide__row_at(writing, sending->first + rows);
@@ -109,8 +120,8 @@ static int rows_alike(struct sending *sending, size_t most, size_t *ret_rows)
             return code;
         if (given != writing->given || read != writing->read)
             break;
-        for (int i = 0; i < fields; i++)
-            bytes += bind_at(sending, rows, i).size;
+        for (uint64_t left = sending->long_columns; left; left &= left - 1)
+            bytes += bind_at(sending, rows, __builtin_ctzll(left)).size;
         if (rows > 0 && bytes > BIDE_CAP_DB_ARRAY_BYTES)
             break;
     }
