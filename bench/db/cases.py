@@ -16,22 +16,20 @@ class Case:
     data: str = ""  # what it works on: "postgres", "redis", "sqlite"
     also: tuple = ("_cpu",)  # numbers that are shown below its own
     number: str = ""  # what of a program's numbers is the case's value
-    options: str = ""  # of bide's URL: as many connections as the others have
     synchronous: str = "full"  # of SQLite
 
 
 CASES = (
     Case("pg_select", ("bide", "libpq", "pgx", "asyncpg", "sqlalchemy", "pgbench"),
          (Bar("libpq", ">=", 0.9), Bar("pgx", ">=", 2.4), Bar("asyncpg", ">=", 4),
-          Bar("sqlalchemy", ">=", 40), Bar("libpq", "<=", 1.5, "_cpu")), "selects/s", "postgres",
-         options="&pool_size=4"),
+          Bar("sqlalchemy", ">=", 40), Bar("libpq", "<=", 1.5, "_cpu")), "selects/s",
+         "postgres"),
     Case("pg_tx", ("bide", "pgbench"), (Bar("pgbench", ">=", 1),), "transactions/s",
          "postgres"),
     Case("pg_insert", ("bide", "libpq", "sqlalchemy"),
          (Bar("libpq", ">=", 0.8), Bar("sqlalchemy", ">=", 50)), "rows/s", "postgres"),
     Case("http_pg", ("bide", "bare", "fastapi", "pgx"),
-         (Bar("bare", ">=", 0.7), Bar("fastapi", ">=", 25)), "requests/s", "postgres",
-         options="&pool_size=4"),
+         (Bar("bare", ">=", 0.7), Bar("fastapi", ">=", 25)), "requests/s", "postgres"),
     Case("sqlite_read", ("bide", "sqlite3", "aiosqlite", "sqlalchemy"),
          (Bar("sqlite3", "<=", 1.5),), "ns", "sqlite", also=()),
     Case("sqlite_write", ("bide", "sqlite3", "sqlalchemy"), (Bar("sqlite3", ">=", 15),), "rows/s",

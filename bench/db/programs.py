@@ -79,7 +79,7 @@ class Programs(Builder):
         if system == "bide":
             if case.data == "sqlite":
                 url = f"sqlite://{url}?synchronous={case.synchronous}"
-            return [self.path("bide_db"), case.name, *([f"{url}{case.options}"] if url else [])]
+            return [self.path("bide_db"), case.name, *([url] if url else [])]
         if system in NEEDS:
             return [self.python, "-B", self.here / "rival_python.py", system, case.name, url]
         if system == "sqlite3":

@@ -5,8 +5,9 @@ this folder into build/bench/db, starts PostgreSQL and Redis in scratch folders,
 in rounds, prints a table and writes build/bench/db.json. A CASE may be a pattern (`pg_*`). A
 database server runs on one core, its client on another. Each round runs every system of a case
 once, one after the other, every second round in reverse order. A ratio is that of the medians, its
-interval is bootstrapped over the pairs. Exit status: 1 when a bar is missed or bide's program
-could not be built, else 0.
+interval is bootstrapped over the pairs. A system that fails in a case is left out of it from then
+on. Exit status: 1 when a bar is missed, a system failed or bide's program could not be built, else
+0.
 """
 import argparse
 import os
@@ -14,6 +15,7 @@ import re
 import socket
 import sqlite3
 import statistics
+import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -22,8 +24,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
-from common import (LOAD_CORE, SERVER_CORE, Quiet, children_s, chosen_cases,  # noqa: E402
-                    close_report, finish, out_folder, print_table, start)
+from common import (LOAD_CORE, RUN_LIMIT_S, SERVER_CORE, Quiet, children_s,  # noqa: E402
+                    chosen_cases, close_report, finish, out_folder, print_table, start)
 from pairs import all_rows, note_wide_intervals  # noqa: E402
 from cases import CASES  # noqa: E402
 from programs import Programs  # noqa: E402
@@ -67,6 +69,7 @@ class Runner:
         self.quiet = Quiet(4.0 if quick else 30.0, self.servers_s)
         self.values = {}  # (number's name, system) -> one value per round
         self.learned = set()  # files of replies
+        self.failed = set()  # (case's name, system)
 
     def servers_s(self):
         return sum(server.cpu_s() for server in self.servers.values())
@@ -80,6 +83,16 @@ class Runner:
         for name, value in numbers.items():
             name = case.name if name == "mutex" else name
             self.values.setdefault((name, system), []).append(value)
+
+    def attempt(self, case, system):
+        """Measures, unless it has failed before; what fails does not stop the others."""
+        if (case.name, system) in self.failed:
+            return
+        try:
+            self.measure(case, system)
+        except (SystemExit, OSError, ValueError) as error:
+            print(f"{case.name}, {system}: FAILED: {error}", flush=True)
+            self.failed.add((case.name, system))
 
     def prepare(self, case):
         """Data as at the beginning; where it is."""
@@ -104,7 +117,11 @@ class Runner:
         """The rate that another's program prints, and its CPU time."""
         before_s = children_s()
         process = start(command, {LOAD_CORE}, self.run_ms)
-        output, _ = process.communicate()
+        try:
+            output, _ = process.communicate(timeout=RUN_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
         found = re.search(pattern, output)
         if process.returncode or not found:
             raise SystemExit(f"bench: not what was expected of {command[0]}: {output}")
@@ -200,7 +217,7 @@ def run_rounds(runner, cases, quick):
         for case in cases:
             systems = systems_of(case, runner.programs, number, quick)
             for system in systems if number % 2 == 0 else reversed(systems):
-                runner.measure(case, system)
+                runner.attempt(case, system)
     return rounds
 
 
@@ -235,7 +252,10 @@ def main():
     print_table(rows)
     note_limits(cases, runner.values)
     note_wide_intervals(rows)
-    return 1 if close_report("db", rows, rounds, runner.quiet.disturbed) else 0
+    for name, system in sorted(runner.failed):
+        print(f"{name}, {system}: failed, see above")
+    missed = close_report("db", rows, rounds, runner.quiet.disturbed)
+    return 1 if missed or runner.failed else 0
 
 
 if __name__ == "__main__":
