@@ -153,4 +153,7 @@ void post_page_uncache(bide_tx *tx, frodo *site, const char *slug);
 const char *post_page_key(const char *slug);
 async(str) posts_key(frodo *site, const char *name);
 
+/* Adds so many demo posts with tags, comments and reactions, by authors of their own. */
+async(void) blog_seed(frodo *site, int64_t count);
+
 #endif

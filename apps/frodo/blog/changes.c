@@ -4,9 +4,9 @@
  * and seed.c.
  */
 #include "blog/blog.h"
+#include "blog/making.h"
 #include "blog/markdown.h"
 #include "blog/reading.h"
-#include "blog/words.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -71,8 +71,7 @@ static bide_list(str) tags_of(bide_list(str) typed)
 
 /* ---- what is made of a post ---- */
 
-/* The first words of the prose, with one space between them. */
-static const char *excerpt_of(const char *content)
+const char *excerpt_of(const char *content)
 {
     bide_arena *arena = bide_task_arena();
     const char *prose = markdown_text(arena, content, MARKDOWN_PROSE);
@@ -101,7 +100,7 @@ static const char *excerpt_of(const char *content)
     return excerpt;
 }
 
-static word_terms terms_of(const post *p, bide_list(str) tags)
+word_terms terms_of(const post *p, bide_list(str) tags)
 {
     word_terms terms = {.arena = bide_task_arena()};
     word_terms_add(&terms, p->title, TITLE_WEIGHT);
