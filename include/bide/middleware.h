@@ -76,6 +76,14 @@ typedef struct bide_rate_limit_options {
 } bide_rate_limit_options;
 bide_async(void) bide_rate_limit(bide_request *req, bide_next *next, const void *arg);
 
+/*
+ * Gives replies to GET and HEAD an ETag, a hash of their bytes, unless they have one, and answers
+ * 304 without a body to those who have these bytes already (If-None-Match, RFC 9110 13.1.2). The
+ * handler runs all the same: what is saved is the way to the client. Not for replies with a
+ * Set-Cookie or `Cache-Control: no-store`; put it outside of what adds these. `arg` is NULL.
+ */
+bide_async(void) bide_etags(bide_request *req, bide_next *next, const void *arg);
+
 /* Gives each request an id (that of the peer's X-Request-Id if it is 1 to 64 of [A-Za-z0-9._-])
    and sends it back. `arg` is NULL. */
 bide_async(void) bide_request_ids(bide_request *req, bide_next *next, const void *arg);
