@@ -78,6 +78,7 @@ bide_app *frodo_app_with(const frodo_settings *settings)
     }
     bide_app_set_state(app, site);
     bide_app_use(app, bide_request_ids, NULL);
+    bide_app_use(app, bide_etags, NULL);
     bide_app_use(app, bide_security_headers, NULL);
     bide_app_site(app, frame, frame_of_page);
     bide_app_add_all(app, "");

@@ -51,6 +51,26 @@ FRODO_TEST(readers_find_what_is_published)
     }
 }
 
+FRODO_TEST(a_page_that_is_known_is_not_sent_again)
+{
+    BLOG(client, db)
+    {
+        as(client, "frodo");
+        await(post_of(client, "One", "text", "", "published"));
+        as(client, NULL);
+        reply r = await(page_of(client, "/posts/one", 200));
+        check_contains(reply_header(r, "Vary"), "Cookie");
+        client_header(client, "If-None-Match", reply_header(r, "ETag"));
+        await(page_of(client, "/posts/one", 304));
+        as(client, "frodo");
+        await(client_post(client, "/api/posts/1/comments", json("{\"content\":\"new\"}")));
+        as(client, NULL);
+        await(page_of(client, "/posts/one", 200));
+        client_header(client, "If-None-Match", "\"1\"");
+        await(page_of(client, "/api/posts/1", 304));
+    }
+}
+
 FRODO_TEST(readers_comment_and_react_by_forms)
 {
     BLOG(client, db)
