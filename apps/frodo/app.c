@@ -31,12 +31,22 @@ static async(void) open_all(bide_app *app)
     await(bide_migrate(site->db, frodo_migrations(site->arena, set->database_url)));
     await(bide_check_queries(site->db));
     site->cache = await(bide_cache_open(set->redis_url ? set->redis_url : "memory:frodo", NULL));
+    site->redis = set->redis_url ? await(bide_redis_open(set->redis_url, NULL)) : NULL;
+    site->mailer = await(bide_mailer_open(set->smtp_url));
+    if (bide_loop_index() == 0)
+        site->sweeper = bide_ref(spawn(bide_background(), accounts_sweep_always, site->db));
     return bide_void;
 }
 
 static async(void) close_all(bide_app *app)
 {
     frodo *site = bide_app_state(app);
+    if (bide_loop_index() == 0) {
+        bide_cancel_task(site->sweeper, "the application stops");
+        (void)await(bide_wait(BIDE_ALL, &site->sweeper, 1));
+    }
+    await(bide_mailer_close(site->mailer, NULL));
+    bide_redis_close(site->redis);
     await(bide_cache_close(site->cache, NULL));
     await(bide_db_close(site->db, NULL));
     return bide_void;
@@ -82,6 +92,8 @@ bide_app *frodo_app_with(const frodo_settings *settings)
     bide_app_use(app, bide_security_headers, NULL);
     bide_app_site(app, frame, frame_of_page);
     bide_app_add_all(app, "");
+    if (strcmp(site->settings->smtp_url, "outbox:") == 0)
+        bide_outbox_routes(app);
     return app;
 }
 

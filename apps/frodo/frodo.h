@@ -40,6 +40,8 @@ typedef struct frodo {
     bide_db *db;
     bide_cache *cache;
     bide_redis *redis; /* NULL without REDIS_URL */
+    bide_mailer *mailer;
+    bide_task_ref sweeper; /* of accounts; on the first loop */
 } frodo;
 
 /* One worker's application, from the settings of the environment; NULL when it said on stderr why

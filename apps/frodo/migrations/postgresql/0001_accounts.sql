@@ -24,8 +24,6 @@ create table users (
     about text not null default '',
     role_id bigint not null references roles (id),
     department_id bigint references departments (id),
-    failed_logins integer not null default 0,
-    failed_since timestamptz,
     token_epoch integer not null default 0,
     created_at timestamptz not null
 );
@@ -34,10 +32,35 @@ create index users_by_department on users (department_id);
 create table sessions (
     id text primary key,
     user_id bigint not null references users (id) on delete cascade,
+    token_epoch integer not null,
     created_at timestamptz not null,
     expires_at timestamptz not null
 );
 create index sessions_by_user on sessions (user_id);
+create index sessions_by_end on sessions (expires_at);
+-- The library's: codes by mail, refresh tokens, failed logins (code.h, refresh.h, login_guard.h).
+create table bide_codes (
+    id text primary key,
+    digest text not null,
+    attempts_left integer not null,
+    issued_at_us bigint not null,
+    expires_at_us bigint not null
+);
+create table bide_refresh_tokens (
+    id text primary key,
+    digest text not null,
+    subject text not null,
+    issued_at_us bigint not null,
+    expires_at_us bigint not null,
+    ends_at_us bigint not null
+);
+create index bide_refresh_tokens_by_subject on bide_refresh_tokens (subject);
+create table bide_login_failures (
+    id text primary key,
+    failed_at text not null,
+    locked_until_us bigint not null,
+    stale_at_us bigint not null
+);
 insert into departments (id, name) values (1, 'The Shire');
 insert into roles (id, name, scope) values (1, 'admin', 'everyone'), (2, 'editor', 'department'), (3, 'member', 'own');
 insert into role_permissions (role_id, permission) values
@@ -48,6 +71,9 @@ select setval(pg_get_serial_sequence('roles', 'id'), 3);
 select setval(pg_get_serial_sequence('departments', 'id'), 1);
 
 -- migrate:down
+drop table bide_login_failures;
+drop table bide_refresh_tokens;
+drop table bide_codes;
 drop table sessions;
 drop table users;
 drop table role_permissions;
