@@ -46,7 +46,7 @@ struct connection {
     struct bide__smtp *smtp;
     struct bide__wire wire;
     enum state state;
-    bool used;          /* a mail went over it */
+    bool used;          /* it was idle */
     int64_t idle_at_ns; /* since when */
     size_t start, end;  /* of what was received and not read, in `input` */
     char input[INPUT_BYTES];
@@ -192,19 +192,21 @@ static struct connection *connection_of(struct bide__list_node *node)
     return bide__container_of(node, struct connection, node);
 }
 
-static void watch_idle(struct bide__smtp *smtp)
-{
-    struct bide__list_node *last = bide__list_last(&smtp->idle);
-    if (last)
-        bide__timer_arm(&bide__loop_here->timers, &smtp->timer,
-                        connection_of(last)->idle_at_ns + (int64_t)BIDE_CAP_MAIL_IDLE_MS * 1000000);
-}
-
-static void idle_too_long(struct bide__timer *timer)
+/* Closes what is idle for too long, and looks again when the next one may be. The timer may come
+   early: what it was armed for may have been taken. */
+static void watch_idle(struct bide__timer *timer)
 {
     struct bide__smtp *smtp = bide__container_of(timer, struct bide__smtp, timer);
-    close_idle(connection_of(bide__list_last(&smtp->idle)));
-    watch_idle(smtp);
+    struct bide__list_node *last;
+    while ((last = bide__list_last(&smtp->idle))) {
+        int64_t until_ns =
+            connection_of(last)->idle_at_ns + (int64_t)BIDE_CAP_MAIL_IDLE_MS * 1000000;
+        if (until_ns > bide__loop_here->now_ns) {
+            bide__timer_arm(&bide__loop_here->timers, timer, until_ns);
+            return;
+        }
+        close_idle(connection_of(last));
+    }
 }
 
 /* The end of a task's use of it. */
@@ -217,9 +219,10 @@ static void give_back(void *connection)
         return;
     }
     c->idle_at_ns = bide__loop_here->now_ns;
+    c->used = true;
     bide__list_push_front(&smtp->idle, &c->node);
     if (!bide__timer_armed(&smtp->timer))
-        watch_idle(smtp);
+        watch_idle(&smtp->timer);
 }
 
 /* One that is idle, or NULL; those whose server is gone are closed. */
@@ -230,8 +233,6 @@ static struct connection *take_idle(struct bide__smtp *smtp)
         struct connection *c = connection_of(node);
         if (c->start == c->end && bide__wire_is_quiet(&c->wire)) {
             bide__list_remove(node);
-            if (bide__list_empty(&smtp->idle))
-                bide__timer_disarm(&bide__loop_here->timers, &smtp->timer);
             return c;
         }
         close_idle(c);
@@ -413,7 +414,6 @@ static void give_words(struct sending *s, struct connection *c)
     s->step = "the end of the mail";
     expect(s, c, answer_of(c, code), 2, "");
     c->state = READY;
-    c->used = true;
 }
 
 static void send_in_slot(struct sending *s)
@@ -485,7 +485,7 @@ int bide__smtp_new(const struct bide__mail_url *url, struct bide__smtp **ret_smt
         return -ENOMEM;
     bide__list_init(&smtp->idle);
     smtp->url = url;
-    smtp->timer.fire = idle_too_long;
+    smtp->timer.fire = watch_idle;
     snprintf(smtp->address, sizeof smtp->address, "%s:%u", url->host, (unsigned)url->port);
     bide_semaphore_init(&smtp->slots, (size_t)url->connections, smtp->address);
     int code = bide__transfers_new(smtp->address, &smtp->transfers);

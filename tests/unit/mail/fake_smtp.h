@@ -17,6 +17,7 @@ struct fake {
     int busy;           /* so many connections are greeted with 421 */
     int later;          /* so many mails are refused for now, at their end */
     bool silent;        /* it greets nobody */
+    bool hangs_up;      /* when it has taken a mail */
     bool slowly;        /* its words come byte by byte */
     const char *answer; /* to MAIL, in place of 250; NULL: none */
     /* What it saw. */
@@ -93,7 +94,7 @@ static inline async(void) fake_serve(fake_ptr fake, bide_stream_ptr stream)
         if (strncmp(line, "EHLO", 4) == 0) {
             await(fake_say(c, "250-fake\r\n250 HELP\r\n"));
         } else if (strcmp(line, "DATA") == 0) {
-            if (!await(fake_take_mail(fake, c)))
+            if (!await(fake_take_mail(fake, c)) || fake->hangs_up)
                 break;
         } else if (strcmp(line, "QUIT") == 0) {
             fake->quits++;

@@ -152,6 +152,27 @@ TEST(idle_connections_are_closed_politely)
     check_int(fake.connections, 4);
 }
 
+TEST(a_server_that_hangs_up_is_no_trouble)
+{
+    struct fake fake = {.hangs_up = true};
+    with_fake(&fake) {
+        with(bide_mailer, m, fake.url) {
+            for (int i = 1; i <= 3; i++) {
+                await(bide_mail_send(m, &letter));
+                await(bide_sleep(bide_s(1)));
+                check_int(fake.connections, i);
+            }
+            fake.busy = 1000; /* nothing takes the place of what was idle */
+            bide_error *err;
+            attempt(&err, bide_mail_send, m, &letter);
+            require(err);
+            check_int(err->code, BIDE_MAIL_LATER);
+            await(bide_sleep(bide_s(30)));
+        }
+    }
+    check_int(fake.mails, 3);
+}
+
 /* ---- in the background ---- */
 
 TEST(it_is_tried_again)
