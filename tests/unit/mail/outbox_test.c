@@ -216,6 +216,33 @@ TEST(a_closed_mailer_takes_nothing)
     bide_outbox_clear();
 }
 
+static async(void) send_on_each_loop(void);
+static async(void) send_on_each_loop(void)
+{
+    with(bide_mailer, m, "outbox:") {
+        for (int i = 0; i < 20; i++)
+            await(bide_mail_send(m, &letter));
+    }
+    return bide_void;
+}
+
+static async(void) count_all(void);
+static async(void) count_all(void)
+{
+    bide_outbox_mails all = bide_outbox_list(NULL);
+    check_int(all.count, 60);
+    for (size_t i = 0; i < all.count; i++)
+        check_int(all.items[i].id, 60 - (int64_t)i);
+    bide_outbox_clear();
+    return bide_void;
+}
+
+TEST_PLAIN(all_loops_share_it)
+{
+    check_int(bide_run(send_on_each_loop, .loops = 3), 0);
+    check_int(bide_run(count_all), 0);
+}
+
 /* ---- after a commit ---- */
 
 static async(void) in_two(bide_db *db, bide_mailer_ptr m, bool outer_fails);

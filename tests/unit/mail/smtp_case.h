@@ -128,6 +128,9 @@ static inline void smtp_certificate(const struct smtp_server *server, const char
 static inline struct smtp_server smtp_made(const char *const words[8], const char *name)
 {
     struct smtp_server server = {.folder = "/tmp/bide-smtp-XXXXXX"};
+#if !__has_include(<curl/curl.h>)
+    test_skip("no libcurl: ./dev deps more");
+#endif
     require(mkdtemp(server.folder));
     bool tls = false;
     for (int i = 0; i < 8 && words[i]; i++) {

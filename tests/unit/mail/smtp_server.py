@@ -9,7 +9,7 @@ lines.
 
 What it does to a mail is said by the addresses. The sender: m450, m550, mgone (the connection ends
 at MAIL). A recipient: r450, r550, rgone, rmute (no reply), d450, d550 (after the mail), dgone (the
-connection ends instead of the reply), dmute (no reply), dslow (a second later).
+connection ends instead of the reply), dmute (no reply), dslow (three seconds later).
 """
 import asyncio
 import email
@@ -82,7 +82,7 @@ class Handler:
         if what == "mute":
             await asyncio.sleep(60)
         if what == "slow":
-            await asyncio.sleep(1)
+            await asyncio.sleep(3)
         return REPLIES.get(what)
 
     async def handle_MAIL(self, server, session, envelope, address, options):

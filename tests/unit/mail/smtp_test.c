@@ -319,7 +319,7 @@ TEST(servers_that_are_silent, .real_clock = true, .timeout_ms = 60000)
     smtp_kill(&server);
     server.words[0] = NULL;
     smtp_start(&server);
-    with(bide_mailer, m, smtp_url(&server, "smtp", "", "&timeout=1")) {
+    with(bide_mailer, m, smtp_url(&server, "smtp", "", "&timeout=4")) {
         bide_mail mail = letter;
         mail.to = "rmute@example.org";
         check_int(await(code_of(m, &mail, &err)), BIDE_TIMEOUT);
@@ -358,11 +358,11 @@ TEST(the_loop_goes_on_while_a_server_thinks, .real_clock = true, .timeout_ms = 6
             mail.to = "dslow@example.org";
             start_ns = bide_clock_ns();
             await(bide_mail_send(m, &mail));
-            check(bide_clock_ns() - start_ns >= 900000000);
+            check(bide_clock_ns() - start_ns >= 2900000000);
             bide_group_cancel(g, "done");
         }
     }
-    check(most_ns > 0 && most_ns < 700000000);
+    check(most_ns > 0 && most_ns < 2000000000);
 }
 
 TEST(many_mails_share_few_connections, .real_clock = true, .timeout_ms = 90000)
