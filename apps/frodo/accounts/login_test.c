@@ -48,7 +48,7 @@ FRODO_TEST(a_password_gives_tokens)
     }
 }
 
-/* "No such user" and "wrong password" are one answer (described-systems 9.27, 9.33). */
+/* "No such user" and "wrong password" are one answer. */
 FRODO_TEST(unknown_users_and_wrong_passwords_are_one_answer)
 {
     with_frodo(client, site, c)
@@ -101,6 +101,49 @@ FRODO_TEST(five_failures_lock_a_name_whether_it_is_known_or_not)
 
 /* crypt(3) with "$2b$04$": what another program has left. */
 static const char bcrypt_hash[] = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+
+SPAWNABLE(int, log_in_status, bide_client_ptr, const char *)
+async(int) log_in_status(bide_client_ptr client, const char *password)
+{
+    return ready(int, await(log_in(client, "sam", password)).status);
+}
+
+/* A counter that is read and then written loses some of them. */
+FRODO_TEST(failures_at_the_same_time_are_all_counted)
+{
+    with_frodo(client, site, c)
+    {
+        int status[5] = {0};
+        check(await(frodo_make_user(site->db, "sam", "member")) > 0);
+        await(gather(bide_into(&status[0], log_in_status, client, "one"),
+                     bide_into(&status[1], log_in_status, client, "two"),
+                     bide_into(&status[2], log_in_status, client, "three"),
+                     bide_into(&status[3], log_in_status, client, "four"),
+                     bide_into(&status[4], log_in_status, client, "five")));
+        for (int i = 0; i < 5; i++)
+            check_int(status[i], 400);
+        check_int(await(log_in(client, "sam", FRODO_PASSWORD)).status, 429);
+    }
+}
+
+/* A password is changed between the reading of a hash and the making of a new one. */
+FRODO_TEST(a_hash_made_anew_overwrites_no_new_password)
+{
+    with_frodo(client, site, c)
+    {
+        check(await(frodo_make_user(site->db, "sam", "member")) > 0);
+        await(frodo_login(client, "sam"));
+        await(bide_do(site->db, "update users set password = $1", (bide_hash){bcrypt_hash}));
+        reply r = await(client_post(client, "/api/users/me/password",
+                                    json("{\"old_password\":\"" FRODO_PASSWORD "\","
+                                         "\"password\":\"a better one\","
+                                         "\"password_confirm\":\"a better one\"}")));
+        check_int(r.status, 200);
+        frodo_logout(client);
+        check_int(await(log_in(client, "sam", FRODO_PASSWORD)).status, 400);
+        check_int(await(log_in(client, "sam", "a+better+one")).status, 200);
+    }
+}
 
 FRODO_TEST(a_bcrypt_hash_is_accepted_and_made_anew)
 {
@@ -223,7 +266,7 @@ FRODO_TEST(tokens_that_are_not_ours_are_nobody)
 MODEL(token_claims, "", (str, sub), (i32, epoch), (i64, iat), (i64, exp), (str, username, optional),
       (str, password, optional));
 
-/* A token carries neither a password nor a local time (described-systems 9.28, 9.32). */
+/* A token carries neither a password nor a local time. */
 FRODO_TEST(a_token_says_who_and_until_when)
 {
     with_frodo(client, site, c)

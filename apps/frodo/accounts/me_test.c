@@ -29,7 +29,7 @@ FRODO_TEST(a_profile_is_read_and_changed)
     }
 }
 
-/* Other fields of the row are not the client's to set (described-systems 9.9 to 9.11, 9.21). */
+/* Other fields of the row are not the client's to set. */
 FRODO_TEST(a_profile_takes_no_other_fields)
 {
     static const char *const bodies[] = {

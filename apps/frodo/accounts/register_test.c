@@ -59,7 +59,7 @@ FRODO_TEST(a_code_makes_an_account)
     }
 }
 
-/* The bug of an unawaited check (described-systems 9.1), and of codes that stay (9.6). */
+/* A check that nobody waits for would let all of them pass. */
 FRODO_TEST(wrong_expired_and_used_codes_are_answered_alike)
 {
     with_frodo(client, site, c)
@@ -155,7 +155,7 @@ FRODO_TEST(problems_come_all_at_once)
     }
 }
 
-/* Check, then insert, is a race (9.8): the unique key decides. */
+/* To look first and insert then is a race: the unique key decides. */
 FRODO_TEST(what_is_taken_is_named_and_the_code_stays_good)
 {
     with_frodo(client, site, c)
