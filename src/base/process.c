@@ -7,12 +7,25 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+unsigned bide__process_forks;
+
+static void forked(void)
+{
+    bide__process_forks++;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, forked); /* without memory for it they are not noticed */
+}
 
 /* The fields of /proc/self/stat behind the name, which may itself hold spaces and parentheses; the
    third of all is the first here. Values that matter are numbers. */

@@ -72,6 +72,7 @@ struct bide__forms {
 struct bide_db {
     const struct bide__driver *driver;
     struct bide__loop *loop;
+    unsigned forks; /* base/process.h */
     struct bide__db_options options;
     bool single; /* in memory: one connection for all, and reads take turns too */
     struct bide__store *store;
@@ -259,7 +260,10 @@ int bide__turn(struct bide_db *db, struct bide__work *work);
 __attribute__((noreturn, cold)) void bide__db_raise(int code, const struct bide__trouble *trouble,
                                                     const struct bide__object *object);
 
-/* Checks who calls: a task of the engine's loop. */
+/* Checks that this is the process which opened it, not one that was forked off later. */
+void bide__db_check_process(const struct bide_db *db);
+
+/* Checks who calls: a task of the engine's loop, and of its process. */
 void bide__db_check(const struct bide_db *db);
 
 /* ---- tx.c ---- */

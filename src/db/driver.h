@@ -208,6 +208,8 @@ struct bide__driver {
     /* A query whose answer is 1 if the column $2 of the table $1 gets the next number for each row
        that is inserted without it, and nothing but the statement inserts; NULL: none does. */
     const char *numbers;
+    /* A query for how many connections the server allows, and how many of those are not for us. */
+    const char *limits;
     /* For the check of queries: what the column is, beside a field of the kind. */
     void (*describe)(struct bide__connection *connection, struct bide__statement *statement,
                      int column, enum bide_kind kind, struct bide__column *ret_column);

@@ -5,6 +5,7 @@
 #include "db/db.h"
 
 #include "base/mem.h"
+#include "base/process.h"
 
 #include <bide/log.h>
 #include <errno.h>
@@ -199,6 +200,7 @@ bide_async(bide_db_ptr) bide_db_open(const char *url)
         bide__db_raise(-EBADMSG, &trouble, NULL);
     bide__list_init(&db->idle);
     db->loop = me->loop;
+    db->forks = bide__process_forks;
     bide__object_init(&db->object, &kind_readers, "database", me->head.at);
     code = read_url(db, url, &trouble);
     if (code == 0)

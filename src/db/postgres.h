@@ -127,6 +127,9 @@ bool bide__pg_put_array(bide_buf *buf, const struct bide__statement *statement, 
 /* What a column of this type is beside a field of the kind. */
 void bide__pg_describe(Oid type, enum bide_kind kind, struct bide__column *ret_column);
 
+/* The type of the column that a field of this kind gets. */
+const char *bide__pg_column_type(enum bide_kind kind);
+
 /* Whether values of this type are read in binary. */
 bool bide__pg_is_binary(Oid type);
 void bide__pg_decode(const PGresult *result, int row, int column, struct bide__cell *ret_cell);

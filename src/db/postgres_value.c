@@ -751,4 +751,17 @@ void bide__pg_decode(const PGresult *result, int row, int column, struct bide__c
         decode_text(type, ret_cell->data, size, ret_cell);
 }
 
+const char *bide__pg_column_type(enum bide_kind kind)
+{
+    static const char *const types[] = {
+        [BIDE_KIND_BOOL] = "boolean",     [BIDE_KIND_I32] = "integer",
+        [BIDE_KIND_I64] = "bigint",       [BIDE_KIND_F64] = "double precision",
+        [BIDE_KIND_BYTES] = "bytea",      [BIDE_KIND_UUID] = "uuid",
+        [BIDE_KIND_TIME] = "timestamptz", [BIDE_KIND_DATE] = "date",
+        [BIDE_KIND_DECIMAL] = "numeric",  [BIDE_KIND_JSON] = "json",
+    };
+    size_t at = (size_t)kind;
+    return at < sizeof types / sizeof *types && types[at] ? types[at] : "text";
+}
+
 #endif

@@ -335,6 +335,36 @@ void bide__server_free(struct bide__server *server)
     bide__free(server);
 }
 
+/* Says it at the start if the loops together may want more connections than the server has: else it
+   shows under load, as refused ones. A pooler (then no statements are kept) has its own numbers. */
+static void compare_limits(const bide_db *db, struct bide__connection *connection, size_t limit)
+{
+    const struct bide__driver *driver = db->driver;
+    size_t wanted = limit * (size_t)bide_loop_count();
+    struct bide__cell most, reserved;
+    struct bide__statement *statement;
+    struct bide__run run = {.statement = NULL};
+    struct bide__trouble ignored;
+    if (db->loop->index > 0 || db->options.statement_cache == 0 ||
+        bide__statement_of(connection, driver->limits, strlen(driver->limits), &statement,
+                           &ignored) < 0)
+        return;
+    if (bide__start(&run, connection, statement, NULL, 0, &ignored) == 0 &&
+        bide__step(&run, &ignored) > 0) {
+        driver->cell(&run, 0, &most);
+        driver->cell(&run, 1, &reserved);
+        int64_t room = most.integer - reserved.integer;
+        if (room < 0 || wanted > (size_t)room)
+            bide_log(BIDE_LOG_WARN,
+                     "%s: this program may open %zu connections (pool_size and max_overflow make "
+                     "%zu, on each of %d loops), and the server has room for %lld: its "
+                     "max_connections is %lld, of which %lld are reserved",
+                     db->options.pool.name, wanted, limit, bide_loop_count(), (long long)room,
+                     (long long)most.integer, (long long)reserved.integer);
+    }
+    bide__finish(&run);
+}
+
 int bide__server_open(bide_db *db, struct bide__trouble *trouble)
 {
     struct bide__server *server = bide__calloc(1, sizeof *server);
@@ -355,8 +385,10 @@ int bide__server_open(bide_db *db, struct bide__trouble *trouble)
                           : stats.limit / 2 > BIDE_CAP_DB_SHARED ? BIDE_CAP_DB_SHARED
                                                                  : stats.limit / 2;
     int code = bide__server_lease(db, &first, trouble);
-    if (code == 0)
+    if (code == 0) {
+        compare_limits(db, first->connection, stats.limit);
         bide_pool_release(first);
+    }
     return code;
 }
 

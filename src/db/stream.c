@@ -204,6 +204,7 @@ void bide__stream_leave(struct bide__stream *stream)
 {
     if (!stream->streaming)
         return;
+    bide__db_check_process(stream->on.db);
     bide__cleanup(stream->was, stream->site, close_stream, stream);
     bide__tx_leave(&stream->own);
 }

@@ -376,8 +376,10 @@ static void finish(void *arg)
 
 void bide__tx_leave(bide_tx *tx)
 {
-    if (tx->db && tx->state != BIDE__TX_ENDED)
-        bide__cleanup(tx->was, tx->site, finish, tx);
+    if (!tx->db || tx->state == BIDE__TX_ENDED)
+        return;
+    bide__db_check_process(tx->db);
+    bide__cleanup(tx->was, tx->site, finish, tx);
 }
 
 bide_async(void) bide_tx_rollback(bide_tx *tx)

@@ -6,12 +6,25 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "core/graph.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 const struct bide__kind bide__redis_kind = {.noun = "redis", .verb = "waits for"};
+
+void bide__redis_check_caller(const bide_redis *client)
+{
+    if (bide__unlikely(client->forks != bide__process_forks))
+        bide__misuse("redis %s is used in process %d, which was forked off after it was opened: "
+                     "the connections are the parent's, a child opens its own",
+                     client->address, (int)getpid());
+    if (bide__unlikely(client->loop != bide__loop_here))
+        bide__misuse("redis %s is used on loop %d: it belongs to loop %d", client->address,
+                     bide__loop_here->index, client->loop->index);
+}
 
 void bide__redis_use(bide_redis *client)
 {
@@ -72,6 +85,7 @@ bide_async(bide_redis_ptr) bide_redis_open(const char *url,
     client->client = client;
     client->url = place;
     client->loop = bide__loop_here;
+    client->forks = bide__process_forks;
     client->users = 1;
     client->jitter = (uint64_t)bide__clock_monotonic_ns();
     if (place.port)
@@ -94,6 +108,7 @@ void bide_redis_close(void *redis)
     bide_redis *client = redis;
     if (!client)
         return;
+    bide__redis_check_caller(client->client);
     if (bide__unlikely(client->link || client->blocks > 0))
         bide__misuse("redis %s is closed while %zu of its connections are leased",
                      client->client->address, client->client->blocks);

@@ -60,9 +60,7 @@ static void check_args(const bide_redis *r, const bide_redis_arg *args, size_t c
         bide__fail(
             bide__current->at,
             bide_error_new(BIDE_INVALID, "redis: argument %zu of %.*s is NULL", bad, NAME(args)));
-    if (bide__unlikely(r->client->loop != bide__loop_here))
-        bide__misuse("redis %s is used on loop %d: it belongs to loop %d", r->client->address,
-                     bide__loop_here->index, r->client->loop->index);
+    bide__redis_check_caller(r->client);
 }
 
 /* Over the shared connection, within options.timeout. */

@@ -139,6 +139,7 @@ void bide__redis_leases_close(bide_redis *client)
 
 bide_async(bide_redis_ptr) bide__redis_take(bide_redis *client)
 {
+    bide__redis_check_caller(client->client);
     if (client->closed || client->link)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_CLOSED, "redis %s: %s", client->client->address,

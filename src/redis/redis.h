@@ -58,6 +58,7 @@ struct bide_redis {
     char name[64];                    /* options.name */
     char address[BIDE_ADDRESS_BYTES]; /* for messages */
     const struct bide__loop *loop;
+    unsigned forks; /* base/process.h */
     uint32_t users; /* the handle, the task of the connection, tasks that wait: the last frees */
     bool closed;
 
@@ -127,7 +128,8 @@ void bide__redis_disown(bide_redis *leased);
 /* The end of bide__redis_lease, the same for a block of the user's. */
 void bide__redis_return(bide_redis *leased, bool clean);
 
-/* client.c */
+/* client.c. Checks who calls: a task of the client's loop and of its process. */
+void bide__redis_check_caller(const bide_redis *client);
 void bide__redis_use(bide_redis *client);
 void bide__redis_unuse(bide_redis *client);
 

@@ -76,6 +76,7 @@ static bide_async(bide_redis_reply) execute(bide_redis_tx *tx, bide_arena *arena
     bide_redis *client = tx->leased->client;
     const bide_redis_arg name = {.data = "EXEC", .size = 4};
     struct bide__redis_answer answer = {.arena = arena};
+    bide__redis_check_caller(client);
     if (bide__unlikely(tx->done))
         bide__misuse("bide_redis_exec: the transaction is done already");
     APPEND(tx, "EXEC");

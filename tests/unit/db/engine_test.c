@@ -103,6 +103,56 @@ TEST_PLAIN(loops_take_turns)
     db_case_done(&shared_case);
 }
 
+/* ---- processes ---- */
+
+static bide_db *inherited;
+static bide_tx *inherited_tx;
+
+static void ask_it(void) BIDE__UNCHECKED;
+static void ask_it(void)
+{
+    (void)await(bide_scalar(inherited, i64, "select 1"));
+}
+
+static void begin_on_it(void) BIDE__UNCHECKED;
+static void begin_on_it(void)
+{
+    with_tx(tx, inherited)
+        await(bide_do(tx, "delete from items"));
+}
+
+static void go_on_in_it(void) BIDE__UNCHECKED;
+static void go_on_in_it(void)
+{
+    await(bide_do(inherited_tx, "delete from items"));
+}
+
+static void close_it(void) BIDE__UNCHECKED;
+static void close_it(void)
+{
+    await(bide_db_close(inherited, NULL));
+}
+
+DB_TEST(the_child_of_a_fork_cannot_use_it)
+{
+    static const char said[] = "which was forked off after it was opened";
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        inherited = db;
+        with_tx(tx, db) {
+            item row = {.name = "a"};
+            await(bide_insert(tx, item, &row));
+            inherited_tx = tx;
+            check_dies(go_on_in_it, said);
+        }
+        check_dies(ask_it, said);
+        check_dies(begin_on_it, said);
+        check_dies(close_it, said);
+        /* The parent goes on. */
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), 1);
+    }
+}
+
 /* ---- closing ---- */
 
 SPAWNABLE(void, use_for_a_while, bide_db *)

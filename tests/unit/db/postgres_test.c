@@ -319,6 +319,37 @@ async(void) hold_and_tell(bide_db *db, int *limited)
     return bide_void;
 }
 
+/* What the start says of a pool of this size, on so many loops. */
+static char pool_url[256];
+
+static async(void) open_pool(void)
+{
+    with(bide_database, db, pool_url) {
+        check_int(await(bide_scalar(db, i64, "select 1")), 1);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(a_pool_that_the_server_has_no_room_for_is_said_at_the_start, .timeout_ms = 60000)
+{
+    static const char part[] = "max_connections is 40, of which 3 are reserved";
+    DB_SERVER(c, "&pool_size=12&max_overflow=6"); /* 18 on a loop, and there is room for 37 */
+    snprintf(pool_url, sizeof pool_url, "%s", c.url);
+    for (int loops = 2; loops <= 3; loops++) {
+        test_capture_stderr();
+        check_int(bide_run(open_pool, .loops = loops), 0);
+        const char *said = test_captured();
+        if (loops == 2) {
+            check(!strstr(said, part));
+        } else {
+            check_contains(said, part);
+            check_contains(said, "may open 54 connections (pool_size and max_overflow make 18, on "
+                                 "each of 3 loops), and the server has room for 37");
+            check(!strstr(strstr(said, part) + 1, part)); /* once */
+        }
+    }
+}
+
 TEST(no_more_connections_than_the_server_has, .real_clock = true, .reports = true,
      .timeout_ms = 60000)
 {

@@ -252,6 +252,40 @@ static async(void) wait_for_the_end(bide_redis_ptr r, int *code)
     return bide_void;
 }
 
+static bide_redis *inherited;
+
+static void ask_it(void) BIDE__UNCHECKED;
+static void ask_it(void)
+{
+    (void)await(bide_redis_get(inherited, "k"));
+}
+
+static void lease_of_it(void) BIDE__UNCHECKED;
+static void lease_of_it(void)
+{
+    with(bide_redis_leased, c, inherited)
+        await(bide_redis(c, "PING"));
+}
+
+static void close_it(void)
+{
+    bide_redis_close(inherited);
+}
+
+TEST(the_child_of_a_fork_cannot_use_it, .real_clock = true)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    static const char said[] = "which was forked off after it was opened";
+    with(bide_redis, r, server.url, NULL) {
+        inherited = r;
+        check_dies(ask_it, said);
+        check_dies(lease_of_it, said);
+        check_dies(close_it, said);
+        await(bide_redis_set(r, "k", "v", BIDE_FOREVER));
+    }
+}
+
 TEST(closing_under_a_task_that_waits, .real_clock = true)
 {
     struct redis_server server = redis_make(NULL);
