@@ -65,8 +65,7 @@
  * that), pool_timeout, pool_recycle, pool_pre_ping, idle_timeout, connect_timeout (seconds),
  * max_waiting, statement_timeout_ms=30000, statement_cache=128 (0 behind poolers), echo:
  * docs/database.md. A task's deadline becomes the server's statement_timeout, sent along with the
- * statement. After a failed statement a transaction can only be rolled back, to a nested one's
- * start at least. Needs libpq at build.
+ * statement. Needs libpq at build.
  *
  * Errors, as codes:
  *
@@ -147,7 +146,18 @@ RESOURCE(bide_database, bide_db_ptr, bide_db_open, bide_db_close)
  * with_tx(tx, db) { ... }: a transaction that writes; with_read_tx one that only reads, and sees
  * one state of the data all along. It begins at its first statement, which may wait for its turn.
  * Left without an error it commits, also by `return`; a commit that fails is an error of the block.
- * Left by an error or a cancel it rolls back. with_tx(inner, tx) { ... } nests: a savepoint.
+ * Left by an error or a cancel it rolls back. with_tx(inner, tx) { ... } nests: a savepoint. After
+ * a statement that the database has refused, whoever has caught its error, a transaction can only
+ * be left: the next statement, or its end, is BIDE_QUERY. What may fail and shall not take the rest
+ * with it goes into a nested one:
+ *
+ *     async(void) add_tag(bide_tx *tx, const char *name)
+ *     {
+ *         with_tx(inner, tx) { await(bide_insert(inner, tag, &(tag){.name = name})); }
+ *         return bide_void;
+ *     }
+ *     SPAWNABLE(void, add_tag, bide_tx *, const char *)
+ *     attempt(&err, add_tag, tx, "new");                       // `tx` goes on
  */
 #define bide_with_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, true, "with_tx")
 #define bide_with_read_tx(tx, on) BIDE__WITH_TX(__COUNTER__, tx, on, false, "with_read_tx")

@@ -475,6 +475,7 @@ static void check_in(bide_tx *tx, struct bide__check *check)
     check->end = &check->first;
     check->checked = 0;
     int code = check_all(&checking);
+    checking.connection->refused = false; /* all of it was taken back */
     bide__tx_after(tx);
     if (code < 0)
         bide__db_raise(code, &checking.trouble, NULL);

@@ -81,7 +81,8 @@ struct bide__connection {
     const struct bide__driver *driver;
     struct bide__numbered numbered[BIDE_CAP_DB_NUMBERED];
     size_t numbered_next;
-    bool echo;                   /* its statements are logged */
+    bool echo;    /* its statements are logged */
+    bool refused; /* the database has refused a statement in a transaction, and would go on in it */
     struct bide__list_node node; /* in the engine's idle readers */
     struct bide__kept *kept;
     struct bide__kept own;

@@ -136,7 +136,7 @@ static int journal_errno(sqlite3 *handle)
     return last ? last : EIO;
 }
 
-static int failed(struct connection *connection, int result, struct bide__trouble *trouble)
+static int trouble_of(struct connection *connection, int result, struct bide__trouble *trouble)
 {
     sqlite3 *handle = connection->handle;
     int extended = handle ? sqlite3_extended_errcode(handle) : result;
@@ -170,6 +170,15 @@ static int failed(struct connection *connection, int result, struct bide__troubl
     default:
         return bide__trouble(trouble, BIDE_QUERY, "%s", what);
     }
+}
+
+/* The same for a text or an execution that SQLite refuses: see bide__tx_after. */
+static int failed(struct connection *connection, int result, struct bide__trouble *trouble)
+{
+    int code = trouble_of(connection, result, trouble);
+    connection->base.refused |=
+        code == -EBADMSG && connection->handle && !sqlite3_get_autocommit(connection->handle);
+    return code;
 }
 
 /* Called by SQLite within a step: 1 ends it. The budget begins with the first call: shorter reads
@@ -435,7 +444,7 @@ static int bind_to(struct statement *statement, int index, const bide_bind *bind
         result = bide__sqlite_list_bind(handle, at, bind);
         break;
     }
-    return result == SQLITE_OK ? 0 : failed(statement->connection, result, trouble);
+    return result == SQLITE_OK ? 0 : trouble_of(statement->connection, result, trouble);
 }
 
 /* A file that was removed, or another one in its place, would take what nobody can ever read: asked

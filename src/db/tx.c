@@ -3,7 +3,8 @@
  * (db.h) and perform.c; calls turn.c, lease.c, engine.c.
  *
  *   NONE --first statement--> OPEN --end of the block, or bide_tx_rollback--> ENDED
- *    |                          +--the database gives up--> LOST --end--> ENDED
+ *    |                          +--a statement fails, or the database gives up--> LOST --end-->
+ * ENDED
  *    +--end of the block--> ENDED
  *
  * Invariants
@@ -176,8 +177,8 @@ static __attribute__((noreturn)) void raise_lost(const bide_tx *tx, bool cut_off
                                   tx->site->file, tx->site->line));
     bide__fail(bide__current->at,
                bide_error_new(BIDE_QUERY,
-                              "the database has rolled back the transaction of %s:%d by itself, "
-                              "because of an earlier error",
+                              "the transaction of %s:%d can only be rolled back, because of an "
+                              "earlier error: what may fail goes into a with_tx inside it",
                               tx->site->file, tx->site->line));
 }
 
@@ -195,12 +196,16 @@ struct bide__connection *bide__tx_connection(bide_tx *tx)
         begin(tx);
     bide__watch_idle(tx);
     bide__done_at_once(me);
+    tx->connection->refused = false;
     return tx->connection;
 }
 
 void bide__tx_after(bide_tx *tx)
 {
     enum bide__state state = tx->connection->driver->state(tx->connection);
+    /* One goes on after an error, the other does not: a program does the same on both. */
+    if (state == BIDE__STATE_OPEN && tx->connection->refused)
+        state = BIDE__STATE_FAILED;
     if (state == BIDE__STATE_OPEN)
         return;
     if (state == BIDE__STATE_FAILED) { /* those around it may still go back to its savepoint */

@@ -119,6 +119,59 @@ DB_TEST(a_nested_one_is_a_savepoint)
     }
 }
 
+static async(void) go_on_after(bide_db *db, int way)
+{
+    bide_error *err = NULL;
+    with_tx(tx, db) {
+        item a = {.name = "a"}, again = {.name = "a"};
+        item many[] = {{.name = "x"}, {.name = "a"}};
+        await(bide_insert(tx, item, &a));
+        if (way == 0)
+            attempt(&err, bide_insert, tx, item, &again);
+        else if (way == 1)
+            (void)attempt(&err, bide_exec, tx, "select * from nowhere");
+        else
+            attempt(&err, bide_insert_many, tx, item, many, 2);
+        check(err != NULL);
+        if (way == 0)
+            await(bide_do(tx, "delete from items"));
+    }
+    return bide_void;
+}
+SPAWNABLE(void, go_on_after, bide_db *, int)
+
+/* What the program catches, the transaction does not forget, on neither database. */
+DB_TEST(after_a_refused_statement_it_can_only_be_left)
+{
+    bide_error *err = NULL;
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        for (int way = 0; way < 3; way++) {
+            bide_error *end = NULL;
+            attempt(&end, go_on_after, db, way);
+            require(end);
+            check_int(end->code, BIDE_QUERY);
+            check_contains(end->message, "can only be rolled back, because of an earlier error");
+            check_contains(end->message, "tx_test.c:");
+            check_int(await(count(db)), 0);
+        }
+        with_tx(tx, db) {
+            item a = {.name = "a"}, again = a, other = {.name = "b"};
+            item gone = {.id = 99};
+            await(bide_insert(tx, item, &a));
+            attempt(&err, insert_nested, tx, &again, 1);
+            check(err && err->code == BIDE_CONFLICT);
+            /* Nothing was refused by the database here. */
+            attempt(&err, bide_update, tx, item, &gone, amount);
+            check(err && err->code == BIDE_NOT_FOUND);
+            check_int((int)attempt(&err, bide_exec, tx, "delete from items where id = $1"), 0);
+            check(err && err->code == BIDE_QUERY);
+            await(bide_insert(tx, item, &other));
+        }
+        check_int(await(count(db)), 2);
+    }
+}
+
 static bool many_write; /* at a time: a server lets them */
 
 SPAWNABLE(void, add_slowly, bide_db *, int, int *)
