@@ -169,7 +169,7 @@ POST(send_logout, "/logout", redirect, hidden, depends(bool, ours, own_form),
 ENUM(profile_note, none, saved, password);
 MODEL(profile_page, "", (profile_note, note), (str, email, optional), (str, username, optional),
       (str, username_error, optional), (str, about, optional), (str, about_error, optional),
-      (str, role, optional), (time, created_at, optional), (str, old_password_error, optional),
+      (str, role, optional), (date, member_since, optional), (str, old_password_error, optional),
       (str, password_error, optional), (str, password_confirm_error, optional));
 MODEL(profile_form, "", (str, username, len(3, 32), match("^[a-z][a-z0-9_]*$")),
       (str, about, len(0, 500)));
@@ -181,14 +181,17 @@ static profile_page log_in_first(bide_request *req)
     return (profile_page){.note = profile_note_none};
 }
 
+static const int64_t day_us = INT64_C(86400000000);
+
 static async(profile_page) profile_of(bide_request *req, const account *who)
 {
     const user *u = await(bide_one(frodo_of(req)->db, user, "id = $1", who->id));
-    return ready(profile_page, ((profile_page){.email = u->email,
-                                               .username = u->username,
-                                               .about = u->about,
-                                               .role = who->role,
-                                               .created_at = u->created_at}));
+    return ready(profile_page,
+                 ((profile_page){.email = u->email,
+                                 .username = u->username,
+                                 .about = u->about,
+                                 .role = who->role,
+                                 .member_since = {(int32_t)(u->created_at / day_us)}}));
 }
 
 GET(show_profile, "/profile", html("accounts/profile", profile_page), hidden,
