@@ -38,7 +38,7 @@ PROVIDER(user *, me, oauth2(token, "/auth"))
     enum bide_jwt_why why;
     const access *who = bide_jwt_verify(NULL, &signed_by_us, access, token, &why);
     if (!who)
-        fail(http_error(401, bide_jwt_reason(why)));
+        fail(http_error(401, "%s", bide_jwt_reason(why)));
     user *u = await(bide_maybe(bide_app_db(req), user, "id = $1", strtoll(who->sub, NULL, 10)));
     if (!u)
         fail(http_error(401, "no such user"));

@@ -11,7 +11,7 @@
  *     enum bide_jwt_why why;
  *     const access *who = bide_jwt_verify(arena, &rules, access, token, &why);
  *     if (!who)
- *         fail(http_error(401, bide_jwt_reason(why)));
+ *         fail(http_error(401, "%s", bide_jwt_reason(why)));
  *
  * Claims are a model of the user's. To what it writes come `iss` and `aud` (of the rules), `iat`,
  * `nbf`, `exp` and a random `jti`: they are the rules', not the struct's. A model that has fields

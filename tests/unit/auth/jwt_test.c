@@ -126,7 +126,8 @@ static void refused(const bide_jwt_rules *with, const char *token, enum bide_jwt
 {
     enum bide_jwt_why why = BIDE_JWT_GOOD;
     const access *got = verify(with, token, &why);
-    if (!check(!got) | !check_int(why, expected))
+    check_int(why, expected);
+    if (!check(!got))
         printf("%s: %s\n", bide_jwt_reason(why), token ? token : "NULL");
 }
 
