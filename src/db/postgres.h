@@ -85,11 +85,7 @@ static inline struct bide__pg_statement *bide__pg_statement_of(struct bide__stat
 
 /* ---- postgres_connect.c ---- */
 
-bide_async(bide_connection) bide__pg_open(void *db);
-bide_async(void) bide__pg_close(void *connection);
-
-/* Asks the server, by a connection of its own, to end what runs. Raises. */
-bide_async(void) bide__pg_cancel(struct bide__pg *pg);
+extern const struct bide_pool_driver bide__pg_pool_driver;
 
 /* One user less. */
 void bide__pg_unuse(struct bide__pg *pg);

@@ -1,6 +1,7 @@
 /*
- * Connecting to PostgreSQL, ending a connection, and asking the server to end a statement. Called
- * by the pool's tasks through postgres.c; calls libpq.
+ * What the pool wants of PostgreSQL: connecting, ending a connection, making one idle again, for
+ * which the server is asked to end a statement. Called by the pool's tasks; calls libpq,
+ * connection.c.
  *
  * libpq's first step looks names up and reads files: it runs on the blocking lane. The others wait
  * on the loop. Between two of them the descriptor may be another one.
@@ -208,7 +209,7 @@ static bool make(struct bide_db *db, struct bide__pg **ret_pg)
     return true;
 }
 
-bide_async(bide_connection) bide__pg_open(void *db)
+static bide_async(bide_connection) open_one(void *db)
 {
     struct bide__pg *pg;
     int64_t pause_ns = bide__server_pause_ns(db);
@@ -242,7 +243,7 @@ bide_async(bide_connection) bide__pg_open(void *db)
     return bide_ready(bide_connection, &pg->base);
 }
 
-bide_async(void) bide__pg_close(void *connection)
+static bide_async(void) close_one(void *connection)
 {
     shut(bide__pg_of(connection));
     return bide_void;
@@ -250,7 +251,8 @@ bide_async(void) bide__pg_close(void *connection)
 
 /* ---- cancelling ---- */
 
-bide_async(void) bide__pg_cancel(struct bide__pg *pg)
+/* Asks the server, by a connection of its own, to end what runs. Raises. */
+static bide_async(void) cancel(struct bide__pg *pg)
 {
     const char *host = PQhostaddr(pg->handle), *name = PQhost(pg->handle);
     const char *port = PQport(pg->handle);
@@ -270,5 +272,52 @@ bide_async(void) bide__pg_cancel(struct bide__pg *pg)
     (void)bide_await(bide_read(stream, &byte, 1));
     return bide_void;
 }
+
+/* ---- what the pool asks ---- */
+
+static bool is_idle(void *connection)
+{
+    const struct bide__pg *pg = bide__pg_of(connection);
+    return !pg->lost && pg->first == pg->end && !pg->begins && !pg->writing &&
+           PQtransactionStatus(pg->handle) == PQTRANS_IDLE;
+}
+
+static bool broken(void *connection)
+{
+    return bide__pg_of(connection)->lost;
+}
+
+/* Ends what runs, reads what is owed, rolls back. */
+static bide_async(void) reset(void *connection)
+{
+    struct bide__pg *pg = bide__pg_of(connection);
+    struct bide__trouble trouble = {0};
+    pg->begins = false;
+    if (!pg->lost && pg->first != pg->end)
+        (void)bide_await(cancel(pg));
+    int code = bide__command(&pg->base, "rollback", &trouble);
+    if (code < 0)
+        bide__db_raise(code, &trouble, &pg->object);
+    return bide_void;
+}
+
+static bide_async(void) ping(void *connection)
+{
+    struct bide__pg *pg = bide__pg_of(connection);
+    struct bide__trouble trouble = {0};
+    int code = bide__command(&pg->base, "select 1", &trouble);
+    if (code < 0)
+        bide__db_raise(code, &trouble, &pg->object);
+    return bide_void;
+}
+
+const struct bide_pool_driver bide__pg_pool_driver = {
+    .open = open_one,
+    .close = close_one,
+    .is_idle = is_idle,
+    .reset = reset,
+    .ping = ping,
+    .broken = broken,
+};
 
 #endif
