@@ -343,10 +343,11 @@ bide_arena *bide_arena_of(bide_request *req);
  * one is zero in the row. Problems of anything else (path, query ...) are answered as ever.
  *
  * bide_problems_of: all of them, in their order; never NULL. bide_add_problem: one more, about a
- * field of the body; `type` is a literal, `format` as printf(3). bide_problem_of: what the first
- * one about this field says, or NULL. bide_refuse_problems: raises 422 if there are any; a failure
- * with 422 is answered with the whole list. bide_form_value: the text of a form's field as it was
- * typed, if it is UTF-8; NULL without it, and where the route does not take problems.
+ * field of the body, "email", or one inside, "users.3.email"; `type` is a literal, `format` as
+ * printf(3). bide_problem_of: what the first one about this field says, or NULL.
+ * bide_refuse_problems: raises 422 if there are any; a failure with 422 is answered with the whole
+ * list. bide_form_value: the text of a form's field as it was typed, if it is UTF-8; NULL without
+ * it, and where the route does not take problems.
  * They live in the arena. Never suspend. Raise BIDE_NO_MEMORY.
  */
 const bide_problems *bide_problems_of(bide_request *req);

@@ -66,9 +66,18 @@ const bide_problems *bide_problems_of(bide_request *req)
     return list_of(req);
 }
 
+/* "users.3.email" is ["body","users",3,"email"]. */
 static const char *loc_of(bide_request *req, const char *field)
 {
-    const char *loc = bide_arena_printf(bide_arena_of(req), "%s,\"%s\"]", body, field);
+    const char *loc = body;
+    for (size_t length; loc && field; field = field[length] ? field + length + 1 : NULL) {
+        length = strcspn(field, ".");
+        bool is_index = length > 0 && strspn(field, "0123456789") == length;
+        const char *quote = is_index ? "" : "\"";
+        loc = bide_arena_printf(bide_arena_of(req), "%s,%s%.*s%s", loc, quote, (int)length, field,
+                                quote);
+    }
+    loc = loc ? bide_arena_printf(bide_arena_of(req), "%s]", loc) : NULL;
     if (!loc)
         raise_memory();
     return loc;

@@ -64,7 +64,7 @@ create table bide_login_failures (
 insert into departments (id, name) values (1, 'The Shire');
 insert into roles (id, name, scope) values (1, 'admin', 'everyone'), (2, 'editor', 'department'), (3, 'member', 'own');
 insert into role_permissions (role_id, permission) values
-    (1, 'users:read'), (1, 'users:write'), (1, 'posts:write'), (1, 'posts:publish'), (1, 'comments:moderate'),
+    (1, 'users:read'), (1, 'users:write'), (1, 'roles:write'), (1, 'posts:write'), (1, 'posts:publish'), (1, 'comments:moderate'),
     (2, 'users:read'), (2, 'posts:write'), (2, 'posts:publish'), (2, 'comments:moderate'),
     (3, 'posts:write');
 

@@ -1,0 +1,113 @@
+/*
+ * User administration: accounts, roles, departments; and the data scope, which says whom somebody
+ * who may see accounts can see.
+ *
+ * Every function takes who asks, and reaches only accounts in that one's scope; one outside of it
+ * is not found, as if it were not there:
+ *
+ *     everyone     all accounts
+ *     department   those of the own department and the ones below it, and oneself
+ *     own          oneself
+ *
+ * Nobody gives more than they have: a role with a permission or a scope beyond one's own.
+ */
+#ifndef FRODO_USERS_H
+#define FRODO_USERS_H
+
+#include "accounts/accounts.h"
+
+enum { BATCH_MOST = 500, PERMISSIONS_MOST = 32 };
+
+PERMISSION(may_read_users, "users:read")
+PERMISSION(may_write_users, "users:write")
+PERMISSION(may_write_roles, "roles:write")
+
+/* ---- accounts (store.c) ---- */
+
+MODEL(managed_user, "", (i64, id), (str, email), (str, username), (account_status, status),
+      (str, about), (i64, role_id), (str, role), (i64, department_id, optional),
+      (str, department, optional), (time, created_at));
+MODEL(managed_users, "", (list(managed_user), rows), (i64, total), (i32, page), (i32, size));
+
+ENUM(user_order, newest, oldest, username, email);
+
+typedef struct user_filter {
+    const char *q;      /* in the name or the address; NULL: all */
+    const char *status; /* NULL: all */
+    user_order order;
+    int32_t page, size;
+} user_filter;
+
+MODEL(new_user, "", (str, email, email, len(3, 254)),
+      (str, username, len(3, 32), match("^[a-z][a-z0-9_]*$")), (plain_pw, password, len(8, 128)),
+      (i64, role_id, range(1, INT64_MAX), optional),
+      (i64, department_id, range(1, INT64_MAX), optional));
+MODEL(user_batch, "", (list(new_user), users, len(1, BATCH_MOST)));
+
+/* What an administrator changes of an account. */
+MODEL(user_fields, "users", (i64, id, key, generated), (str, email, email, len(3, 254), unique),
+      (account_status, status), (i64, role_id, range(1, INT64_MAX)),
+      (i64, department_id, range(1, INT64_MAX), optional));
+PARTIAL(user_changes, user_fields, email, status, role_id, department_id);
+
+/* They raise 404 for who is not in scope, 403 for a role that gives more than `who` has, 409 for
+   what is taken, for oneself and for the last one who may administer users. */
+async(managed_users) users_list(frodo *site, const account *who, const user_filter *filter);
+async(managed_user_ptr) user_get(bide_tx *tx, const account *who, int64_t id);
+async(managed_user_ptr) user_create(bide_request *req, const account *who, const new_user *form);
+async(managed_user_ptr) user_change(bide_request *req, const account *who, int64_t id,
+                                    const user_changes *changes);
+async(void) user_delete(bide_request *req, const account *who, int64_t id);
+
+/* All or none. What is taken becomes a problem of its row, and 422 is raised with all of them.
+   `ticket` names what users_progress tells of; NULL: nobody asks. */
+async(managed_users) users_create(bide_request *req, const account *who, const user_batch *batch,
+                                  const char *ticket);
+
+/* How many of how many passwords are hashed. */
+MODEL(batch_progress, "", (i32, done), (i32, total));
+async(batch_progress_ptr) users_progress(frodo *site, const account *who, const char *ticket);
+
+/* ---- roles and departments (roles.c) ---- */
+
+MODEL(role_out, "", (i64, id), (str, name), (data_scope, scope), (list(str), permissions));
+MODEL(role_form, "", (str, name, len(1, 40), match("^[a-z][a-z0-9_-]*$")), (data_scope, scope),
+      (list(str), permissions, len(0, PERMISSIONS_MOST)));
+MODEL(department_form, "", (str, name, len(1, 80)),
+      (i64, parent_id, range(1, INT64_MAX), optional));
+
+async(role_out_list) roles_all(bide_tx *tx);
+
+/* Both make and change it: `id` 0 makes one. */
+async(role_out_ptr) role_save(bide_request *req, const account *who, int64_t id,
+                              const role_form *form);
+async(void) role_delete(bide_request *req, int64_t id);
+async(department_ptr) department_save(bide_request *req, int64_t id, const department_form *form);
+async(void) department_delete(bide_request *req, int64_t id);
+
+/* Raises 422 for an id that is none, 403 unless `who` has all that these roles give. */
+async(void) roles_give_check(bide_tx *tx, const account *who, const int64_t *ids, size_t count);
+
+/* Raises 422 for a department that is none, or where `who` may not put somebody. */
+async(void) departments_check(bide_tx *tx, const account *who, const int64_t *ids, size_t count);
+
+/* Ids in order, each once, without zeros; gives how many. */
+size_t ids_once(int64_t *ids, size_t count);
+
+/* ---- the scope ---- */
+
+/* The department $3 and all below it. */
+#define DEPARTMENTS_BELOW                                                                          \
+    "(with recursive below(id) as (select cast($3 as bigint) union "                               \
+    "select d.id from departments d join below on d.parent_id = below.id) select id from below)"
+
+/* In place of the table `users`, as `u`, in every query of this feature (scope_test.c looks at all
+   of them); SCOPE_OF(who) are its binds, $1 to $3. A query that is about all accounts, since names
+   are unique among all, says so: ALL_USERS. */
+#define USERS_IN_SCOPE                                                                             \
+    "(select * from users where $1 = 'everyone' or users.id = $2 or ($1 = 'department' and "       \
+    "users.department_id in " DEPARTMENTS_BELOW ")) u"
+#define SCOPE_OF(who) data_scope_name((who)->scope), (who)->id, (who)->department_id
+#define ALL_USERS "users /* of all scopes */ u"
+
+#endif
