@@ -54,10 +54,10 @@ PARTIAL(user_changes, user_fields, email, status, role_id, department_id);
    what is taken, for oneself and for the last one who may administer users. */
 async(managed_users) users_list(frodo *site, const account *who, const user_filter *filter);
 async(managed_user_ptr) user_get(bide_tx *tx, const account *who, int64_t id);
-async(managed_user_ptr) user_create(bide_request *req, const account *who, const new_user *form);
-async(managed_user_ptr) user_change(bide_request *req, const account *who, int64_t id,
-                                    const user_changes *changes);
-async(void) user_delete(bide_request *req, const account *who, int64_t id);
+SPAWNABLE(managed_user_ptr, user_create, bide_request *, const account *, const new_user *)
+SPAWNABLE(managed_user_ptr, user_change, bide_request *, const account *, int64_t,
+          const user_changes *)
+SPAWNABLE(void, user_delete, bide_request *, const account *, int64_t)
 
 /* All or none. What is taken becomes a problem of its row, and 422 is raised with all of them.
    `ticket` names what users_progress tells of; NULL: nobody asks. */

@@ -1,0 +1,210 @@
+/*
+ * User administration for browsers: forms that POST, and answer 303 when all was right, or are
+ * shown again with what is wrong beside each field. Calls the same functions as api.c.
+ */
+#include "blog/pager.h"
+#include "site/site.h"
+#include "users/users.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { USERS_PER_PAGE = 20 };
+
+/* ---- the list ---- */
+
+MODEL(users_view, "", (str, q, optional), (account_status, status, optional), (bool, all_statuses),
+      (user_order, order), (list(managed_user), users), (i64, total), (bool, may_write),
+      (list(page_link), pager));
+
+GET(show_users, "/admin/users", html("users/list", users_view), hidden,
+    query(str, q, len(0, 100), optional), query(account_status, status, optional),
+    query(user_order, order, dflt(user_order_newest)), query(i32, page, range(1, 1000000), dflt(1)),
+    depends(const account *, who, may_read_users))
+{
+    bool one_status = bide_given(req, status);
+    user_filter filter = {.q = q, .order = order, .page = page, .size = USERS_PER_PAGE};
+    if (one_status)
+        filter.status = account_status_name(status);
+    managed_users found = await(users_list(frodo_of(req), who, &filter));
+    const char *base = bide_arena_printf(
+        bide_arena_of(req),
+        "/admin/users?q=%s%s%s&order=%s&page=", q ? bide_url_escape(bide_arena_of(req), q) : "",
+        one_status ? "&status=" : "", one_status ? filter.status : "", user_order_name(order));
+    return (users_view){.q = q,
+                        .status = status,
+                        .all_statuses = !one_status,
+                        .order = order,
+                        .users = {found.rows.items, found.rows.count},
+                        .total = found.total,
+                        .may_write = account_may(who, "users:write"),
+                        .pager = pager_of(base, page, USERS_PER_PAGE, found.total)};
+}
+
+/* ---- one account ---- */
+
+MODEL(choice, "", (i64, id), (str, name), (bool, selected));
+MODEL(user_editor, "", (i64, id), (str, username, optional), (str, email, optional),
+      (account_status, status), (bool, is_me), (bool, saved), (list(choice), roles),
+      (list(choice), departments), (str, username_error, optional), (str, email_error, optional),
+      (str, password_error, optional), (str, error, optional));
+
+static async(choice_list) roles_to_choose(bide_db *db, int64_t selected)
+{
+    return bide_all(db, choice, "select id, name, id = $1 as selected from roles order by id",
+                    selected);
+}
+
+static async(choice_list) departments_to_choose(bide_db *db, int64_t selected)
+{
+    return bide_all(db, choice,
+                    "select id, name, id = $1 as selected from departments order by name, id",
+                    selected);
+}
+
+static async(user_editor) page_of(bide_request *req, user_editor page, int64_t role_id,
+                                  int64_t department_id)
+{
+    bide_db *db = frodo_of(req)->db;
+    choice_list roles = await(roles_to_choose(db, role_id));
+    choice_list departments = await(departments_to_choose(db, department_id));
+    page.roles.items = roles.items;
+    page.roles.count = roles.count;
+    page.departments.items = departments.items;
+    page.departments.count = departments.count;
+    page.username_error = bide_problem_of(req, "username");
+    page.email_error = bide_problem_of(req, "email");
+    page.password_error = bide_problem_of(req, "password");
+    return ready(user_editor, page);
+}
+
+/* What somebody can do something about is shown with the form; other errors are raised. */
+static const char *shown(bide_request *req, bide_error *error)
+{
+    if (!error)
+        return NULL;
+    if (error->code == BIDE_CONFLICT && error->field[0]) {
+        bide_add_problem(req, error->field, "taken", "This is taken already");
+        return NULL;
+    }
+    if (error->code != 403 && error->code != 409 && error->code != 422)
+        fail(error);
+    return error->message;
+}
+
+static int64_t number_of(const char *typed)
+{
+    return typed ? strtoll(typed, NULL, 10) : 0;
+}
+
+GET(show_new_user, "/admin/users/new", html("users/edit", user_editor), hidden,
+    depends(const account *, who, may_write_users))
+{
+    return await(page_of(req, (user_editor){.id = 0}, ROLE_MEMBER, who->department_id));
+}
+
+POST(send_new_user, "/admin/users", html("users/edit", user_editor), hidden,
+     depends(bool, ours, own_form), depends(const account *, who, may_write_users),
+     form_body(new_user, form), takes_problems)
+{
+    bide_error *error = NULL;
+    managed_user *made = NULL;
+    if (!bide_problems_of(req)->first)
+        made = attempt(&error, user_create, req, who, form);
+    const char *text = shown(req, error);
+    if (made) {
+        bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/admin/users/%lld?saved=true",
+                                              (long long)made->id));
+        return (user_editor){.id = made->id};
+    }
+    bide_set_status(req, 422);
+    return await(page_of(req,
+                         (user_editor){.username = bide_form_value(req, "username"),
+                                       .email = bide_form_value(req, "email"),
+                                       .error = text},
+                         number_of(bide_form_value(req, "role_id")),
+                         number_of(bide_form_value(req, "department_id"))));
+}
+
+static async(user_editor) page_of_user(bide_request *req, const account *who, int64_t id,
+                                       const char *error, bool saved)
+{
+    managed_user *u = NULL;
+    with_read_tx(tx, frodo_of(req)->db) {
+        u = await(user_get(tx, who, id));
+    }
+    user_editor page = {.id = u->id,
+                        .username = u->username,
+                        .email = u->email,
+                        .status = u->status,
+                        .is_me = u->id == who->id,
+                        .saved = saved,
+                        .error = error};
+    return page_of(req, page, u->role_id, u->department_id);
+}
+
+GET(show_user, "/admin/users/{id}", html("users/edit", user_editor), hidden,
+    path(i64, id, range(1, INT64_MAX)), query(bool, saved, dflt(false)),
+    depends(const account *, who, may_read_users))
+{
+    return await(page_of_user(req, who, id, NULL, saved));
+}
+
+POST(send_user, "/admin/users/{id}", html("users/edit", user_editor), hidden,
+     path(i64, id, range(1, INT64_MAX)), depends(bool, ours, own_form),
+     depends(const account *, who, may_write_users), form_body(user_changes, changes),
+     takes_problems)
+{
+    bide_error *error = NULL;
+    managed_user *now = NULL;
+    if (!bide_problems_of(req)->first)
+        now = attempt(&error, user_change, req, who, id, changes);
+    const char *text = shown(req, error);
+    if (now)
+        bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/admin/users/%lld?saved=true",
+                                              (long long)id));
+    else
+        bide_set_status(req, 422);
+    return await(page_of_user(req, who, id, text, false));
+}
+
+POST(send_user_away, "/admin/users/{id}/delete", html("users/edit", user_editor), hidden,
+     path(i64, id, range(1, INT64_MAX)), depends(bool, ours, own_form),
+     depends(const account *, who, may_write_users))
+{
+    bide_error *error = NULL;
+    attempt(&error, user_delete, req, who, id);
+    const char *text = shown(req, error);
+    if (!error) {
+        bide_see_other(req, "/admin/users");
+        return (user_editor){.id = id};
+    }
+    bide_set_status(req, 422);
+    return await(page_of_user(req, who, id, text, false));
+}
+
+/* ---- many at once ---- */
+
+/* static/batch.js sends the lines to the API, and shows how far it is. */
+MODEL(batch_view, "", (i32, most));
+
+GET(show_batch, "/admin/users/batch", html("users/batch", batch_view), hidden,
+    depends(const account *, who, may_write_users))
+{
+    (void)who;
+    return (batch_view){.most = BATCH_MOST};
+}
+
+/* ---- roles ---- */
+
+MODEL(roles_view, "", (list(role_out), roles), (list(department), departments));
+
+GET(show_roles, "/admin/roles", html("users/roles", roles_view), hidden,
+    depends(const account *, who, may_read_users), depends(bide_tx *, tx, reads))
+{
+    (void)who;
+    role_out_list roles = await(roles_all(tx));
+    department_list departments = await(bide_all(tx, department, "order by name, id"));
+    return (roles_view){.roles = {roles.items, roles.count},
+                        .departments = {departments.items, departments.count}};
+}
