@@ -136,23 +136,37 @@ static void put_raw(struct bide__out *out, const char *text, size_t length)
 
 /* ---- URLs ---- */
 
-static bool is_letter_or_digit(char c)
-{
-    return (c >= '0' && c <= '9') ||
-           ((unsigned char)(c | 0x20) >= 'a' && (unsigned char)(c | 0x20) <= 'z');
-}
-
-/* What stays as it is: of a whole URL all that may stand in one, of a path no delimiter of others,
-   of a query only what has no meaning. */
-static bool is_kept(enum bide__escape escape, char c)
-{
-    if ((unsigned char)c >= 0x80 || c == '\0')
-        return false;
-    if (is_letter_or_digit(c) || strchr("-._~", c))
-        return true;
-    return (escape == BIDE__ESCAPE_URL && strchr(":/?#[]@!$&'()*+,;=%", c)) ||
-           (escape != BIDE__ESCAPE_URL_QUERY && strchr("/@+=$!*", c));
-}
+/* Where a byte stays as it is: in a whole URL all that may stand in one, in a path no delimiter of
+   others, in a query only what has no meaning. */
+enum { WHOLE = 1, PATH = 2, QUERY = 4, ALL = 7, ENTITY = 8 };
+static const uint8_t kept[256] = {
+    ['0' ... '9'] = ALL,
+    ['A' ... 'Z'] = ALL,
+    ['a' ... 'z'] = ALL,
+    ['-'] = ALL,
+    ['.'] = ALL,
+    ['_'] = ALL,
+    ['~'] = ALL,
+    ['/'] = WHOLE | PATH,
+    ['@'] = WHOLE | PATH,
+    ['+'] = WHOLE | PATH,
+    ['='] = WHOLE | PATH,
+    ['$'] = WHOLE | PATH,
+    ['!'] = WHOLE | PATH,
+    ['*'] = WHOLE | PATH,
+    [':'] = WHOLE,
+    ['?'] = WHOLE,
+    ['#'] = WHOLE,
+    ['['] = WHOLE,
+    [']'] = WHOLE,
+    ['('] = WHOLE,
+    [')'] = WHOLE,
+    [','] = WHOLE,
+    [';'] = WHOLE,
+    ['%'] = WHOLE,
+    ['&'] = WHOLE | ENTITY,
+    ['\''] = WHOLE | ENTITY,
+};
 
 /* Whether a URL is relative, or of a scheme that runs nothing. */
 static bool is_harmless(const char *text, size_t length)
@@ -178,29 +192,43 @@ static void put_percent(struct bide__out *out, const char *bytes, size_t length)
     }
 }
 
+/* One character that does not stay as it is; gives where it ends. */
+static const char *put_changed(struct bide__out *out, unsigned place, const char *at,
+                               const char *end)
+{
+    unsigned char c = (unsigned char)*at;
+    size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (kept[c] & place) {
+        put_entity(out, *at);
+    } else if (c >= 0x80 && (size > (size_t)(end - at) || !bide__utf8_valid(at, size))) {
+        put_percent(out, "\xef\xbf\xbd", 3);
+        size = 1;
+    } else {
+        put_percent(out, at, size);
+    }
+    return at + size;
+}
+
 static void put_url(struct bide__out *out, enum bide__escape escape, const char *text,
                     size_t length)
 {
-    const char *end = text + length;
+    const char *at = text, *end = text + length;
+    unsigned place = escape == BIDE__ESCAPE_URL         ? WHOLE
+                     : escape == BIDE__ESCAPE_URL_QUERY ? QUERY
+                                                        : PATH;
     if (escape == BIDE__ESCAPE_URL && !is_harmless(text, length)) {
         bide__out_put(out, "about:invalid", 13);
         return;
     }
-    for (const char *at = text; at < end;) {
-        unsigned char c = (unsigned char)*at;
-        size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (c >= 0x80 && (size > (size_t)(end - at) || !bide__utf8_valid(at, size))) {
-            put_percent(out, "\xef\xbf\xbd", 3);
-            size = 1;
-        } else if (!is_kept(escape, *at) ||
-                   (at == text && c == '/' && escape == BIDE__ESCAPE_URL_ROOT)) {
-            put_percent(out, at, size);
-        } else if (is_plain(*at)) {
-            bide__out_put(out, at, 1);
-        } else {
-            put_entity(out, *at);
-        }
-        at += size;
+    if (escape == BIDE__ESCAPE_URL_ROOT && length && *at == '/')
+        put_percent(out, at++, 1);
+    while (at < end) {
+        const char *run = at;
+        while (at < end && (kept[(unsigned char)*at] & (place | ENTITY)) == place)
+            at++;
+        bide__out_put(out, run, (size_t)(at - run));
+        if (at < end)
+            at = put_changed(out, place, at, end);
     }
 }
 

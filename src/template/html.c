@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { START = 4, START_DASH }; /* of a comment */
+
 static bool is_letter(char c)
 {
     return (unsigned char)(c | 0x20) >= 'a' && (unsigned char)(c | 0x20) <= 'z';
@@ -110,8 +112,10 @@ static const char *in_markup(struct bide__html *html, char c)
     if (html->seen == 0 && c == '[')
         return "`<![CDATA[`: write text with entities";
     if (html->seen <= 1 && c == '-') {
-        if (++html->seen == 2)
-            html->where = BIDE__HTML_COMMENT; /* `<!-->` is a whole one */
+        if (html->seen++ == 1) {
+            html->where = BIDE__HTML_COMMENT;
+            html->seen = START; /* `<!-->` and `<!--->` are whole ones */
+        }
         return NULL;
     }
     html->seen = 9;
@@ -120,16 +124,16 @@ static const char *in_markup(struct bide__html *html, char c)
     return NULL;
 }
 
+/* `seen`: START right behind `<!--`, START_DASH behind a `-` there; then how many of `--!`. */
 static void in_comment(struct bide__html *html, char c)
 {
-    if (c == '-')
-        html->seen = html->seen >= 2 ? 2 : html->seen + 1;
-    else if (c == '!' && html->seen == 2)
-        html->seen = 3;
-    else if (c == '>' && html->seen >= 2)
+    unsigned seen = html->seen;
+    if (c == '>' && seen >= 2)
         *html = (struct bide__html){.where = BIDE__HTML_TEXT};
+    else if (c == '-')
+        html->seen = seen == START ? START_DASH : seen == 0 || seen == 3 ? 1 : 2;
     else
-        html->seen = 0;
+        html->seen = c == '!' && seen == 2 ? 3 : 0;
 }
 
 /* In <script> and the like: all is text up to `</script`. */
