@@ -66,7 +66,7 @@ POST(add_note, "/", html("form", note_form), form_body(typed, form))
     }
     const char *text = bide_arena_strdup(bide_app_arena(bide_app_of(req)), form->text);
     notes[note_count] =
-        (note){.id = (int64_t)note_count + 1, .text = text, .body = {"<em>new</em>"}};
+        (note){.id = (int64_t)note_count + 1, .text = text, .body.text = "<em>new</em>"};
     note_count++;
     bide_see_other(req, "/");
     return (note_form){.text = NULL};

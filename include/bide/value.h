@@ -67,11 +67,16 @@ typedef struct bide_plain_pw {
 } bide_plain_pw;
 
 /*
- * A text that is HTML and safe as it stands: whoever makes one says so. A template (template.h)
- * writes it raw with {{{name}}}, and nothing else that is a text. Never read from input.
+ * A text that is HTML and safe as it stands: who writes `(bide_html_safe){.text = text}` says so. A
+ * template (template.h) writes it raw with {{{name}}}, and nothing else that is a text. Never read
+ * from input. The other member keeps C from taking a plain text, as in `(page){.body = text}`.
  */
+struct bide_this_text_is_not_known_to_be_safe;
 typedef struct bide_html_safe {
-    const char *text;
+    union {
+        const struct bide_this_text_is_not_known_to_be_safe *no_text;
+        const char *text;
+    };
 } bide_html_safe;
 
 AWAITABLE(bide_bytes);

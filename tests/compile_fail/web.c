@@ -383,3 +383,44 @@ GET(touch, "/touch", nothing)
 #endif
 }
 #endif // CASE_value_of_a_route_that_gives_nothing
+
+#ifdef CASE_plain_text_as_safe_html
+// gcc: incompatible pointer type
+// clang: incompatible pointer types
+MODEL(notice, "", (html_safe, body));
+GET(get_notice, "/notice", html("notice", notice), query(str, q))
+{
+#ifndef FIXED
+    return (notice){.body = q}; // <- here
+#else
+    return (notice){.body.text = bide_html_escape(bide_arena_of(req), q)};
+#endif
+}
+#endif // CASE_plain_text_as_safe_html
+
+#ifdef CASE_safe_html_from_the_peer
+// gcc: parameter `q`: its type or an attribute is for models only
+// clang: parameter `q`: its type or an attribute is for models only
+#ifndef FIXED
+GET(get_thing, "/thing", thing, query(html_safe, q)) // <- here
+#else
+GET(get_thing, "/thing", thing, query(str, q))
+#endif
+{
+    (void)q;
+    return (thing){.id = 1};
+}
+#endif // CASE_safe_html_from_the_peer
+
+#ifdef CASE_page_of_another_model
+// gcc: incompatible types when returning type
+// clang: from a function with incompatible result type
+GET(show_thing, "/thing", html("thing", thing))
+{
+#ifndef FIXED
+    return (thing_in){.name = "a"}; // <- here
+#else
+    return (thing){.name = "a"};
+#endif
+}
+#endif // CASE_page_of_another_model

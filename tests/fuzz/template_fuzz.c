@@ -240,7 +240,7 @@ static struct shape shape_with(const bide_template *template, const char *text, 
                   .s = shade_dark,
                   .list = {list, 2},
                   .tree = {.v = text, .more = {leaves, 2}},
-                  .safe = {"<b>safe</b>"},
+                  .safe.text = "<b>safe</b>",
                   .data = {(const unsigned char *)"abc", 3}};
     bide_arena arena;
     bide_buf out;

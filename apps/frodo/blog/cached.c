@@ -58,7 +58,7 @@ async(bide_html_safe) post_html(const post_row *row)
     frodo *site = frodo_of(bide_request_here());
     const char *html = await(bide_cached_text(site->cache, html_key(row), bide_s(3600), html_of,
                                               bide_task_arena(), row->content));
-    return ready(bide_html_safe, (bide_html_safe){html});
+    return ready(bide_html_safe, (bide_html_safe){.text = html});
 }
 
 void post_uncache(bide_tx *tx, frodo *site, const post_row *was)

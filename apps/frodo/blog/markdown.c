@@ -416,7 +416,7 @@ async(bide_html_safe) markdown_html(bide_arena *arena, const char *source)
         write_all(&w);
     else
         await(offload(BIDE_CPU, write_all, &w));
-    return ready(bide_html_safe, (bide_html_safe){taken(&w, arena)});
+    return ready(bide_html_safe, (bide_html_safe){.text = taken(&w, arena)});
 }
 
 const char *markdown_text(bide_arena *arena, const char *source, markdown_text_kind kind)

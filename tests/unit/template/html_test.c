@@ -8,7 +8,7 @@ MODEL(item, "", (str, v), (i64, n));
 MODEL(all, "", (str, v), (str, u), (i64, n), (f64, f), (shade, shade), (bool, yes), (bool, no),
       (html_safe, safe), (list(item), items), (list(html_safe), parts), (str, empty));
 
-static bide_html_safe parts[] = {{"<i>1</i>"}, {"<i>2</i>"}};
+static bide_html_safe parts[] = {{.text = "<i>1</i>"}, {.text = "<i>2</i>"}};
 static item items[] = {{.v = "<1>", .n = 1}, {.v = "<2>", .n = 2}};
 static const all row = {
     .v = "<'\"&>",
@@ -17,7 +17,7 @@ static const all row = {
     .f = 0.5,
     .shade = shade_dark,
     .yes = true,
-    .safe = {"<b>&amp;</b>"},
+    .safe.text = "<b>&amp;</b>",
     .items = {items, 2},
     .parts = {parts, 2},
     .empty = "",

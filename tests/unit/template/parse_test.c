@@ -21,7 +21,7 @@ static const all row = {
     .rows = {rows, 3},
     .in = {.s = "inside", .n = 7},
     .html = "& \" < > '",
-    .safe = {"<b>&</b>"},
+    .safe.text = "<b>&</b>",
 };
 
 /* Templates and what becomes of them; ".txt" but for those with a `<`. */

@@ -34,8 +34,9 @@ static async(bide_html_safe) body_of(const post *row, bide_arena *arena)
     if (row->id == 66)
         fail(bide_error_new(1066, "no body"));
     if (row->id == 3)
-        return ready(bide_html_safe, {NULL});
-    return ready(bide_html_safe, {bide_arena_printf(arena, "<p>%d</p>", (int)row->id)});
+        return ready(bide_html_safe, (bide_html_safe){.text = NULL});
+    return ready(bide_html_safe,
+                 (bide_html_safe){.text = bide_arena_printf(arena, "<p>%d</p>", (int)row->id)});
 }
 
 static async(str) never(const post *row)

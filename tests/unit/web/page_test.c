@@ -19,7 +19,8 @@ static async(bide_html_safe) body_of(const post *row, bide_arena *arena)
 {
     bodies++;
     await(bide_yield());
-    return ready(bide_html_safe, {bide_arena_printf(arena, "<p>%lld</p>", (long long)row->id)});
+    return ready(bide_html_safe, (bide_html_safe){.text = bide_arena_printf(arena, "<p>%lld</p>",
+                                                                            (long long)row->id)});
 }
 
 PROVIDER(site, site_of, cookie(str, name, optional))
