@@ -186,10 +186,13 @@ bide_async(void) bide_tx_rollback(bide_tx *tx);
 
 /*
  * Calls `fn(arg)` after the commit of the outermost transaction, or after a rollback of this one or
- * one around it; in the order of the calls. `fn` must not suspend, nor fail. Raises BIDE_NO_MEMORY.
+ * one around it; in the order of the calls. When nobody knows which of them it was
+ * (BIDE_OUTCOME_UNKNOWN) neither is called, but what is there for that. `fn` must not suspend, nor
+ * fail. Raises BIDE_NO_MEMORY.
  */
 void bide_tx_on_commit(bide_tx *tx, void (*fn)(void *arg), void *arg);
 void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg);
+void bide_tx_on_unknown(bide_tx *tx, void (*fn)(void *arg), void *arg);
 
 /*
  * retry_tx(&err, db, fn, args...): calls a SPAWNABLE function, whose first parameter is a bide_tx *

@@ -107,6 +107,7 @@ void bide_cache_invalidate_keys_after(bide_tx *tx, bide_cache *c, const char *co
         bide_on_error(rolled_back, after);
         bide_tx_on_rollback(tx, rolled_back, after);
     }
+    bide_tx_on_unknown(tx, committed, after); /* rather loaded once more than stale */
     bide_tx_on_commit(tx, committed, after);
 }
 

@@ -144,6 +144,7 @@ static struct loan *make_loan(bide_code_place place, const struct bide__code *co
         bide_on_error(end_loan, loan);
         bide_tx_on_rollback(place.tx, rolled_back, loan);
     }
+    bide_tx_on_unknown(place.tx, end_loan, loan); /* never two winners */
     bide_tx_on_commit(place.tx, end_loan, loan);
     return loan;
 }

@@ -105,6 +105,7 @@ static bide_async(int64_t) count_in(bide_tx *tx, const char *id)
         bide_on_error(bide__free, attempt);
         bide_tx_on_rollback(tx, rolled_back, attempt);
     }
+    bide_tx_on_unknown(tx, rolled_back, attempt); /* rather counted twice than not at all */
     bide_tx_on_commit(tx, bide__free, attempt);
     return bide_exec(tx, COUNT, id, bide_now_us());
 }

@@ -20,11 +20,13 @@
 
 #include <errno.h>
 
+enum end { COMMITTED, ROLLED_BACK, UNKNOWN };
+
 struct bide__tx_hook {
     struct bide__tx_hook *next;
     void (*fn)(void *arg);
     void *arg;
-    bool on_commit;
+    enum end end; /* the one that it is for */
 };
 
 static void set_state(bide_tx *tx, enum bide__tx_state state)
@@ -232,27 +234,32 @@ void bide_tx_isolation(bide_tx *tx, enum bide_isolation isolation)
     tx->isolation = (uint8_t)isolation;
 }
 
-static void add_hook(bide_tx *tx, void (*fn)(void *arg), void *arg, bool on_commit)
+static void add_hook(bide_tx *tx, void (*fn)(void *arg), void *arg, enum end end)
 {
     check_owner(tx);
     struct bide__tx_hook *hook = bide__alloc(sizeof *hook);
     if (!hook)
         bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a hook"));
-    *hook = (struct bide__tx_hook){tx->hooks, fn, arg, on_commit};
+    *hook = (struct bide__tx_hook){tx->hooks, fn, arg, end};
     tx->hooks = hook;
 }
 
 void bide_tx_on_commit(bide_tx *tx, void (*fn)(void *arg), void *arg)
 {
-    add_hook(tx, fn, arg, true);
+    add_hook(tx, fn, arg, COMMITTED);
 }
 
 void bide_tx_on_rollback(bide_tx *tx, void (*fn)(void *arg), void *arg)
 {
-    add_hook(tx, fn, arg, false);
+    add_hook(tx, fn, arg, ROLLED_BACK);
 }
 
-static void run_hooks(bide_tx *tx, bool committed)
+void bide_tx_on_unknown(bide_tx *tx, void (*fn)(void *arg), void *arg)
+{
+    add_hook(tx, fn, arg, UNKNOWN);
+}
+
+static void run_hooks(bide_tx *tx, enum end how)
 {
     struct bide__tx_hook *first = NULL, *hook = tx->hooks;
     tx->hooks = NULL;
@@ -264,7 +271,7 @@ static void run_hooks(bide_tx *tx, bool committed)
     }
     while ((hook = first)) {
         first = hook->next;
-        if (hook->on_commit == committed)
+        if (hook->end == how)
             hook->fn(hook->arg);
         bide__free(hook);
     }
@@ -298,7 +305,7 @@ static bool can_roll_back(const bide_tx *tx)
     return state == BIDE__STATE_OPEN || state == BIDE__STATE_FAILED;
 }
 
-static void roll_back(bide_tx *tx)
+static void roll_back(bide_tx *tx, enum end how)
 {
     struct bide__trouble trouble;
     bide__queue_drop(tx);
@@ -311,7 +318,7 @@ static void roll_back(bide_tx *tx)
         bide__command(tx->connection, "release bide_tx", &trouble);
     }
     end(tx);
-    run_hooks(tx, false);
+    run_hooks(tx, how);
 }
 
 static void commit_nested(bide_tx *tx)
@@ -320,7 +327,7 @@ static void commit_nested(bide_tx *tx)
     int code =
         tx->state == BIDE__TX_OPEN ? bide__command(tx->connection, "release bide_tx", &trouble) : 0;
     if (code < 0) {
-        roll_back(tx);
+        roll_back(tx, ROLLED_BACK);
         bide__db_raise(code, &trouble, NULL);
     }
     end(tx);
@@ -338,11 +345,11 @@ static void commit_outermost(bide_tx *tx)
                           : bide__command(tx->connection, "commit", &trouble);
     }
     if (code < 0) {
-        roll_back(tx);
+        roll_back(tx, trouble.code == BIDE_OUTCOME_UNKNOWN ? UNKNOWN : ROLLED_BACK);
         bide__db_raise(code, &trouble, NULL);
     }
     end(tx);
-    run_hooks(tx, true);
+    run_hooks(tx, COMMITTED);
     if (tx->writes && tx->statements == 1)
         bide__watch_count(tx->db, tx->site, true);
 }
@@ -357,7 +364,7 @@ static void flush_at_end(bide_tx *tx)
 {
     bide_error *error = tx->queued ? bide__attempt(tx->site, flush, tx) : NULL;
     if (error) {
-        roll_back(tx);
+        roll_back(tx, ROLLED_BACK);
         bide__fail(tx->site, error);
     }
 }
@@ -367,7 +374,7 @@ static void finish(void *arg)
     bide_tx *tx = arg;
     bool lost = tx->state == BIDE__TX_LOST, cut_off = lost && is_cut_off(tx);
     if (lost || bide_error_current() != tx->was) {
-        roll_back(tx);
+        roll_back(tx, ROLLED_BACK);
         if (lost && bide_error_current() == tx->was)
             raise_lost(tx, cut_off);
         return;
@@ -394,6 +401,6 @@ bide_async(void) bide_tx_rollback(bide_tx *tx)
     int code = bide__checkpoint(bide__task_current());
     if (code < 0)
         bide__raise(code, NULL);
-    roll_back(tx);
+    roll_back(tx, ROLLED_BACK);
     return bide_void;
 }

@@ -195,5 +195,6 @@ void bide_mail_after_commit(bide_tx *tx, bide_mailer *m, const bide_mail *mail)
         start(later);
         bide_tx_on_rollback(tx, rolled_back, later);
     }
+    bide_tx_on_unknown(tx, rolled_back, later);
     bide_tx_on_commit(tx, committed, later);
 }

@@ -240,10 +240,21 @@ TEST(a_killed_backend_is_replaced, .real_clock = true, .timeout_ms = 60000)
     }
 }
 
+static int ends[3]; /* committed, rolled back, unknown */
+
+static void note_end(void *count)
+{
+    ++*(int *)count;
+}
+
 SPAWNABLE(void, commit_slowly, bide_db *)
 async(void) commit_slowly(bide_db *db)
 {
     with_tx(tx, db) {
+        bide_tx_on_commit(tx, note_end, &ends[0]);
+        bide_tx_on_rollback(tx, note_end, &ends[1]);
+        with_tx(inner, tx)
+            bide_tx_on_unknown(inner, note_end, &ends[2]);
         await(bide_do(tx, "insert into slow_end values (1)"));
     }
     return bide_void;
@@ -277,6 +288,8 @@ TEST(a_commit_without_an_answer_is_unknown, .real_clock = true, .timeout_ms = 60
         }
     }
     check_int(code, BIDE_OUTCOME_UNKNOWN);
+    check_int(ends[0] + ends[1], 0);
+    check_int(ends[2], 1);
 }
 
 TEST(a_changed_table_is_met_with_a_new_plan, .real_clock = true)
