@@ -63,7 +63,7 @@ static __attribute__((noinline)) void leave_junk(void)
 GET(cookie_on_junk, "/cookie_on_junk", nothing)
 {
     leave_junk();
-    bide_set_cookie(req, "sid", "v");
+    bide_set_cookie(req, "sid", "v", .max_age_s = 0);
 }
 
 TEST(a_cookie_ends_where_it_ends)
