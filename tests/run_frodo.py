@@ -91,7 +91,8 @@ def check_a_first_start_and_a_second(folder):
     status, out, err = run(folder, "init")
     assert status == 0 and not password_in(out), out + err
     with Site(folder) as site:
-        for path in ("/docs", "/healthz", "/readyz"):
+        for path in ("/", "/?page=3", "/api/search?q=%E5%BC%82%E6%AD%A5", "/docs", "/healthz",
+                     "/readyz"):
             status, body = site.ask(path)
             assert status == 200, (path, status, body)
 
@@ -107,13 +108,24 @@ def check_accounts_from_the_command_line(folder):
     run(folder, "init")
     words = "a garden of roses\n"
     status, out, err = run(folder, "adduser", "sam", "sam@shire.example", given=words)
-    assert status == 0 and "sam has the number 2" in out, out + err
+    assert status == 0 and re.search(r"^sam has the number \d+$", out, re.MULTILINE), out + err
     status, _, err = run(folder, "adduser", "sam", "other@shire.example", given=words)
     assert status == 1 and "username" in err, err
     status, _, err = run(folder, "adduser", "rosie", "rosie@shire.example", given="short\n")
     assert status == 1 and "8 to 128 bytes" in err, err
     status, _, err = run(folder, "adduser", "x")
     assert status == 2 and "usage:" in err, err
+
+
+def check_more_demo_posts(folder):
+    run(folder, "init")
+    status, out, err = run(folder, "seed", "12")
+    assert status == 0 and "12 posts more" in out, out + err
+    status, out, _ = run(folder, "init")
+    assert "57 posts" in out, out
+    for wrong in ("", "0", "x", "1x", "1000001"):
+        status, _, err = run(folder, "seed", wrong)
+        assert status == 2 and "usage:" in err, err
 
 
 def check_a_taken_port_is_one_line(folder):

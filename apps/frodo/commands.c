@@ -1,10 +1,10 @@
 /*
- * frodo init, adduser: what makes an empty database a site. Called by main.c through
+ * frodo init, adduser, seed: what makes an empty database a site. Called by main.c through
  * bide_main, in a task, with the application started: the schema is there.
  */
 #include "commands.h"
 
-#include "accounts/accounts.h"
+#include "blog/blog.h"
 
 #include <bide/password.h>
 #include <bide/token.h>
@@ -15,7 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 128 };
+enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 128, FIRST_POSTS = 45, MOST_POSTS = 1000000 };
 
 /* ---- accounts ---- */
 
@@ -96,6 +96,8 @@ static async(int) init(bide_app *app, int argc, char **argv)
         password = bide_token_make(bide_task_arena(), 16);
         await(add_user(site->db, "admin", "admin", "admin@shire.example", password));
     }
+    if (await(bide_scalar(site->db, i64, "select count(*) from posts")) == 0)
+        await(blog_seed(site, FIRST_POSTS));
     int64_t posts = await(bide_scalar(site->db, i64, "select count(*) from posts"));
     printf("data:     %s, %lld posts\n", strncmp(url, "sqlite", 6) == 0 ? url : "PostgreSQL",
            (long long)posts);
@@ -106,10 +108,22 @@ static async(int) init(bide_app *app, int argc, char **argv)
     return ready(int, 0);
 }
 
+static async(int) seed(bide_app *app, int argc, char **argv)
+{
+    char *end = NULL;
+    long long count = argc == 2 ? strtoll(argv[1], &end, 10) : 0;
+    if (count < 1 || count > MOST_POSTS || *end)
+        return ready(int, say_usage("seed N: 1 to 1000000 demo posts more"));
+    await(blog_seed(bide_app_state(app), count));
+    printf("%lld posts more\n", count);
+    return ready(int, 0);
+}
+
 const bide_command frodo_commands[] = {
     {"init", "init                make an administrator where there is nobody", init},
     {"adduser", "adduser [--admin] USERNAME EMAIL   the password is asked for, or a line of stdin",
      adduser},
+    {"seed", "seed N              add demo posts in English, Chinese and Korean", seed},
     {NULL}};
 
 /* ---- the lines of a start ---- */
