@@ -37,7 +37,6 @@ struct job {
 typedef struct job *job_ptr;
 
 static bide_password_options now;
-static struct bide__turns turns = BIDE__TURNS(turns);
 
 /* Zeros of `now` are the defaults. */
 static size_t memory_now(void)
@@ -48,14 +47,6 @@ static size_t memory_now(void)
 static size_t passes_now(void)
 {
     return now.passes ? (size_t)now.passes : BIDE_CAP_PASSWORD_PASSES;
-}
-
-static size_t at_once_now(void)
-{
-    size_t threads = bide_offload_threads(BIDE_CPU);
-    if (now.at_once)
-        return (size_t)now.at_once;
-    return threads < BIDE_CAP_PASSWORD_AT_ONCE ? threads : BIDE_CAP_PASSWORD_AT_ONCE;
 }
 
 int bide_password_setup(const bide_password_options *options)
@@ -165,6 +156,16 @@ static bool copy(struct job *job, bide_plain_pw password)
         memcpy(job->password, password.text, length);
     job->password[job->length] = 0;
     return fits;
+}
+
+static struct bide__turns turns = BIDE__TURNS(turns);
+
+static size_t at_once_now(void)
+{
+    size_t threads = bide_offload_threads(BIDE_CPU);
+    if (now.at_once)
+        return (size_t)now.at_once;
+    return threads < BIDE_CAP_PASSWORD_AT_ONCE ? threads : BIDE_CAP_PASSWORD_AT_ONCE;
 }
 
 static bide_async(void) run(struct job *job)
