@@ -3,7 +3,8 @@
  * pages.c; calls the library's passwords, locks and refresh tokens.
  *
  * A name that nobody has is treated as one that somebody has: the same work, answer and lock, so
- * that nobody learns from it who has an account.
+ * that nobody learns from it who has an account. What is locked is what was typed: were it the
+ * account, failures with an address would tell which name is of the same account.
  */
 #include "accounts/login.h"
 
@@ -88,14 +89,13 @@ async(user_ptr) login_check(bide_request *req, const char *name, bide_plain_pw p
     frodo *site = frodo_of(req);
     const char *typed = folded(name);
     user *found = await(bide_maybe(site->db, user, "username = $1 or email = $1", typed));
-    const char *subject = found ? found->username : typed;
-    int64_t locked_s = await(bide_login_locked(site->db, &logins, subject));
+    int64_t locked_s = await(bide_login_locked(site->db, &logins, typed));
     if (locked_s > 0)
         refuse_for_now(req, locked_s);
     bide_hash hash = found ? found->password : (bide_hash){NULL};
     bool right = await(bide_password_verify(password, hash));
     right = right && found && found->status == account_status_active;
-    if (!await(bide_login_settle(site->db, &logins, subject, right)))
+    if (!await(bide_login_settle(site->db, &logins, typed, right)))
         return ready(user_ptr, NULL);
     if (bide_password_stale(found->password))
         upgrade_later(req, found, password);
@@ -104,7 +104,8 @@ async(user_ptr) login_check(bide_request *req, const char *name, bide_plain_pw p
 
 async(void) login_unlock(frodo *site, const user *u)
 {
-    return bide_login_forget(site->db, &logins, u->username);
+    await(bide_login_forget(site->db, &logins, u->username));
+    return bide_login_forget(site->db, &logins, u->email);
 }
 
 /* ---- tokens ---- */

@@ -83,13 +83,14 @@ FRODO_TEST(five_failures_lock_a_name_whether_it_is_known_or_not)
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(fail_five_times(client, "sam"));
         await(fail_five_times(client, "nobody"));
-        reply known = await(log_in(client, "sam@shire.example", FRODO_PASSWORD));
+        reply known = await(log_in(client, "Sam", FRODO_PASSWORD));
         reply unknown = await(log_in(client, "nobody", FRODO_PASSWORD));
         check_int(known.status, 429);
         check_int(unknown.status, 429);
         require(reply_header(known, "retry-after"));
         check(atoi(reply_header(known, "retry-after")) > 500);
         check(atoi(reply_header(known, "retry-after")) <= 600);
+        check_int(await(log_in(client, "sam@shire.example", "wrong")).status, 400);
         await(bide_do(site->db, "delete from bide_login_failures"));
         check_int(await(log_in(client, "sam", FRODO_PASSWORD)).status, 200);
         for (int i = 0; i < 4; i++)
