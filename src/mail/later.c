@@ -27,6 +27,7 @@ struct bide__later {
     struct bide__message *message;
     enum later_state state;
     uint32_t users;
+    unsigned tries;
     struct bide__queue queue; /* the task, while it is held */
     struct bide__object object;
 };
@@ -76,33 +77,33 @@ static bide_async(void) pause_for(int64_t ms)
     return bide_void;
 }
 
-static void give_up(const struct bide__later *later, unsigned tries, const char *why)
+static void give_up(const struct bide__later *later, const char *why)
 {
     bide_log(BIDE_LOG_ERROR, "mail %s to %s%s was given up after %u tries: %s", later->message->id,
              later->message->recipients[0],
-             later->message->recipient_count > 1 ? " and others" : "", tries, why);
+             later->message->recipient_count > 1 ? " and others" : "", later->tries, why);
 }
 
 static void cancelled(void *later_)
 {
     const struct bide__later *later = later_;
     if (later->state == RELEASED)
-        give_up(later, 0, "its task was cancelled");
+        give_up(later, "its task was cancelled");
 }
 
 static bide_async(void) send_until_done(struct bide__later *later)
 {
     int64_t pause_ms = BIDE_CAP_MAIL_RETRY_FIRST_MS;
-    for (unsigned tries = 1;; tries++) {
+    for (;;) {
         bide_error *error;
-        bool last = tries == BIDE_CAP_MAIL_TRIES || is_ending();
+        bool last = ++later->tries == BIDE_CAP_MAIL_TRIES || is_ending();
         bide_attempt(&error, send_once, later);
         if (!error)
             return bide_void;
         if (error->is_cancel)
             bide_fail(error);
         if (last || !may_help(error->code)) {
-            give_up(later, tries, error->message);
+            give_up(later, error->message);
             return bide_void;
         }
         (void)bide_await(pause_for(pause_ms));
@@ -148,11 +149,6 @@ static void rolled_back(void *later)
     decide(later, DROPPED);
 }
 
-static void discard(void *message)
-{
-    bide__message_free(message);
-}
-
 /* With one reference: the caller's. */
 static struct bide__later *make(bide_mailer *m, const bide_mail *mail)
 {
@@ -162,7 +158,7 @@ static struct bide__later *make(bide_mailer *m, const bide_mail *mail)
             bide__current->at,
             bide_error_new(BIDE_LIMIT, "mail: %zu mails wait to be sent already", m->waiting));
     struct bide__message *message = bide__message_new(mail, m->url.outbox);
-    bide_on_error(discard, message);
+    bide_on_error(bide__message_free, message);
     struct bide__later *later = bide__calloc(1, sizeof *later);
     if (!later)
         bide__raise(-ENOMEM, NULL);

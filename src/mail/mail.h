@@ -41,7 +41,7 @@ struct bide__message {
 
 /* Checks and builds it; raises what bide_mail_send says. `keep`: with copies of what was given. */
 struct bide__message *bide__message_new(const bide_mail *mail, bool keep);
-void bide__message_free(struct bide__message *message);
+void bide__message_free(void *message); /* NULL is nothing */
 
 /* ---- encode.c: texts as RFC 2045 and 2047 have them; errors are the buffer's ---- */
 

@@ -84,16 +84,11 @@ bide_async(void) bide__mailer_send(bide_mailer *m, const struct bide__message *m
     return bide_void;
 }
 
-static void discard(void *message)
-{
-    bide__message_free(message);
-}
-
 bide_async(void) bide_mail_send(bide_mailer *m, const bide_mail *mail)
 {
     bide__mailer_check(m);
     struct bide__message *message = bide__message_new(mail, m->url.outbox);
-    bide_defer(discard, message);
+    bide_defer(bide__message_free, message);
     bide__mailer_use(m);
     bide_defer(bide__mailer_unuse, m);
     (void)bide_await(bide__mailer_send(m, message));

@@ -24,18 +24,14 @@ struct lists {
     struct bide__mailboxes from, to, cc, bcc, reply_to;
 };
 
-void bide__message_free(struct bide__message *message)
+void bide__message_free(void *message_)
 {
+    struct bide__message *message = message_;
     if (!message)
         return;
     bide__free(message->data);
     bide_arena_done(&message->arena);
     bide__free(message);
-}
-
-static void discard(void *message)
-{
-    bide__message_free(message);
 }
 
 static __attribute__((noreturn)) void raise_invalid(const char *field, const char *problem)
@@ -240,7 +236,7 @@ struct bide__message *bide__message_new(const bide_mail *mail, bool keep)
         bide__raise(-ENOMEM, NULL);
     /* What is kept of a mail, and lists of names and addresses. */
     bide_arena_init(&message->arena, NULL, 4 * (size_t)BIDE_CAP_MAIL_BYTES);
-    bide_on_error(discard, message);
+    bide_on_error(bide__message_free, message);
     check_fields(message, mail, &lists);
     make_envelope(message, &lists);
     make_bytes(message, mail, &lists);

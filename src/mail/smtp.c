@@ -165,8 +165,9 @@ __attribute__((format(printf, 2, 3))) static int command(struct connection *c, c
 
 /* ---- connections ---- */
 
-static void close_connection(struct connection *c)
+static void close_connection(void *connection)
 {
+    struct connection *c = connection;
     bide__wire_done(&c->wire);
     bide__free(c);
 }
@@ -298,11 +299,6 @@ static __attribute__((noreturn)) void raise_unconnected(const struct connection 
     bide__fail(bide__current->at, error);
 }
 
-static void discard(void *connection)
-{
-    close_connection(connection);
-}
-
 /* A new one, up to the login. Raises. */
 static struct connection *connect_new(struct sending *s)
 {
@@ -313,7 +309,7 @@ static struct connection *connect_new(struct sending *s)
     bide__list_node_init(&c->node);
     c->smtp = s->smtp;
     s->step = "connecting";
-    bide_on_error(discard, c);
+    bide_on_error(close_connection, c);
     int code = bide__wire_init(&c->wire, s->smtp->transfers, &kind_smtp);
     if (code == 0) {
         set_up(c);

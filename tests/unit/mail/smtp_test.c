@@ -202,11 +202,14 @@ TEST(the_certificate_is_of_the_host, .real_clock = true, .timeout_ms = 60000)
     char url[200], cert[96];
     smtp_path(&server, "cert.pem", cert);
     snprintf(url, sizeof url, "smtps://localhost:%s?ca=%s", server.port, cert);
+    int connections = 0;
     with(bide_mailer, m, url) { /* a name: by the resolver's thread */
         await(bide_mail_send(m, &letter));
+        connections = smtp_count(&server, "connections");
         await(bide_mail_send(m, &letter));
     }
     check_int(smtp_count(&server, "mails"), 2);
+    check_int(smtp_count(&server, "connections"), connections); /* the same one */
 }
 
 TEST(without_starttls_nothing_is_said, .real_clock = true, .timeout_ms = 60000)
