@@ -128,6 +128,7 @@ TEST(many_transfers_have_one_driver, .real_clock = true, .timeout_ms = 30000)
 
 TEST(a_driver_that_is_cancelled_hands_over, .real_clock = true, .timeout_ms = 30000)
 {
+    size_t lengths[3];
     with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
         int port = bide_listener_port(listener);
         transfers_ptr t = new_transfers();
@@ -135,7 +136,6 @@ TEST(a_driver_that_is_cancelled_hands_over, .real_clock = true, .timeout_ms = 30
         with_group(servers) {
             spawn_void(servers, accept_all, listener, servers);
             with_group(g) {
-                size_t lengths[3];
                 with_group(first) {
                     spawn_void(first, get, t, port, "/never", &lengths[0]); /* it drives */
                     await(bide_sleep(bide_ms(10)));
