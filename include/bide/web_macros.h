@@ -68,7 +68,10 @@ typedef bide_redirect bide_type_redirect;
 #define bide__info_page(T) bide__info_##T
 #define BIDE__NOTHING_nothing , 1
 /* `html` alone is a text; html("page", NAME) is a NAME, written by a template. */
-enum { bide__info_html = 0 };
+BIDE__MODEL_HELPER const bide_type *bide__info_html(void)
+{
+    return NULL;
+}
 #define bide_type_html(template, T) bide_type_##T
 #define bide__kind_html(template, T) bide__kind_template
 #define bide__info_html(template, T) bide__info_##T

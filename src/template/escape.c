@@ -136,37 +136,41 @@ static void put_raw(struct bide__out *out, const char *text, size_t length)
 
 /* ---- URLs ---- */
 
-/* Where a byte stays as it is: in a whole URL all that may stand in one, in a path no delimiter of
-   others, in a query only what has no meaning. */
-enum { WHOLE = 1, PATH = 2, QUERY = 4, ALL = 7, ENTITY = 8 };
-static const uint8_t kept[256] = {
-    ['0' ... '9'] = ALL,
-    ['A' ... 'Z'] = ALL,
-    ['a' ... 'z'] = ALL,
-    ['-'] = ALL,
-    ['.'] = ALL,
-    ['_'] = ALL,
-    ['~'] = ALL,
-    ['/'] = WHOLE | PATH,
-    ['@'] = WHOLE | PATH,
-    ['+'] = WHOLE | PATH,
-    ['='] = WHOLE | PATH,
-    ['$'] = WHOLE | PATH,
-    ['!'] = WHOLE | PATH,
-    ['*'] = WHOLE | PATH,
-    [':'] = WHOLE,
-    ['?'] = WHOLE,
-    ['#'] = WHOLE,
-    ['['] = WHOLE,
-    [']'] = WHOLE,
-    ['('] = WHOLE,
-    [')'] = WHOLE,
-    [','] = WHOLE,
-    [';'] = WHOLE,
-    ['%'] = WHOLE,
-    ['&'] = WHOLE | ENTITY,
-    ['\''] = WHOLE | ENTITY,
-};
+/* Whether a byte stays as it is: in a whole URL all that may stand in one, in a path no delimiter
+   of others, in a query only what has no meaning. `&` and `'` are none: they become entities. */
+static inline bool is_kept(enum bide__escape escape, char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    switch (c) {
+    case '-':
+    case '.':
+    case '_':
+    case '~':
+        return true;
+    case '/':
+    case '@':
+    case '+':
+    case '=':
+    case '$':
+    case '!':
+    case '*':
+        return escape != BIDE__ESCAPE_URL_QUERY;
+    case ':':
+    case '?':
+    case '#':
+    case '[':
+    case ']':
+    case '(':
+    case ')':
+    case ',':
+    case ';':
+    case '%':
+        return escape == BIDE__ESCAPE_URL;
+    default:
+        return false;
+    }
+}
 
 /* Whether a URL is relative, or of a scheme that runs nothing. */
 static bool is_harmless(const char *text, size_t length)
@@ -193,12 +197,12 @@ static void put_percent(struct bide__out *out, const char *bytes, size_t length)
 }
 
 /* One character that does not stay as it is; gives where it ends. */
-static const char *put_changed(struct bide__out *out, unsigned place, const char *at,
+static const char *put_changed(struct bide__out *out, enum bide__escape escape, const char *at,
                                const char *end)
 {
     unsigned char c = (unsigned char)*at;
     size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (kept[c] & place) {
+    if (escape == BIDE__ESCAPE_URL && (c == '&' || c == '\'')) {
         put_entity(out, *at);
     } else if (c >= 0x80 && (size > (size_t)(end - at) || !bide__utf8_valid(at, size))) {
         put_percent(out, "\xef\xbf\xbd", 3);
@@ -213,9 +217,6 @@ static void put_url(struct bide__out *out, enum bide__escape escape, const char 
                     size_t length)
 {
     const char *at = text, *end = text + length;
-    unsigned place = escape == BIDE__ESCAPE_URL         ? WHOLE
-                     : escape == BIDE__ESCAPE_URL_QUERY ? QUERY
-                                                        : PATH;
     if (escape == BIDE__ESCAPE_URL && !is_harmless(text, length)) {
         bide__out_put(out, "about:invalid", 13);
         return;
@@ -224,11 +225,11 @@ static void put_url(struct bide__out *out, enum bide__escape escape, const char 
         put_percent(out, at++, 1);
     while (at < end) {
         const char *run = at;
-        while (at < end && (kept[(unsigned char)*at] & (place | ENTITY)) == place)
+        while (at < end && is_kept(escape, *at))
             at++;
         bide__out_put(out, run, (size_t)(at - run));
         if (at < end)
-            at = put_changed(out, place, at, end);
+            at = put_changed(out, escape, at, end);
     }
 }
 

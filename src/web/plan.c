@@ -322,6 +322,8 @@ static int find_output(struct draft *draft, struct bide__plan *plan)
     if (!route->type)
         return 0;
     const bide_type *type = route->type();
+    if (!type)
+        return 0;
     if (plan->template) {
         plan->output = type->model();
         return 0;
