@@ -124,7 +124,7 @@ const bide_command frodo_commands[] = {
     {"adduser", "adduser [--admin] USERNAME EMAIL   the password is asked for, or a line of stdin",
      adduser},
     {"seed", "seed N              add demo posts in English, Chinese and Korean", seed},
-    {NULL}};
+    {NULL, NULL, NULL}};
 
 /* ---- the lines of a start ---- */
 
