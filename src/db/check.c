@@ -254,6 +254,29 @@ static int check_scalar(struct checking *checking, struct bide__statement *state
     return check_column(checking, statement, 0, NULL, NULL, type);
 }
 
+/* What is bound beside what the statement takes. */
+static int check_binds(struct checking *checking, const struct bide__statement *statement)
+{
+    static const char *const names[] = {
+        [BIDE__BIND_NULL] = "NULL",         [BIDE__BIND_BOOL] = "a bool",
+        [BIDE__BIND_INT] = "an integer",    [BIDE__BIND_REAL] = "a real",
+        [BIDE__BIND_TEXT] = "a text",       [BIDE__BIND_BYTES] = "bytes",
+        [BIDE__BIND_UUID] = "a uuid",       [BIDE__BIND_DATE] = "a date",
+        [BIDE__BIND_DECIMAL] = "a decimal", [BIDE__BIND_TOO_LARGE] = "too large",
+        [BIDE__BIND_LIST] = "a list",
+    };
+    const struct bide__note *note = checking->note;
+    const struct bide__driver *driver = checking->connection->driver;
+    for (unsigned i = 1; i < note->bind_count; i++) {
+        enum bide__bind_kind kind = (enum bide__bind_kind)note->binds[i];
+        const char *wanted = driver->wanted ? driver->wanted(statement, (int)i, kind) : NULL;
+        if (wanted)
+            return bide__trouble(&checking->trouble, BIDE_QUERY,
+                                 "$%u is %s, and the query wants %s", i, names[kind], wanted);
+    }
+    return 0;
+}
+
 static int check_prepared(struct checking *checking, struct bide__statement *statement)
 {
     const struct bide__note *note = checking->note;
@@ -261,11 +284,12 @@ static int check_prepared(struct checking *checking, struct bide__statement *sta
         return bide__trouble(&checking->trouble, BIDE_QUERY,
                              "the query has %d parameters, and %u are bound", statement->parameters,
                              note->bind_count - 1);
+    int code = 0;
     if (note->kind == BIDE__NOTE_SCALAR)
-        return check_scalar(checking, statement, note->type());
-    return note->model && note->kind != BIDE__NOTE_EXEC
-               ? check_row(checking, statement, note->model())
-               : 0;
+        code = check_scalar(checking, statement, note->type());
+    else if (note->model && note->kind != BIDE__NOTE_EXEC)
+        code = check_row(checking, statement, note->model());
+    return code < 0 ? code : check_binds(checking, statement);
 }
 
 static int prepare(struct checking *checking, const char *text)

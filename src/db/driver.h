@@ -214,6 +214,10 @@ struct bide__driver {
     /* For the check of queries: what the column is, beside a field of the kind. */
     void (*describe)(struct bide__connection *connection, struct bide__statement *statement,
                      int column, enum bide_kind kind, struct bide__column *ret_column);
+    /* For the same check: what the statement wants for the parameter $index in place of a bind of
+       this kind; NULL: it takes that, as far as one knows. */
+    const char *(*wanted)(const struct bide__statement *statement, int index,
+                          enum bide__bind_kind kind);
     bool cursors; /* the rows of a run come all at once, in the task: a stream needs a cursor */
 };
 

@@ -632,6 +632,13 @@ static void describe(struct bide__connection *base, struct bide__statement *stat
                       ret_column);
 }
 
+static const char *wanted(const struct bide__statement *base, int index, enum bide__bind_kind kind)
+{
+    const struct bide__pg_statement *statement =
+        bide__container_of(base, const struct bide__pg_statement, base);
+    return bide__pg_wanted(PQparamtype(statement->described, index - 1), kind);
+}
+
 /* ---- transactions ---- */
 
 static int begin(struct bide__connection *base, bool writes, enum bide_isolation isolation,
@@ -727,6 +734,7 @@ const struct bide__driver bide__driver_postgres = {
               "current_setting('superuser_reserved_connections')::int4 + "
               "coalesce(current_setting('reserved_connections', true)::int4, 0)",
     .describe = describe,
+    .wanted = wanted,
     .cursors = true,
 };
 

@@ -126,6 +126,9 @@ void bide__pg_describe(Oid type, enum bide_kind kind, struct bide__column *ret_c
 /* The type of the column that a field of this kind gets. */
 const char *bide__pg_column_type(enum bide_kind kind);
 
+/* The name of a parameter's type that takes no bind of this kind; NULL: it does, or is unknown. */
+const char *bide__pg_wanted(Oid type, enum bide__bind_kind kind);
+
 /* Whether values of this type are read in binary. */
 bool bide__pg_is_binary(Oid type);
 void bide__pg_decode(const PGresult *result, int row, int column, struct bide__cell *ret_cell);

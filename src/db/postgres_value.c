@@ -549,41 +549,65 @@ int bide__pg_encode_rows(struct bide__pg_values *to, const PGresult *described,
 
 /* ---- columns ---- */
 
+/* What the types hold: kinds of fields that read them, and of binds that they take; a text where a
+   value is written as one. */
+enum { IS_BOOL = 1 << BIDE_KIND_BOOL, I32 = 1 << BIDE_KIND_I32, I64 = 1 << BIDE_KIND_I64 };
+enum { F64 = 1 << BIDE_KIND_F64, BYTES = 1 << BIDE_KIND_BYTES, DAY = 1 << BIDE_KIND_DATE };
+enum { INSTANT = 1 << BIDE_KIND_TIME, EXACT = 1 << BIDE_KIND_DECIMAL };
+enum { IDS = 1 << BIDE_KIND_UUID, DOCUMENT = 1 << BIDE_KIND_JSON | 1 << BIDE_KIND_STR };
+enum { NUMBER = I32 | I64 | F64 | EXACT };
+enum { NO_TEXT = IS_BOOL | NUMBER | BYTES | DAY | INSTANT | IDS };
+enum { B_BOOL = 1 << BIDE__BIND_BOOL, B_INT = 1 << BIDE__BIND_INT, B_REAL = 1 << BIDE__BIND_REAL };
+enum { B_TEXT = 1 << BIDE__BIND_TEXT, B_BYTES = 1 << BIDE__BIND_BYTES };
+enum { B_UUID = 1 << BIDE__BIND_UUID, B_DATE = 1 << BIDE__BIND_DATE };
+enum { B_EXACT = 1 << BIDE__BIND_DECIMAL, B_WORDS = B_TEXT | B_UUID | B_DATE | B_EXACT };
+static const struct described {
+    Oid type;
+    unsigned fields, binds;
+    const char *name;
+} known[] = {
+    {BOOL, IS_BOOL, B_BOOL | B_INT, "boolean"},
+    {BYTEA, BYTES, B_BYTES | B_TEXT, "bytea"},
+    {INT2, NUMBER, B_INT | B_BOOL, "smallint"},
+    {INT4, NUMBER, B_INT | B_BOOL, "integer"},
+    {INT8, NUMBER, B_INT | B_BOOL, "bigint"},
+    {NUMERIC, NUMBER, B_INT | B_REAL | B_EXACT | B_TEXT, "numeric"},
+    {FLOAT4, F64, B_INT | B_REAL | B_EXACT, "real"},
+    {FLOAT8, F64, B_INT | B_REAL | B_EXACT, "double precision"},
+    {DATE, DAY, B_DATE | B_TEXT, "date"},
+    {TIMESTAMP, INSTANT, B_INT | B_TEXT, "timestamp"},
+    {TIMESTAMPTZ, INSTANT, B_INT | B_TEXT, "timestamptz"},
+    {UUID, IDS, B_UUID | B_TEXT, "uuid"},
+    {JSON, DOCUMENT, B_TEXT, "json"},
+    {JSONB, DOCUMENT, B_TEXT, "jsonb"},
+    {TEXT, ~(unsigned)NO_TEXT, B_WORDS, "text"},
+    {VARCHAR, ~(unsigned)NO_TEXT, B_WORDS, "varchar"},
+    {BPCHAR, ~(unsigned)NO_TEXT, B_WORDS, "char"},
+};
+
+static const struct described *described_as(Oid type)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].type == type)
+            return &known[i];
+    return NULL;
+}
+
 void bide__pg_describe(Oid type, enum bide_kind kind, struct bide__column *ret_column)
 {
-    enum { YES = 1 << BIDE_KIND_BOOL, I32 = 1 << BIDE_KIND_I32, I64 = 1 << BIDE_KIND_I64 };
-    enum { F64 = 1 << BIDE_KIND_F64, BYTES = 1 << BIDE_KIND_BYTES, DAY = 1 << BIDE_KIND_DATE };
-    enum { INSTANT = 1 << BIDE_KIND_TIME, EXACT = 1 << BIDE_KIND_DECIMAL };
-    enum { IDS = 1 << BIDE_KIND_UUID, DOCUMENT = 1 << BIDE_KIND_JSON };
-    enum { NO_TEXT = YES | I32 | I64 | F64 | BYTES | DAY | INSTANT | EXACT | IDS };
-    static const struct {
-        Oid type;
-        unsigned kinds;
-        const char *name;
-    } types[] = {
-        {BOOL, YES, "boolean"},
-        {BYTEA, BYTES, "bytea"},
-        {INT2, I32 | I64 | F64 | EXACT, "smallint"},
-        {INT4, I32 | I64 | F64 | EXACT, "integer"},
-        {INT8, I32 | I64 | F64 | EXACT, "bigint"},
-        {NUMERIC, I32 | I64 | F64 | EXACT, "numeric"},
-        {FLOAT4, F64, "real"},
-        {FLOAT8, F64, "double precision"},
-        {DATE, DAY, "date"},
-        {TIMESTAMP, INSTANT, "timestamp"},
-        {TIMESTAMPTZ, INSTANT, "timestamptz"},
-        {UUID, IDS, "uuid"},
-        {JSON, DOCUMENT | 1 << BIDE_KIND_STR, "json"},
-        {JSONB, DOCUMENT | 1 << BIDE_KIND_STR, "jsonb"},
-        {TEXT, ~(unsigned)NO_TEXT, "text"},
-        {VARCHAR, ~(unsigned)NO_TEXT, "varchar"},
-        {BPCHAR, ~(unsigned)NO_TEXT, "char"},
-    };
-    *ret_column = (struct bide__column){.type = ""};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].type == type)
-            *ret_column =
-                (struct bide__column){types[i].name, !(types[i].kinds >> kind & 1), false};
+    const struct described *as = described_as(type);
+    *ret_column = (struct bide__column){.type = as ? as->name : "",
+                                        .differs = as && !(as->fields >> kind & 1)};
+}
+
+const char *bide__pg_wanted(Oid type, enum bide__bind_kind kind)
+{
+    const struct described *as = described_as(type);
+    if (item_of(type))
+        return kind == BIDE__BIND_LIST || kind == BIDE__BIND_TEXT || kind == BIDE__BIND_NULL
+                   ? NULL
+                   : "a list";
+    return as && kind != BIDE__BIND_NULL && !(as->binds >> kind & 1) ? as->name : NULL;
 }
 
 bool bide__pg_is_binary(Oid type)

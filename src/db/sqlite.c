@@ -566,6 +566,15 @@ static void set_budget(struct bide__connection *base, int64_t ns)
     connection_of(base)->until_ns = 0;
 }
 
+/* Values have types, parameters have none: but a list is not one value. */
+static const char *wanted(const struct bide__statement *base, int index, enum bide__bind_kind kind)
+{
+    const struct statement *statement = bide__container_of(base, const struct statement, base);
+    if (wants_list(statement, index) == (kind == BIDE__BIND_LIST))
+        return NULL;
+    return kind == BIDE__BIND_LIST ? "one value" : "a list";
+}
+
 /* ---- what a column is declared as ---- */
 
 enum affinity { AS_INTEGER, AS_TEXT, AS_BLOB, AS_REAL, AS_NUMERIC };
@@ -674,6 +683,7 @@ const struct bide__driver bide__driver_sqlite = {
                "sqlite_master union all select type, tbl_name from sqlite_temp_master) where type "
                "= 'trigger' and lower(tbl_name) = lower($1))",
     .describe = describe,
+    .wanted = wanted,
 };
 
 #else

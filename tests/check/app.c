@@ -29,6 +29,7 @@ static async(void) right_ones(bide_db *db)
     (void)await(bide_maybe(db, user, "email = $1 and age > $2", u.email, 3));
     (void)await(bide_all(db, user_out, ""));
     (void)await(bide_all(db, user, "order by id"));
+    (void)await(bide_all(db, user, "id = any($1)", bide_list_of(i64, &u.id, 1)));
     (void)await(bide_page(db, user_out, 1, 10, "age > $1 order by id", 3));
     (void)await(
         bide_all(db, title_count, "select title, count(*) as total from posts group by title"));
@@ -76,6 +77,10 @@ static async(void) wrong_ones(bide_db *db)
     await(bide_do(db, "update users set age = $1 where id = $2", 1));
     /* expect: the query has 0 parameters, and 1 are bound */
     (void)await(bide_maybe(db, user, "id = 1", 1));
+    /* expect: $1 is a list, and the query wants one value */
+    (void)await(bide_all(db, user, "id = $1", bide_list_of(i32, (int32_t[]){1}, 1)));
+    /* expect: $2 is an integer, and the query wants a list */
+    (void)await(bide_all(db, user, "age = $1 and id = any($2)", 1, 2));
     /* expect: which rows come first? The query says no `order by` */
     (void)await(bide_first(db, user, "age > 1"));
     /* expect: the column 'email' is TEXT, and the value i64 */

@@ -27,8 +27,7 @@ static async(int) status_with(bide_client *client, const char *token)
 
 FRODO_TEST(a_password_gives_tokens)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         reply r = await(log_in(client, "sam", FRODO_PASSWORD));
         check_int(r.status, 200);
@@ -51,8 +50,7 @@ FRODO_TEST(a_password_gives_tokens)
 /* "No such user" and "wrong password" are one answer. */
 FRODO_TEST(unknown_users_and_wrong_passwords_are_one_answer)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         check(await(frodo_make_user(site->db, "off", "member")) > 0);
         await(bide_do(site->db, "update users set status = $1 where username = $2", "disabled",
@@ -78,8 +76,7 @@ static async(void) fail_five_times(bide_client *client, const char *name)
 
 FRODO_TEST(five_failures_lock_a_name_whether_it_is_known_or_not)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(fail_five_times(client, "sam"));
         await(fail_five_times(client, "nobody"));
@@ -112,8 +109,7 @@ async(int) log_in_status(bide_client_ptr client, const char *password)
 /* A counter that is read and then written loses some of them. */
 FRODO_TEST(failures_at_the_same_time_are_all_counted)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         int status[5] = {0};
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(gather(bide_into(&status[0], log_in_status, client, "one"),
@@ -130,8 +126,7 @@ FRODO_TEST(failures_at_the_same_time_are_all_counted)
 /* A password is changed between the reading of a hash and the making of a new one. */
 FRODO_TEST(a_hash_made_anew_overwrites_no_new_password)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(frodo_login(client, "sam"));
         await(bide_do(site->db, "update users set password = $1", (bide_hash){bcrypt_hash}));
@@ -148,8 +143,7 @@ FRODO_TEST(a_hash_made_anew_overwrites_no_new_password)
 
 FRODO_TEST(a_bcrypt_hash_is_accepted_and_made_anew)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(bide_do(site->db, "update users set password = $1", (bide_hash){bcrypt_hash}));
         check_int(await(log_in(client, "sam", "wrong")).status, 400);
@@ -166,8 +160,7 @@ FRODO_TEST(a_bcrypt_hash_is_accepted_and_made_anew)
 
 FRODO_TEST(a_refresh_token_is_good_once)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         const char *first = json_str(await(log_in(client, "sam", FRODO_PASSWORD)), "refresh_token");
         reply r = await(refresh(client, first));
@@ -187,8 +180,7 @@ FRODO_TEST(a_refresh_token_is_good_once)
 
 FRODO_TEST(logging_out_ends_one_login_or_all)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         reply one = await(log_in(client, "sam", FRODO_PASSWORD));
         reply two = await(log_in(client, "sam", FRODO_PASSWORD));
@@ -232,8 +224,7 @@ FRODO_TEST(tokens_that_are_not_ours_are_nobody)
 {
     static const char *const nonsense[] = {"",     "x",           "a.b.c",   "..",
                                            "null", "' or 1=1 --", "\xff\xfe"};
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         int64_t id = await(frodo_make_user(site->db, "sam", "member"));
         const char *sub = bide_arena_printf(bide_task_arena(), "%lld", (long long)id);
         const bide_jwt_rules ours = {.issuer = "frodo"};
@@ -270,8 +261,7 @@ MODEL(token_claims, "", (str, sub), (i32, epoch), (i64, iat), (i64, exp), (str, 
 /* A token carries neither a password nor a local time. */
 FRODO_TEST(a_token_says_who_and_until_when)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         int64_t id = await(frodo_make_user(site->db, "sam", "member"));
         reply r = await(log_in(client, "sam", FRODO_PASSWORD));
         const bide_jwt_rules rules = {.issuer = "frodo", .secret = site->secret};
@@ -290,8 +280,7 @@ FRODO_TEST(a_token_says_who_and_until_when)
 
 FRODO_TEST(a_disabled_account_is_nobody)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         int64_t id = await(frodo_make_user(site->db, "sam", "member"));
         await(frodo_login(client, "sam"));
         check_int(await(client_get(client, "/api/users/me")).status, 200);
@@ -319,8 +308,7 @@ FRODO_TEST(bad_inputs_of_logins_are_refused)
         {"/api/auth/login", "username=%3Cscript%3E&password=x", 400},
         {"/auth", "password=x", 422},
     };
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             reply r = await(client_post(client, cases[i].path, urlencoded(cases[i].form)));

@@ -4,8 +4,7 @@
 
 FRODO_TEST(a_profile_is_read_and_changed)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "editor")) > 0);
         check(await(frodo_make_user(site->db, "eve", "member")) > 0);
         await(frodo_login(client, "sam"));
@@ -42,8 +41,7 @@ FRODO_TEST(a_profile_takes_no_other_fields)
         "",
         "{\"about\":\"\xff\"}",
     };
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(frodo_login(client, "sam"));
         for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
@@ -77,8 +75,7 @@ static const char better[] = "a better password";
 
 FRODO_TEST(a_new_password_ends_all_other_logins)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         reply other = await(client_post(client, "/api/auth/login",
                                         urlencoded("username=sam&password=" FRODO_PASSWORD)));
@@ -125,8 +122,7 @@ static bide_client_body recovery(const char *code, const char *password)
 
 FRODO_TEST(a_forgotten_password_is_replaced_by_a_code)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(frodo_login(client, "sam"));
         for (int i = 0; i < 5; i++)
@@ -161,8 +157,7 @@ FRODO_TEST(a_forgotten_password_is_replaced_by_a_code)
 /* A code is made for an address that nobody has; it is as wrong as any other there. */
 FRODO_TEST(a_code_for_nobody_recovers_nothing)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         reply r = await(client_post(client, "/api/auth/email-codes",
                                     json("{\"email\":\"sam@shire.example\","
                                          "\"purpose\":\"recover\"}")));
@@ -176,8 +171,7 @@ FRODO_TEST(a_code_for_nobody_recovers_nothing)
 
 FRODO_TEST(what_has_expired_is_swept)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         int64_t id = await(frodo_make_user(site->db, "sam", "member"));
         await(frodo_login(client, "sam"));
         session old = {.id = "old", .user_id = id, .expires_at = bide_now_us() - 1};

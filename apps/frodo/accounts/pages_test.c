@@ -15,8 +15,7 @@ static const char *place(bide_client_reply r)
 
 FRODO_TEST(a_browser_registers_with_the_mailed_code)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         frodo_browse(client);
         reply r = await(client_get(client, "/register"));
         check_int(r.status, 200);
@@ -50,8 +49,7 @@ FRODO_TEST(a_browser_registers_with_the_mailed_code)
 
 FRODO_TEST(a_form_is_shown_again_with_what_is_wrong)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         frodo_browse(client);
         reply r = await(post(client, "/register",
@@ -98,8 +96,7 @@ FRODO_TEST(after_login_a_browser_stays_on_the_site)
         {"/%0d%0aSet-Cookie:x", "/"},
         {"javascript:alert(1)", "/"},
     };
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         frodo_browse(client);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -118,8 +115,7 @@ FRODO_TEST(after_login_a_browser_stays_on_the_site)
 
 FRODO_TEST(a_session_begins_and_ends)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         reply r = await(client_get(client, "/profile"));
         check_int(r.status, 303);
@@ -140,8 +136,7 @@ FRODO_TEST(a_session_begins_and_ends)
 
 FRODO_TEST(a_session_is_kept_as_a_digest_and_expires)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         int64_t id = await(frodo_make_user(site->db, "sam", "member"));
         const char *token = "a token that a test has chosen";
         session row = {.id = bide_token_digest(bide_task_arena(), token).text,
@@ -179,8 +174,7 @@ FRODO_TEST(another_site_cannot_use_the_cookie)
         {NULL, "null", false},
         {NULL, NULL, false},
     };
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         await(frodo_login_page(client, "sam"));
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -200,8 +194,7 @@ FRODO_TEST(another_site_cannot_use_the_cookie)
 
 FRODO_TEST(a_browser_changes_profile_and_password)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         check(await(frodo_make_user(site->db, "eve", "member")) > 0);
         await(frodo_login(client, "sam"));
@@ -236,8 +229,7 @@ FRODO_TEST(a_browser_changes_profile_and_password)
 
 FRODO_TEST(a_browser_recovers_a_password)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         frodo_browse(client);
         check_int(await(client_get(client, "/recover")).status, 200);

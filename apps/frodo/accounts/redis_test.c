@@ -21,8 +21,7 @@ TEST(codes_in_redis_register_once, .real_clock = true)
     frodo_case_open(&c, false);
     c.set.redis_url = server.url;
     c.set.codes = code_place_redis;
-    with_frodo(client, site, &c)
-    {
+    with_frodo(client, site, &c) {
         reply r = await(client_post(client, "/api/auth/email-codes",
                                     json("{\"email\":\"rosie@shire.example\","
                                          "\"purpose\":\"register\"}")));
@@ -50,10 +49,8 @@ TEST(who_is_disabled_in_one_process_is_nobody_in_another, .real_clock = true)
     __attribute__((cleanup(frodo_case_done))) struct frodo_case c = {.settings = NULL};
     frodo_case_open(&c, false);
     c.set.redis_url = server.url;
-    with_frodo(client, site, &c)
-    {
-        with_frodo(other, other_site, &c)
-        {
+    with_frodo(client, site, &c) {
+        with_frodo(other, other_site, &c) {
             int64_t id = await(frodo_make_user(site->db, "sam", "member"));
             await(frodo_login(client, "sam"));
             await(frodo_login(other, "sam"));

@@ -42,8 +42,7 @@ static const char *wrong_of(const char *code)
 
 FRODO_TEST(a_code_makes_an_account)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         const char *code = await(mailed(client, "rosie@shire.example"));
         reply r = await(join(client, "Rosie@Shire.Example", "rosie", code));
         check_int(r.status, 201);
@@ -62,8 +61,7 @@ FRODO_TEST(a_code_makes_an_account)
 /* A check that nobody waits for would let all of them pass. */
 FRODO_TEST(wrong_expired_and_used_codes_are_answered_alike)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         reply none = await(join(client, "a@shire.example", "aaa", "123456"));
         check_int(none.status, 400);
         const char *code = await(mailed(client, "a@shire.example"));
@@ -85,8 +83,7 @@ FRODO_TEST(wrong_expired_and_used_codes_are_answered_alike)
 
 FRODO_TEST(after_five_tries_no_code_is_right)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         const char *code = await(mailed(client, "a@shire.example"));
         for (int i = 0; i < 5; i++)
             check_int(await(join(client, "a@shire.example", "aaa", wrong_of(code))).status, 400);
@@ -97,8 +94,7 @@ FRODO_TEST(after_five_tries_no_code_is_right)
 
 FRODO_TEST(a_code_to_recover_does_not_register)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         check_int(await(ask_code(client, "sam@shire.example", "recover")).status, 202);
         const char *code = await(frodo_mailed_code("sam@shire.example"));
@@ -109,8 +105,7 @@ FRODO_TEST(a_code_to_recover_does_not_register)
 
 FRODO_TEST(nobody_learns_which_addresses_are_known)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         reply known = await(ask_code(client, "sam@shire.example", "register"));
         reply unknown = await(ask_code(client, "new@shire.example", "register"));
@@ -128,8 +123,7 @@ FRODO_TEST(nobody_learns_which_addresses_are_known)
 
 FRODO_TEST(problems_come_all_at_once)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         reply r = await(
             client_post(client, "/api/auth/register",
                         json("{\"email\":\"x\",\"username\":\"A\",\"password\":\"long enough\","
@@ -158,8 +152,7 @@ FRODO_TEST(problems_come_all_at_once)
 /* To look first and insert then is a race: the unique key decides. */
 FRODO_TEST(what_is_taken_is_named_and_the_code_stays_good)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
         const char *code = await(mailed(client, "new@shire.example"));
         reply r = await(join(client, "new@shire.example", "sam", code));
@@ -185,8 +178,7 @@ async(int) join_status(bide_client_ptr client, const char *email, const char *na
 
 FRODO_TEST(of_parallel_registrations_with_one_code_one_wins)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         const char *code = await(mailed(client, "a@shire.example"));
         int first = 0, second = 0, third = 0;
         await(gather(bide_into(&first, join_status, client, "a@shire.example", "one", code),
@@ -200,8 +192,7 @@ FRODO_TEST(of_parallel_registrations_with_one_code_one_wins)
 
 FRODO_TEST(mails_have_a_limit_for_an_address)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         check_int(await(ask_code(client, "a@shire.example", "register")).status, 202);
         reply r = await(ask_code(client, "A@Shire.example", "register"));
         check_int(r.status, 429);
@@ -220,8 +211,7 @@ FRODO_TEST(mails_have_a_limit_for_an_address)
 
 FRODO_TEST(mails_have_a_limit_for_a_client)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         client_from(client, "2001:db8:1:2::7", "http");
         for (int i = 0; i < 10; i++) {
             const char *to = bide_arena_printf(bide_task_arena(), "u%d@shire.example", i);
@@ -277,8 +267,7 @@ FRODO_TEST(bad_inputs_are_refused)
          422},
         {"/api/auth/recover", "{\"email\":\"a@b.example\",\"code\":123456}", 422},
     };
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             reply r = await(client_post(client, cases[i].path, json(cases[i].body)));
             if (r.status != cases[i].status)
@@ -303,8 +292,7 @@ FRODO_TEST(odd_addresses_are_no_failures)
                                       "a..b@shire.example",
                                       "<a@shire.example>",
                                       "a@shire.example,b@shire.example"};
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
             reply r = await(ask_code(client, odd[i], "register"));
             if (r.status != 202 && r.status != 422)
@@ -339,8 +327,7 @@ async(void) join_as_one_of_many(int number, size_t index, struct crowd *crowd)
 
 FRODO_TEST(of_a_thousand_registrations_of_one_name_one_wins)
 {
-    with_frodo(client, site, c)
-    {
+    with_frodo(client, site, c) {
         struct crowd crowd = {.client = client, .site = site};
         int numbers[MANY];
         for (int i = 0; i < MANY; i++)
