@@ -13,19 +13,16 @@
 #include "blog/blog.h"
 #include "blog/markdown.h"
 
+#include <bide/token.h>
 #include <inttypes.h>
-#include <sys/random.h>
 
 static const char lists_key[] = "blog:lists";
 
-async(str) new_generation(bide_arena *arena);
+static async(str) new_generation(bide_arena *arena);
 SPAWNABLE(str, new_generation, bide_arena *)
-async(str) new_generation(bide_arena *arena)
+static async(str) new_generation(bide_arena *arena)
 {
-    uint64_t random[2];
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        fail(bide_error_new(BIDE_SYSTEM, "no random numbers"));
-    return ready(str, bide_arena_printf(arena, "%016" PRIx64 "%016" PRIx64, random[0], random[1]));
+    return ready(str, bide_token_make(arena, 16));
 }
 
 async(str) posts_key(frodo *site, const char *name)

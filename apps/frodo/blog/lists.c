@@ -19,7 +19,8 @@ bide_list(str) tag_names(const post_tag_list *tags)
     return names;
 }
 
-async(void) with_tags(frodo *site, post_item_page *posts)
+/* Fills in the tags of all these posts: one query. */
+static async(void) with_tags(frodo *site, post_item_page *posts)
 {
     post_tag_lists tags = await(bide_load_many(site->db, post_tag, post_id, posts->items,
                                                posts->count, id, (asc, name), ""));

@@ -15,9 +15,6 @@
 /* The names of these tags. Raises BIDE_NO_MEMORY. */
 bide_list(str) tag_names(const post_tag_list *tags);
 
-/* Fills in the tags of all these posts: one query. */
-async(void) with_tags(frodo *site, post_item_page *posts);
-
 /* "2026-11-21", in UTC; NULL for 0. Raises BIDE_NO_MEMORY. */
 const char *day_of(bide_time time);
 
