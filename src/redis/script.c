@@ -30,7 +30,9 @@ static bide_async(void) load(bide_redis *r, bide_redis_script *script)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_REDIS_PROTOCOL, "redis %s: SCRIPT LOAD gave no hash",
                                   r->client->address));
-    memcpy(script->sha1, reply.text, sizeof script->sha1);
+    /* A static one is of all loops: the first byte says that the others are there. */
+    memcpy(script->sha1 + 1, reply.text + 1, sizeof script->sha1 - 1);
+    __atomic_store_n(script->sha1, reply.text[0], __ATOMIC_RELEASE);
     return bide_void;
 }
 
@@ -38,7 +40,7 @@ bide_async(bide_redis_reply) bide_redis_eval(bide_redis *r, bide_redis_script *s
                                              const bide_redis_arg *args, size_t keys, size_t count)
 {
     bide_arena *arena = bide__redis_arena(r);
-    if (!script->sha1[0])
+    if (!__atomic_load_n(script->sha1, __ATOMIC_ACQUIRE))
         (void)bide_await(load(r, script));
     bide_redis_arg *all = bide__alloc((count + 3) * sizeof *all);
     if (!all)

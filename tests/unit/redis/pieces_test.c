@@ -213,6 +213,26 @@ TEST(scripts, .real_clock = true)
     }
 }
 
+static char all_loops_url[128];
+
+static async(void) add_on_a_loop(void)
+{
+    static bide_redis_script add = {.text = "return redis.call('INCRBY', KEYS[1], ARGV[1])"};
+    const bide_redis_arg args[] = {bide_redis_arg("n"), bide_redis_arg(1)};
+    with(bide_redis, r, all_loops_url, NULL)
+        for (int i = 0; i < 10; i++)
+            check(await(bide_redis_eval(r, &add, args, 1, 2)).integer > 0);
+    return bide_void;
+}
+
+TEST_PLAIN(a_script_of_all_loops)
+{
+    struct redis_server server = redis_make(NULL);
+    snprintf(all_loops_url, sizeof all_loops_url, "%s", server.url);
+    check_int(bide_run(add_on_a_loop, .loops = 4), 0);
+    redis_end(&server);
+}
+
 TEST(messages, .real_clock = true)
 {
     struct redis_server server = redis_make(NULL);
