@@ -306,7 +306,7 @@ static int find_file(struct bide__compiler *compiler, const struct bide__source 
                                          token->text.bytes, ending);
     if (!name)
         return -ENOMEM;
-    *ret_file = bide__template_find(compiler->templates, name, compiler->problem);
+    *ret_file = bide__template_find(compiler->templates, name);
     if (!*ret_file) {
         const char *nearest = bide__template_nearest(compiler->templates, name);
         return bide__template_refuse(
@@ -494,7 +494,6 @@ static int finish(struct bide__compiler *compiler)
         stamps[i] = compiler->files[i]->stamp;
     code->stamps = stamps;
     code->file_count = compiler->file_count;
-    code->op_count = compiler->op_count;
     code->reg_count = compiler->reg_count;
     code->users = 1;
     return 0;

@@ -280,12 +280,10 @@ static bool is_below(const char *name)
            !strstr(name, "/../") && !ends_with(name, "/..");
 }
 
-struct bide__template_file *bide__template_find(bide_templates *templates, const char *name,
-                                                struct bide__template_problem *problem)
+struct bide__template_file *bide__template_find(bide_templates *templates, const char *name)
 {
     struct bide__template_file *file = find(templates, name);
     struct stat status;
-    (void)problem;
     if (file || !templates->reload || !templates->folder || !is_below(name))
         return file;
     const char *where = bide_arena_printf(&templates->arena, "%s/%s", templates->folder, name);
@@ -323,7 +321,7 @@ static bide_template *find_template(const bide_templates *templates, const char 
 static int make(bide_templates *templates, const char *name, const bide_model *model,
                 const bide_model *site, bide_template **ret_template)
 {
-    struct bide__template_file *file = bide__template_find(templates, name, &templates->problem);
+    struct bide__template_file *file = bide__template_find(templates, name);
     const char *error = bide_model_check(model);
     struct bide__code *code;
     if (!error && site)

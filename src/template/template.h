@@ -136,9 +136,8 @@ struct bide__template_op {
 struct bide__code {
     bide_arena arena;                    /* all of it */
     const struct bide__template_op *ops; /* the last one is RETURN */
-    uint32_t op_count;
-    unsigned reg_count; /* 0 is the row, 1 the site's, if there is one */
-    bool resolves;      /* it names an async field */
+    unsigned reg_count;                  /* 0 is the row, 1 the site's, if there is one */
+    bool resolves;                       /* it names an async field */
     bool uses_site;
     unsigned users;                           /* of a version that may be replaced, with the lock */
     const struct bide__template_file **files; /* it was compiled from, `file_count` of them */
@@ -166,8 +165,7 @@ int bide__template_compile(bide_templates *templates, struct bide__template_file
 void bide__code_free(struct bide__code *code);
 
 /* store.c, with its lock: the file of a name, or NULL; and the nearest name for a problem. */
-struct bide__template_file *bide__template_find(bide_templates *templates, const char *name,
-                                                struct bide__template_problem *problem);
+struct bide__template_file *bide__template_find(bide_templates *templates, const char *name);
 const char *bide__template_nearest(bide_templates *templates, const char *name);
 
 /* store.c: the code as it is now, for one use. NULL: a file that has changed has a problem. */
