@@ -88,8 +88,12 @@ bide_app *frodo_app_with(const frodo_settings *settings)
     }
     bide_app_set_state(app, site);
     bide_app_use(app, bide_request_ids, NULL);
+    bide_app_use(app, bide_gzip, NULL);
     bide_app_use(app, bide_etags, NULL);
     bide_app_use(app, bide_security_headers, NULL);
+    bide_app_files(app, "/static", bide_arena_printf(arena, "%s/site/static", site->folder),
+                   .max_age_s = 600);
+    bide_app_metrics(app, "/metrics");
     bide_app_site(app, frame, frame_of_page);
     bide_app_add_all(app, "");
     if (strcmp(site->settings->smtp_url, "outbox:") == 0)
