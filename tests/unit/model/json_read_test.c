@@ -91,8 +91,7 @@ TEST_PLAIN(places_lead_through_lists_and_objects)
               "\"msg\":\"Input should be greater than or equal to 0\"},"
               "{\"type\":\"enum\",\"loc\":[\"body\",\"shades\",1],"
               "\"msg\":\"Input should be a string, the name of a value\"}]");
-    check_int(p.items.count, 2);
-    check_str(p.items.items[0].name, "x");
+    check_int(p.items.count, 0); /* a wrong item: none of it is kept */
     reading_done(&r);
 }
 
@@ -112,7 +111,7 @@ TEST_PLAIN(lists_have_limits)
                           &p),
               "[{\"type\":\"too_long\",\"loc\":[\"body\",\"items\"],"
               "\"msg\":\"List should have at most 3 items after validation, not 5\"}]");
-    check_int(p.items.count, 3);
+    check_int(p.items.count, 0);
     reading_done(&r);
 }
 
