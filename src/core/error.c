@@ -326,6 +326,16 @@ void bide__misuse(const char *format, ...)
     bide__fail(bide__current->at, bide_error_new(BIDE_MISUSE, "%s", text));
 }
 
+void bide__misuse_fatal(const char *format, ...)
+{
+    char text[BIDE_CAP_ERROR_MESSAGE];
+    va_list args;
+    va_start(args, format);
+    report_misuse(text, format, args);
+    va_end(args);
+    abort();
+}
+
 void bide__misuse_noted(const char *format, ...)
 {
     char text[BIDE_CAP_ERROR_MESSAGE];

@@ -76,6 +76,10 @@ extern size_t bide__reports;
 /* Prints a misuse with both lines on stderr: aborts in hostile builds, raises elsewhere. */
 __attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse(const char *format, ...);
 
+/* For what no cleanup may run after: ends the process in every build. */
+__attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse_fatal(const char *format,
+                                                                              ...);
+
 /* The same where raising would do harm: returns, unless the build is hostile. */
 __attribute__((cold, format(printf, 1, 2))) void bide__misuse_noted(const char *format, ...);
 

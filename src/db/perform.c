@@ -15,10 +15,11 @@
 void bide__db_check_process(const bide_db *db)
 {
     const struct bide_task *me = bide__task_current();
-    if (bide__unlikely(db->forks != bide__process_forks))
-        bide__misuse("task #%llu '%s' uses a database in process %d, which was forked off after it "
-                     "was opened: the connections are the parent's, a child opens its own",
-                     (unsigned long long)me->head.id, bide__task_label(me), (int)getpid());
+    if (bide__unlikely(db->forks != bide__process_forks)) /* a rollback would be the parent's */
+        bide__misuse_fatal("task #%llu '%s' uses a database in process %d, which was forked off "
+                           "after it was opened: the connections are the parent's, a child opens "
+                           "its own",
+                           (unsigned long long)me->head.id, bide__task_label(me), (int)getpid());
 }
 
 void bide__db_check(const bide_db *db)

@@ -18,9 +18,9 @@ const struct bide__kind bide__redis_kind = {.noun = "redis", .verb = "waits for"
 void bide__redis_check_caller(const bide_redis *client)
 {
     if (bide__unlikely(client->forks != bide__process_forks))
-        bide__misuse("redis %s is used in process %d, which was forked off after it was opened: "
-                     "the connections are the parent's, a child opens its own",
-                     client->address, (int)getpid());
+        bide__misuse_fatal("redis %s is used in process %d, which was forked off after it was "
+                           "opened: the connections are the parent's, a child opens its own",
+                           client->address, (int)getpid());
     if (bide__unlikely(client->loop != bide__loop_here))
         bide__misuse("redis %s is used on loop %d: it belongs to loop %d", client->address,
                      bide__loop_here->index, client->loop->index);
