@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""Starts the application as ./dev run does: `frodo init`, then `frodo run`, in a scratch folder.
+"""Starts the application as ./dev run does: `frodo init`, then `frodo run`, in a scratch folder;
+checks the files of apps/frodo/deploy, with the tools they are for where those are.
 
 Called by tools/run_tests with BIDE_BUILD in the environment. Each check is a function whose name
 begins with check_; what they start is ended by its pid. Ends with the closing line.
 
 usage: run_frodo.py [NAME]   only checks whose name contains it
 """
+import http.client
 import os
 import pathlib
 import re
+import secrets
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import urllib.error
 import urllib.request
@@ -21,9 +27,14 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("BIDE_BUILD", ROOT / "build/release"))
 FRODO = str(BUILD / "apps/frodo")
+DEPLOY = ROOT / "apps/frodo/deploy"
 PATIENCE_S = 30
 SETTINGS = ("BIDE_", "FRODO_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "SECRET_KEY", "PUBLIC_URL",
             "CODES", "MAIL_FROM", "PORT", "WEB_CONCURRENCY", "LISTEN_")
+
+
+class Skip(Exception):
+    """What a check needs is not on this machine."""
 
 
 def environment(**more):
@@ -42,9 +53,9 @@ def run(folder, *arguments, given="", **more):
 class Site:
     """The application, serving; `lines` is what it prints at its start."""
 
-    def __init__(self, folder, *options):
-        self.process = subprocess.Popen([FRODO, "run", "--port", "0", *options], cwd=folder,
-                                        env=environment(), text=True, stdout=subprocess.PIPE,
+    def __init__(self, folder, program=FRODO, **more):
+        self.process = subprocess.Popen([program, "run", "--port", "0"], cwd=folder,
+                                        env=environment(**more), text=True, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         self.lines = []
         for line in self.process.stdout:
@@ -156,20 +167,155 @@ def check_migrations_of_the_settings(folder):
     assert status == 0 and "0 findings" in out, out + err
 
 
+def tool(name):
+    """Where a program is; those of administrators are not in everyone's PATH."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found:
+        raise Skip(f"no {name} here")
+    return found
+
+
+def ask_tool(*command):
+    """Runs a tool, which has nothing to complain of."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def check_the_sample_of_settings(folder):
+    """It names all settings, each once, and none else; it is refused until it has a key."""
+    model = re.search(r"^MODEL\(frodo_settings,.*?;$", (ROOT / "apps/frodo/frodo.h").read_text(
+        encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
+    sample = (DEPLOY / "frodo.env").read_text(encoding="utf-8")
+    names = re.findall(r"^(?:# )?([A-Z_]+)=", sample, re.MULTILINE)
+    assert sorted(names) == sorted(re.findall(r'alias\("(\w+)"\)', model)), names
+    file = pathlib.Path(folder, "frodo.env")
+    file.write_text(sample, encoding="utf-8")
+    status, _, err = run(folder, "check")
+    assert status == 2 and "SECRET_KEY" in err, err
+    usable = re.sub(r"^SECRET_KEY=$", "SECRET_KEY=" + secrets.token_hex(32), sample, flags=re.M)
+    for text in (usable, re.sub(r"^# ([A-Z_]+=)", r"\1", usable, flags=re.M)):
+        file.write_text(text, encoding="utf-8")
+        status, _, err = run(folder, "check")
+        assert status == 0, err
+
+
+def check_what_is_installed_is_enough(folder):
+    ask_tool(str(DEPLOY / "install"), FRODO, folder + "/usr")
+    place = {"FRODO_FOLDER": folder + "/usr/share/frodo"}
+    run(folder, "init", **place)
+    with Site(folder, folder + "/usr/bin/frodo", **place) as site:
+        for path in ("/", "/login", "/static/frodo.css", "/static/favicon.svg"):
+            status, body = site.ask(path)
+            assert status == 200, (path, status, body)
+
+
+def check_the_unit_of_systemd(folder):
+    analyze = tool("systemd-analyze")
+    text = (DEPLOY / "frodo.service").read_text(encoding="utf-8")
+    unit = pathlib.Path(folder, "frodo.service")
+    unit.write_text(text.replace("/usr/local/bin/frodo", FRODO), encoding="utf-8")
+    said = ask_tool(analyze, "verify", "--man=no", str(unit))
+    assert "frodo.service" not in said, said
+
+
+def place_nginx(folder, upstream):
+    """The sample in a folder, with unix sockets in place of its ports; gives nginx's arguments."""
+    ask_tool(tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+             "-subj", "/CN=frodo.example", "-addext", "subjectAltName=DNS:frodo.example",
+             "-keyout", folder + "/privkey.pem", "-out", folder + "/fullchain.pem")
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    text = text.replace("/etc/letsencrypt/live/frodo.example", folder)
+    text = text.replace("unix:/run/frodo/frodo.sock", upstream)
+    text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"listen (\d+)", rf"listen unix:{folder}/\1", text)
+    pathlib.Path(folder, "frodo.conf").write_text(text, encoding="utf-8")
+    temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in
+                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    pathlib.Path(folder, "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/pid; events {{}}\n"
+        f"http {{ access_log off; {temporary} include frodo.conf; }}\n", encoding="utf-8")
+    return "-e", "stderr", "-p", folder, "-c", folder + "/nginx.conf"
+
+
+def through_nginx(folder, port, method, path, body=None, **headers):
+    """A request to the socket that stands for this port; gives the reply."""
+    link = socket.socket(socket.AF_UNIX)
+    link.settimeout(PATIENCE_S)
+    link.connect(f"{folder}/{port}")
+    if port == 443:
+        context = ssl.create_default_context(cafile=folder + "/fullchain.pem")
+        link = context.wrap_socket(link, server_hostname="frodo.example")
+    peer = http.client.HTTPConnection("frodo.example")
+    peer.sock = link
+    peer.request(method, path, body, headers)
+    reply = peer.getresponse()
+    reply.read()
+    peer.close()
+    return reply
+
+
+def check_nginx_in_front(folder):
+    """A login needs the host and the scheme that the browser sees: the form's origin is checked."""
+    nginx = tool("nginx")
+    run(folder, "init")
+    run(folder, "adduser", "sam", "sam@shire.example", given="a garden of roses\n")
+    with Site(folder, BIDE_TRUSTED_PROXIES="127.0.0.1") as site:
+        place = place_nginx(folder, site.url.removeprefix("http://"))
+        ask_tool(nginx, "-t", *place)
+        server = subprocess.Popen([nginx, *place], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            give_up_at = time.monotonic() + PATIENCE_S
+            while not pathlib.Path(folder, "443").exists() and time.monotonic() < give_up_at:
+                time.sleep(0.01)
+            moved = through_nginx(folder, 80, "GET", "/login")
+            assert moved.getheader("Location") == "https://frodo.example/login", moved.status
+            assert through_nginx(folder, 443, "GET", "/healthz").status == 200
+            assert through_nginx(folder, 443, "GET", "/metrics").status == 403
+            for origin, status in (("https://frodo.example", 303), ("http://frodo.example", 403)):
+                form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}
+                reply = through_nginx(folder, 443, "POST", "/login",
+                                      "username=sam&password=a+garden+of+roses", **form)
+                assert reply.status == status, (origin, reply.status)
+        finally:
+            server.terminate()
+            server.wait(PATIENCE_S)
+
+
+def check_the_packages_of_the_image(_):
+    """Those of the libraries that this build is linked with, where it is of the same Debian."""
+    release = pathlib.Path("/etc/os-release").read_text(encoding="utf-8")
+    image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    if 'ID=debian\n' not in release or 'VERSION_ID="12"' not in release:
+        raise Skip("this is not Debian 12")
+    dpkg = tool("dpkg")
+    needed = re.findall(r"NEEDED.*\[(.*)\]", ask_tool(tool("readelf"), "-d", FRODO))
+    assert needed
+    for library in needed:
+        found = {line.split(":")[0] for line in ask_tool(dpkg, "-S", "*/" + library).splitlines()}
+        assert found & {"libc6", *image.split()}, found
+
+
 def main():
     names = sys.argv[1:]
     checks = [(name, check) for name, check in globals().items() if name.startswith("check_")
               and (not names or any(part in name for part in names))]
-    failed = 0
+    failed = skipped = 0
     for name, check in checks:
         with tempfile.TemporaryDirectory(prefix="bide-frodo-") as folder:
             try:
                 check(folder)
+            except Skip as reason:
+                skipped += 1
+                print(f"skip {name}: {reason}")
             except Exception:  # whatever it is, the others run
                 failed += 1
                 print(f"FAIL {name}")
                 traceback.print_exc(file=sys.stdout)
-    print(f"{len(checks) - failed} passed, {failed} failed, 0 skipped")
+    passed = len(checks) - failed - skipped
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

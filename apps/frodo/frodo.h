@@ -12,7 +12,7 @@
 ENUM(run_mode, development, production);
 ENUM(code_place, sql, redis);
 
-/* Read from the environment and from frodo.env; docs: README.md. */
+/* Read from the environment and from frodo.env; deploy/frodo.env says what each is for. */
 MODEL(frodo_settings, "",
       (run_mode, mode, alias("FRODO_MODE"), dflt(run_mode_development)),
       (str, database_url, alias("DATABASE_URL"), dflt("sqlite://frodo.db")),
