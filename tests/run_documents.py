@@ -46,7 +46,9 @@ ROWS = [f"{letter}{n}" for letter, (_, count) in DOCUMENT_TITLES.items()
 CULPRITS = "checksum|app|requests_get"
 LABELS = ("The document:", "What goes wrong:", "In bide:")
 
+# A whole file, which --write keeps as it is now; and parts of one, which stand in it as they are.
 QUOTE = re.compile(r"(<!-- file: (\S+) -->\n```\w*\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
+PARTS = re.compile(r"<!-- from: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Checks:
@@ -313,6 +315,17 @@ def quoted(match):
     return match[1] + text.rstrip("\n") + "\n" + match[4]
 
 
+def unfound(page):
+    """The quoted parts, between empty lines, that their files have not, or None."""
+    absent = []
+    for name, code in PARTS.findall(page):
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        absent += [f"not in {name}:\n{part}" for part in code.strip("\n").split("\n\n")
+                   if f"\n{part}\n" not in f"\n{text}"]
+    return "\n".join(absent) or None
+
+
 def find_programs():
     """The programs of the documents, in the order of their rows."""
     programs = [Program(path) for path in DOCUMENTS.glob("*.c")]
@@ -345,9 +358,9 @@ def check_pages(checks, programs, missing):
                  None if page == render_page(programs, missing) else stale)
     for path in doc_files():
         text = path.read_text(encoding="utf-8")
-        if QUOTE.search(text):
+        if QUOTE.search(text) or PARTS.search(text):
             checks.check(path.relative_to(ROOT).as_posix(),
-                         None if QUOTE.sub(quoted, text) == text else stale)
+                         unfound(text) if QUOTE.sub(quoted, text) == text else stale)
     out, errors, status = execute([sys.executable, "-B", str(ROOT / "tools" / "gen_errors"),
                                    "--check"])
     checks.check("docs/errors.md", (out + errors) if status else None)
