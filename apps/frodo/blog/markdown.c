@@ -1,5 +1,5 @@
 /*
- * Markdown by md4c's parser, written by our own callbacks. Called by posts.c and by the preview.
+ * Markdown by md4c's parser, written by our own callbacks. Called by cached.c, changes.c, admin.c.
  *
  * Invariants
  *  1. Every text of the source is escaped, in elements and in attributes; only this file makes a

@@ -1,5 +1,5 @@
 /*
- * Characters, words, terms and slugs: words.h. Called by posts.c and search.c.
+ * Characters, words, terms and slugs: words.h. Called by changes.c and lists.c.
  *
  * Which characters are letters is said by the blocks of Unicode: in those of letters nearly all
  * are, in those of signs none. Source: Unicode 15, chapters 7 to 18 (blocks), 3.12 (Hangul).
