@@ -1,6 +1,8 @@
-"""What the suites of this folder share: running programs on a core, telling whether others used it
-meanwhile, building programs, bars, the table. Called by the run.py and programs.py of each suite.
+"""What the suites of this folder share: running programs and servers on a core, telling whether
+others used it meanwhile, building programs, bars, the table. Called by the run.py and programs.py
+of each suite.
 """
+import argparse
 import fnmatch
 import json
 import os
@@ -8,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +70,28 @@ def finish(process, command):
     if process.returncode:
         raise SystemExit(f"bench: exit status {process.returncode}: {command}")
     return {name: float(value) for name, value in (line.split() for line in output.splitlines())}
+
+
+def announced_port(server):
+    """The port of a server that prints `PORT n` first; 0 without such a line."""
+    line = server.stdout.readline().split()
+    return int(line[1]) if len(line) == 2 and line[0] == "PORT" else 0
+
+
+@contextmanager
+def serving(system, command, used_cores, log, port_of=announced_port, milliseconds=0, **options):
+    """A server that accepts: its process and the port, which `port_of` finds out. What it says on
+    stderr is kept in `log`."""
+    with open(log, "w", encoding="utf-8") as errors:
+        server = start(command, used_cores, milliseconds, stderr=errors, **options)
+    try:
+        port = port_of(server)
+        if not port or server.poll() is not None:
+            raise SystemExit(f"bench: {system} did not start, see {os.path.relpath(log)}")
+        yield server, port
+    finally:
+        server.kill()
+        server.communicate()
 
 
 def busy_s(used_cores):
@@ -132,6 +157,13 @@ class Builder:
     def leave_out(self, system, need):
         self.left_out.append(f"{system} (needs {need}; `./dev deps bench` installs it)")
 
+    def there(self, case):
+        return [system for system in case.systems if system in self.systems]
+
+    def python_runs(self, statement):
+        return bool(self.python) and subprocess.run([self.python, "-c", statement], check=False,
+                                                    capture_output=True).returncode == 0
+
     def compile(self, program, command, quiet=True):
         """Whether `program` could be made; `-o` goes behind the verb, so libraries stay last."""
         if not command:
@@ -170,6 +202,14 @@ class Builder:
             if not self.compile(program, command, quiet=False):
                 self.left_out.append(f"{program} (does not build, see above)")
                 self.incomplete = True
+
+
+def options_of(suite, what, quick):
+    """The command line of a suite; `quick` says what --quick does."""
+    parser = argparse.ArgumentParser(prog=f"./dev bench {suite}", description=what.splitlines()[0])
+    parser.add_argument("case", nargs="*", help="names or patterns; without any, all cases")
+    parser.add_argument("--quick", action="store_true", help=quick)
+    return parser.parse_args()
 
 
 def chosen_cases(cases, patterns):

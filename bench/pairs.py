@@ -1,13 +1,35 @@
-"""Ratios of systems that ran beside each other in the same rounds, with intervals, and the rows of
-the report. Called by the run.py of suites whose cases have bars on such ratios.
+"""Rounds in which systems run beside each other, the ratios of what they give, with intervals, and
+the rows of the report. Called by the run.py of suites whose cases have bars on such ratios.
 """
 import random
 import statistics
+import time
 
 from common import rounded
 
+OTHER_ROUNDS = 3  # of the systems that no bar names
 RESAMPLES = 2000
 WIDE = 0.1  # an interval that is a greater part of its ratio decides nothing
+
+
+def run_rounds(cases, there, measure, quick, rounds, limit_s):
+    """Runs the systems of each case one after the other, every second round in reverse order; those
+    that no bar names take part in the first rounds, and not in quick ones. `there(case, number)`
+    says who can run in a round. Gives the number of rounds: fewer than planned where the machine is
+    too slow for them."""
+    began_s = time.monotonic()
+    for number in range(rounds):
+        used_s = time.monotonic() - began_s
+        if number and used_s + used_s / number > limit_s:
+            print(f"the machine is slow: {number} rounds in place of {rounds}")
+            return number
+        for case in cases:
+            named = ("bide", *(bar.against for bar in case.bars))
+            systems = [system for system in there(case, number)
+                       if system in named or (not quick and number < OTHER_ROUNDS)]
+            for system in systems if number % 2 == 0 else reversed(systems):
+                measure(case, system)
+    return rounds
 
 
 def resampled(ours, theirs):
@@ -75,6 +97,17 @@ def all_rows(cases, units, values):
     return [row for case in cases for number in (case.number, *case.also)
             for row in rows_of(case, number, case.unit if number == case.number else units[number],
                                values)]
+
+
+def note_limits(cases, values):
+    """Says where a server was not what limited the load."""
+    for case in cases:
+        for system in case.systems:
+            busy = values.get((f"{case.name}_server_busy", system))
+            if busy and statistics.median(busy) < 0.9:
+                load = statistics.median(values[(f"{case.name}_load_busy", system)])
+                print(f"{case.name}, {system}: the server used {statistics.median(busy):.0%} of "
+                      f"its core, the load {load:.0%}: compare the CPU per request too")
 
 
 def note_wide_intervals(rows):

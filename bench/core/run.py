@@ -6,7 +6,6 @@ build/bench/core.json. A CASE may be a pattern (`yield_*`). Each round runs ever
 once, one after the other; a ratio is the median of the ratios within the rounds. Exit status: 1
 when a bar is missed or a program of bide's could not be built, else 0.
 """
-import argparse
 import os
 import statistics
 import sys
@@ -17,7 +16,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from common import (LOAD_CORE, SERVER_CORE, Quiet, chosen_cases, close_report,  # noqa: E402
-                    finish, out_folder, print_table, rounded, start)
+                    finish, options_of, out_folder, print_table, rounded, start)
 from cases import CASES, EXTRA  # noqa: E402
 from programs import Programs  # noqa: E402
 
@@ -144,11 +143,7 @@ def run_rounds(runner, cases, quick):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench core", description=__doc__.splitlines()[0])
-    parser.add_argument("case", nargs="*", help="names or patterns; without any, all cases")
-    parser.add_argument("--quick", action="store_true",
-                        help="2 short rounds, and only the rivals that a bar names")
-    options = parser.parse_args()
+    options = options_of("core", __doc__, "2 short rounds, and only the rivals that a bar names")
     cases = chosen_cases(CASES, options.case)
     os.sched_setaffinity(0, {LOAD_CORE})  # the runner keeps off the measured core
 

@@ -59,8 +59,7 @@ class Programs(Builder):
                 self.leave_out(system, system)
         for system in sorted(systems & NEEDS.keys()):
             need, test = NEEDS[system]
-            if self.python and subprocess.run([self.python, "-c", test], capture_output=True,
-                                              check=False).returncode == 0:
+            if self.python_runs(test):
                 self.systems.add(system)
             else:
                 self.leave_out(system, need)

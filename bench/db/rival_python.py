@@ -5,10 +5,9 @@ there is one. Case http_pg (fastapi): a server that prints `PORT n` and serves u
 import asyncio
 import os
 import resource
-import signal
-import socket
 import sys
 import time
+from pathlib import Path
 
 try:
     import uvloop
@@ -19,7 +18,6 @@ except ImportError:
 ACCOUNTS, BATCH_ROWS, CONNECTIONS = 10000, 1000, 16
 NOTE = "salary of May"
 TASKS = {"pg_select": 64, "redis_get": 64}
-LIFETIME_S, IDLE_S = 120, 75
 SELECT = "select id, name, balance from accounts where id = "
 
 
@@ -162,8 +160,9 @@ async def with_sqlalchemy(case, url):
 
 
 # ---- FastAPI ----
-def serve(url):
-    import uvicorn
+def serve_accounts(url):
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+    from asgi import serve
     from fastapi import Depends, FastAPI, HTTPException
     from pydantic import BaseModel
     from sqlalchemy import select
@@ -191,20 +190,13 @@ def serve(url):
             raise HTTPException(404, "no such account")
         return account
 
-    signal.alarm(LIFETIME_S)  # nobody is left to kill it when the runner died
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(4096)
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", log_level="warning",
-                            access_log=False, timeout_keep_alive=IDLE_S)
-    print("PORT", listener.getsockname()[1], flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(app)
 
 
 def main():
     system, case, url = sys.argv[1:]
     if case == "http_pg":
-        serve(url)
+        serve_accounts(url)
         return
     works = {"asyncpg": with_asyncpg, "sqlalchemy": with_sqlalchemy, "aiosqlite": with_aiosqlite,
              "redis.asyncio": with_redis}

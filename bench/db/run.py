@@ -9,24 +9,22 @@ interval is bootstrapped over the pairs. A system that fails in a case is left o
 on. Exit status: 1 when a bar is missed, a system failed or bide's program could not be built, else
 0.
 """
-import argparse
 import os
 import re
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
-import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from common import (LOAD_CORE, RUN_LIMIT_S, SERVER_CORE, Quiet, children_s,  # noqa: E402
-                    chosen_cases, close_report, finish, out_folder, print_table, start)
-from pairs import all_rows, note_wide_intervals  # noqa: E402
+                    chosen_cases, close_report, finish, options_of, out_folder, print_table,
+                    serving, start)
+from pairs import all_rows, note_limits, note_wide_intervals, run_rounds  # noqa: E402
 from cases import CASES  # noqa: E402
 from programs import Programs  # noqa: E402
 from servers import Postgres, Redis  # noqa: E402
@@ -34,7 +32,6 @@ from servers import Postgres, Redis  # noqa: E402
 OUT = out_folder("db")
 PAIRS = 9  # of bide and the systems that the bars name
 QUICK_PAIRS = 3
-OTHER_ROUNDS = 3  # of the systems that no bar names
 UNITS = {"_cpu": "us/operation"}
 ACCOUNTS = 10000
 REQUEST = "GET /accounts/7 HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
@@ -143,20 +140,10 @@ class Runner:
         rate, used_s, _ = self.counted(case, command, r'\n"[^"]*","([0-9.]+)"')
         return {case.name: rate, f"{case.name}_cpu": used_s / count * 1e6}
 
-    @contextmanager
     def serving(self, system, command):
         """A server on the one core, while the load and PostgreSQL have the other."""
-        log = OUT / f"{system}.log"
-        with open(log, "w", encoding="utf-8") as errors:
-            server = start(command, {SERVER_CORE}, self.run_ms, stderr=errors)
-        try:
-            line = server.stdout.readline().split()
-            if len(line) != 2 or line[0] != "PORT":
-                raise SystemExit(f"bench: {system} did not start, see {os.path.relpath(log)}")
-            yield server.pid, line[1]
-        finally:
-            server.kill()
-            server.communicate()
+        return serving(system, command, {SERVER_CORE}, OUT / f"{system}.log",
+                       milliseconds=self.run_ms)
 
     def serve(self, case, system, url):
         if system == "bare":
@@ -164,9 +151,9 @@ class Runner:
                        self.reply_file(case, url)]
         else:
             command = self.programs.command(system, case, url)
-        with self.serving(system, command) as (pid, port):
-            load = [self.programs.path("http_load"), case.name, port, HTTP_CONNECTIONS, 1, pid,
-                    REQUEST, 200, REPLY]
+        with self.serving(system, command) as (server, port):
+            load = [self.programs.path("http_load"), case.name, port, HTTP_CONNECTIONS, 1,
+                    server.pid, REQUEST, 200, REPLY]
             return finish(start(load, {LOAD_CORE}, self.run_ms), load)
 
     def reply_file(self, case, url):
@@ -188,45 +175,8 @@ class Runner:
         return path
 
 
-def note_limits(cases, values):
-    """Says where a server of http_pg was not what limited the load."""
-    for case in cases:
-        for system in case.systems:
-            busy = values.get((f"{case.name}_server_busy", system))
-            if busy and statistics.median(busy) < 0.9:
-                print(f"{case.name}, {system}: the server used {statistics.median(busy):.0%} of "
-                      "its core: compare the CPU per request too")
-
-
-def systems_of(case, programs, number, quick):
-    """Who runs in this round."""
-    named = ("bide", *(bar.against for bar in case.bars))
-    return [system for system in case.systems if system in programs.systems
-            and (system in named or (not quick and number < OTHER_ROUNDS))]
-
-
-def run_rounds(runner, cases, quick):
-    """Gives the number of rounds: fewer than planned where the machine is too slow for them."""
-    rounds, limit_s = (QUICK_PAIRS, 90) if quick else (PAIRS, 900)
-    began_s = time.monotonic()
-    for number in range(rounds):
-        used_s = time.monotonic() - began_s
-        if number and used_s + used_s / number > limit_s:
-            print(f"the machine is slow: {number} rounds in place of {rounds}")
-            return number
-        for case in cases:
-            systems = systems_of(case, runner.programs, number, quick)
-            for system in systems if number % 2 == 0 else reversed(systems):
-                runner.attempt(case, system)
-    return rounds
-
-
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench db", description=__doc__.splitlines()[0])
-    parser.add_argument("case", nargs="*", help="names or patterns; without any, all cases")
-    parser.add_argument("--quick", action="store_true",
-                        help="few short runs, and only the systems that a bar names")
-    options = parser.parse_args()
+    options = options_of("db", __doc__, "few short runs, and only the systems that a bar names")
     cases = chosen_cases(CASES, options.case)
     os.sched_setaffinity(0, {LOAD_CORE})  # the runner keeps off the servers' core
 
@@ -247,7 +197,9 @@ def main():
                 started.callback(servers[data].close)
                 servers[data].open()
         runner = Runner(programs, servers, options.quick)
-        rounds = run_rounds(runner, cases, options.quick)
+        rounds, limit_s = (QUICK_PAIRS, 90) if options.quick else (PAIRS, 900)
+        rounds = run_rounds(cases, lambda case, _: programs.there(case), runner.attempt,
+                            options.quick, rounds, limit_s)
     rows = all_rows(cases, UNITS, runner.values)
     print_table(rows)
     note_limits(cases, runner.values)

@@ -1,9 +1,19 @@
-/* What the two loads of this folder share: the replies of a server, which for one request are
- * always of the same length and end with the same body. */
+/* What the loads of web servers share: reading replies. Those to one request are always of the same
+ * length and end with the same body. */
 #pragma once
 #include "../load.h"
 
-enum { REPLY_MOST_BYTES = 4096 };
+enum { REPLY_MOST_BYTES = 65536 };
+
+/* The bytes of head and body of the reply that begins here, ended by NUL; 0 while its head has no
+ * end. */
+static inline size_t reply_length(const char *reply)
+{
+    const char *end = strstr(reply, "\r\n\r\n");
+    const char *field = end ? strcasestr(reply, "\r\nContent-Length: ") : NULL;
+    load_must(!end || (field && field < end), "a reply with a Content-Length");
+    return end ? (size_t)(end + 4 - reply) + strtoul(field + 18, NULL, 10) : 0;
+}
 
 /* Reads one reply, whose length must be said by Content-Length, and which must have this status,
  * "200", and this body; else the program ends. Gives the bytes of head and body. */
@@ -13,20 +23,16 @@ static inline size_t reply_read(int fd, const char *status, const char *body)
     size_t got = 0, expected = 0;
     while (expected == 0 || got < expected) {
         ssize_t part = recv(fd, reply + got, REPLY_MOST_BYTES - got, 0);
-        load_must(part > 0, "a reply of at most 4096 bytes");
+        load_must(part > 0, "a reply of at most 64 KiB");
         got += (size_t)part;
         reply[got] = 0;
-        char *end = strstr(reply, "\r\n\r\n");
-        char *field = end ? strcasestr(reply, "\r\nContent-Length: ") : NULL;
-        load_must(!end || (field && field < end), "a reply with a Content-Length");
-        if (end)
-            expected = (size_t)(end + 4 - reply) + strtoul(field + 18, NULL, 10);
+        expected = reply_length(reply);
     }
     size_t length = strlen(body);
     if (got != expected || strncmp(reply, "HTTP/1.1 ", 9) != 0 ||
         strncmp(reply + 9, status, strlen(status)) != 0 || got < length ||
         strcmp(reply + got - length, body) != 0) {
-        fprintf(stderr, "http load: not the reply that was expected: %s\n", reply);
+        fprintf(stderr, "http load: not the reply that was expected: %.300s\n", reply);
         exit(1);
     }
     return expected;

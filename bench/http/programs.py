@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 
 from cases import BIDE_AGAIN
-from common import SERVER_CORE, Builder, cores, start
+from common import SERVER_CORE, Builder, announced_port, cores, serving
 
 START_LIMIT_S = 15
 STOP_LIMIT_S = 5
@@ -79,8 +79,7 @@ class Programs(Builder):
             self.find_fastapi()
 
     def find_fastapi(self):
-        if self.python and subprocess.run([self.python, "-c", FASTAPI_NEEDS], check=False,
-                                          capture_output=True).returncode == 0:
+        if self.python_runs(FASTAPI_NEEDS):
             self.systems.add("fastapi")
         else:
             self.leave_out("fastapi", "fastapi, uvicorn, uvloop and httptools")
@@ -122,32 +121,26 @@ class Programs(Builder):
 
     @contextmanager
     def serving(self, system, case):
-        """A server that accepts: the process that works, and the port. What it says on stderr is
-        kept."""
+        """A server that accepts: the number of the process that works, and the port."""
         asked = system not in CONFIGURED  # it says which port it has
-        port = 0 if asked and not case.loops else free_port()
-        command, folder = ((self.command(system, case, port), None) if asked
-                           else self.configured(system, port))
+        chosen = 0 if asked and not case.loops else free_port()
+        command, folder = ((self.command(system, case, chosen), None) if asked
+                           else self.configured(system, chosen))
         used_cores = set(cores[:case.loops]) if case.loops else {SERVER_CORE}
-        log = self.out / f"{system}.log"
-        with open(log, "w", encoding="utf-8") as errors:
-            server = start(command, used_cores, 0, stderr=errors, cwd=folder)
-        try:
-            if asked:
-                line = server.stdout.readline().split()
-                port = int(line[1]) if len(line) == 2 and line[0] == "PORT" else 0
-            else:
-                until_s = time.monotonic() + START_LIMIT_S
-                while not accepts(port) and server.poll() is None and time.monotonic() < until_s:
-                    time.sleep(0.02)
-            if not port or server.poll() is not None:
-                raise SystemExit(f"bench: {system} did not start, see {os.path.relpath(log)}")
-            yield worker_of(server.pid) if system == "kore" else server.pid, port
-        finally:
-            if system == "kore":
-                self.stop_with_worker(server)
-            server.kill()
-            server.communicate()
+
+        def port_when_open(server):
+            until_s = time.monotonic() + START_LIMIT_S
+            while not accepts(chosen) and server.poll() is None and time.monotonic() < until_s:
+                time.sleep(0.02)
+            return chosen
+
+        with serving(system, command, used_cores, self.out / f"{system}.log",
+                     announced_port if asked else port_when_open, cwd=folder) as (server, port):
+            try:
+                yield worker_of(server.pid) if system == "kore" else server.pid, port
+            finally:
+                if system == "kore":
+                    self.stop_with_worker(server)
 
     @staticmethod
     def stop_with_worker(server):

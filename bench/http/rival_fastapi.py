@@ -1,18 +1,15 @@
-"""The server on FastAPI: uvicorn with uvloop and httptools, one process, no access log.
-
-It prints `PORT n` and serves until it is killed. The e-mail address is checked by a regular
+"""The server on FastAPI, run as ../asgi.py says. The e-mail address is checked by a regular
 expression: what FastAPI's EmailStr does costs it more.
 """
-import signal
-import socket
+import sys
+from pathlib import Path as FilePath
 
-import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Path
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, conint, constr
 
-LIFETIME_S = 120
-IDLE_S = 75
+sys.path.append(str(FilePath(__file__).resolve().parents[1]))
+from asgi import serve  # noqa: E402
 
 
 class Person(BaseModel):
@@ -73,16 +70,5 @@ async def add_note(_form: Note):
     return "Hello, World!"
 
 
-def main():
-    signal.alarm(LIFETIME_S)  # nobody is left to kill it when the runner died
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(4096)
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", log_level="warning",
-                            access_log=False, timeout_keep_alive=IDLE_S)
-    print("PORT", listener.getsockname()[1], flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
-
-
 if __name__ == "__main__":
-    main()
+    serve(app)

@@ -7,7 +7,6 @@ another. Each round runs every system of a case once, one after the other, every
 reverse order. A ratio is that of the medians, its interval is bootstrapped over the pairs. Exit
 status: 1 when a bar is missed or bide's server could not be built, else 0.
 """
-import argparse
 import dataclasses
 import os
 import resource
@@ -24,15 +23,15 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from common import (LOAD_CORE, SERVER_CORE, Quiet, chosen_cases, close_report, cores,  # noqa: E402
-                    finish, out_folder, print_table, start)
-from pairs import all_rows, note_wide_intervals  # noqa: E402
+                    finish, options_of, out_folder, print_table, start)
+from pairs import all_rows, note_limits, note_wide_intervals, run_rounds  # noqa: E402
 from cases import CASES  # noqa: E402
 from programs import Programs  # noqa: E402
 
 OUT = out_folder("http")
 PAIRS = 9  # of bide and the system that the bar names
 QUICK_PAIRS = 5
-OTHER_ROUNDS = 3  # of the systems that no bar names, and of idle connections
+IDLE_ROUNDS = 3  # of idle connections
 SETTLE_S = 0.5  # between the last reply and the weighing of idle connections
 TRACED_MS = 300
 UNITS = {"": "requests/s", "_cpu": "us/request", "_p99": "us"}  # of what is shown besides
@@ -196,40 +195,15 @@ class Runner:
         return {case.name: (after - before) / case.connections}
 
 
-def note_conditions(cases, values):
+def note_conditions():
     print("bide: on: limits, deadlines, counters, watchdog, as by default, but any number of "
           "requests per connection; off: access log, middleware. Others: access log off")
-    for case in cases:
-        for system in case.systems:
-            busy = values.get((f"{case.name}_server_busy", system))
-            if busy and statistics.median(busy) < 0.9:
-                load = statistics.median(values[(f"{case.name}_load_busy", system)])
-                print(f"{case.name}, {system}: the server used {statistics.median(busy):.0%} of "
-                      f"its core, the load {load:.0%}: compare the CPU per request too")
 
 
-def systems_of(case, programs, number, quick):
-    """Who runs in this round."""
-    most = {"load": PAIRS, "idle": 1 if quick else OTHER_ROUNDS, "calls": 1}[case.kind]
-    named = ("bide", *(bar.against for bar in case.bars))
-    return [system for system in case.systems if programs.has(system) and number < most
-            and (system in named or (not quick and number < OTHER_ROUNDS))]
-
-
-def run_rounds(runner, cases, quick):
-    """Gives the number of rounds: fewer than planned where the machine is too slow for them."""
-    rounds, limit_s = (QUICK_PAIRS, 60) if quick else (PAIRS, 600)
-    began_s = time.monotonic()
-    for number in range(rounds):
-        used_s = time.monotonic() - began_s
-        if number and used_s + used_s / number > limit_s:
-            print(f"the machine is slow: {number} rounds in place of {rounds}")
-            return number
-        for case in cases:
-            systems = systems_of(case, runner.programs, number, quick)
-            for system in systems if number % 2 == 0 else reversed(systems):
-                runner.measure(case, system)
-    return rounds
+def there(case, programs, number, quick):
+    """Who can run in this round."""
+    most = {"load": PAIRS, "idle": 1 if quick else IDLE_ROUNDS, "calls": 1}[case.kind]
+    return [system for system in case.systems if programs.has(system) and number < most]
 
 
 def need_of(case, descriptors):
@@ -257,11 +231,7 @@ def possible_cases(cases):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench http", description=__doc__.splitlines()[0])
-    parser.add_argument("case", nargs="*", help="names or patterns; without any, all cases")
-    parser.add_argument("--quick", action="store_true",
-                        help="short runs, and only the systems that a bar names")
-    options = parser.parse_args()
+    options = options_of("http", __doc__, "short runs, and only the systems that a bar names")
     cases = possible_cases(chosen_cases(CASES, options.case))
     os.sched_setaffinity(0, {LOAD_CORE})  # the runner keeps off the measured core
 
@@ -274,10 +244,14 @@ def main():
         return 1
     runner = Runner(programs, options.quick)
     runner.prepare(cases)
-    rounds = run_rounds(runner, cases, options.quick)
+    rounds, limit_s = (QUICK_PAIRS, 60) if options.quick else (PAIRS, 600)
+    rounds = run_rounds(
+        cases, lambda case, number: there(case, programs, number, options.quick), runner.measure,
+        options.quick, rounds, limit_s)
     rows = all_rows(cases, UNITS, runner.values)
     print_table(rows)
-    note_conditions(cases, runner.values)
+    note_conditions()
+    note_limits(cases, runner.values)
     note_wide_intervals(rows)
     return 1 if close_report("http", rows, rounds, runner.quiet.disturbed) else 0
 
