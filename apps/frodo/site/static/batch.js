@@ -29,14 +29,23 @@
     }));
   };
 
-  const follow = (ticket) => setInterval(async () => {
-    const reply = await fetch(`/api/users/batch/${ticket}`);
-    if (!reply.ok) return;
-    const { done, total } = await reply.json();
-    progress.max = total;
-    progress.value = done;
-    result.textContent = `${done} of ${total} passwords are hashed`;
-  }, 300);
+  // Gives the function that ends it; an answer that comes after that is not shown.
+  const follow = (ticket) => {
+    let isOver = false;
+    const timer = setInterval(async () => {
+      const reply = await fetch(`/api/users/batch/${ticket}`);
+      if (!reply.ok) return;
+      const { done, total } = await reply.json();
+      if (isOver) return;
+      progress.max = total;
+      progress.value = done;
+      result.textContent = `${done} of ${total} passwords are hashed`;
+    }, 300);
+    return () => {
+      isOver = true;
+      clearInterval(timer);
+    };
+  };
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -47,7 +56,7 @@
     button.disabled = true;
     progress.hidden = false;
     progress.value = 0;
-    const following = follow(ticket);
+    const endFollowing = follow(ticket);
     try {
       const reply = await fetch(`/api/users/batch?ticket=${ticket}`, {
         method: "POST",
@@ -67,7 +76,7 @@
     } catch {
       show(["The server did not answer"]);
     } finally {
-      clearInterval(following);
+      endFollowing();
       progress.hidden = true;
       button.disabled = false;
     }
