@@ -39,7 +39,8 @@ class Skip(Exception):
 
 def environment(**more):
     """That of this process, without what would change the application."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(SETTINGS) or name == "BIDE_SWAGGER_UI"}
     return {**kept, **more}
 
 
