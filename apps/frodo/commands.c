@@ -5,6 +5,7 @@
 #include "commands.h"
 
 #include "blog/blog.h"
+#include "users/users.h"
 
 #include <bide/password.h>
 #include <bide/token.h>
@@ -15,14 +16,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { PASSWORD_LEAST = 8, PASSWORD_MOST = 128, FIRST_POSTS = 45, MOST_POSTS = 1000000 };
+enum { PASSWORD_BYTES = 1024, FIRST_POSTS = 45, MOST_POSTS = 1000000 };
 
 /* ---- accounts ---- */
 
 static async(int64_t) add_user(bide_db *db, const char *role_name, const char *username,
                                const char *email, const char *password)
 {
-    user row = {.username = username, .email = email, .about = "", .status = account_status_active};
+    user row = {.username = username, .email = folded(email), .about = ""};
     row.password = await(bide_password_hash((bide_plain_pw){password}));
     with_tx(tx, db) {
         row.role_id = await(bide_one(tx, role, "name = $1", role_name))->id;
@@ -61,20 +62,33 @@ static int say_usage(const char *usage)
     return 2;
 }
 
+/* What is wrong with an account, by the rules of the API, a line each. */
+static bool is_right(const char *username, const char *email, const char *password)
+{
+    const bide_pair pairs[] = {{"username", 8, username, strlen(username)},
+                               {"email", 5, email, strlen(email)},
+                               {"password", 8, password, strlen(password)}};
+    bide_problems problems;
+    new_user row;
+    bide_problems_init(&problems, bide_task_arena());
+    bide_input input = {.arena = bide_task_arena(), .problems = &problems};
+    int code = bide_form_read(&input, new_user_model(), pairs, 3, &row);
+    for (const bide_problem *one = problems.first; one; one = one->next)
+        fprintf(stderr, "frodo: %s: %s\n", one->loc, one->msg);
+    return code == 0;
+}
+
 static async(int) adduser(bide_app *app, int argc, char **argv)
 {
-    static const char usage[] = "adduser [--admin] USERNAME EMAIL";
     const frodo *site = bide_app_state(app);
-    char password[PASSWORD_MOST + 3];
+    char password[PASSWORD_BYTES];
     bool admin = argc > 1 && strcmp(argv[1], "--admin") == 0;
     if (argc != 3 + admin)
-        return ready(int, say_usage(usage));
+        return ready(int, say_usage("adduser [--admin] USERNAME EMAIL"));
     const char *username = argv[1 + admin], *email = argv[2 + admin];
     int length = await(offload(BIDE_BLOCKING, read_secret, password, (int)sizeof password));
-    if (length < PASSWORD_LEAST || length > PASSWORD_MOST) {
-        fprintf(stderr, "frodo: a password has %d to %d bytes\n", PASSWORD_LEAST, PASSWORD_MOST);
+    if (length < 0 || !is_right(username, email, password))
         return ready(int, 1);
-    }
     int64_t id = await(add_user(site->db, admin ? "admin" : "member", username, email, password));
     bide_wipe(password, sizeof password);
     printf("%s has the number %lld\n", username, (long long)id);
@@ -120,7 +134,7 @@ static async(int) seed(bide_app *app, int argc, char **argv)
 }
 
 const bide_command frodo_commands[] = {
-    {"init", "init                make an administrator where there is nobody", init},
+    {"init", "init                make an administrator and demo posts where there are none", init},
     {"adduser", "adduser [--admin] USERNAME EMAIL   the password is asked for, or a line of stdin",
      adduser},
     {"seed", "seed N              add demo posts in English, Chinese and Korean", seed},

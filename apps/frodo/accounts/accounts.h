@@ -51,6 +51,9 @@ async(account_ptr) account_of_request(bide_request *req, const char *token, cons
 /* Whether the account has a permission ("posts:write"). */
 bool account_may(const account *who, const char *permission);
 
+/* A name or an address as it is compared and kept: small letters, in the task's memory. */
+const char *folded(const char *text);
+
 /* To be called by who changes what an account is made of: its user, role or permissions. When the
    transaction is committed it is read anew. */
 void account_changed(bide_tx *tx, frodo *site, int64_t user_id);

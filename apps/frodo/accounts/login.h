@@ -31,9 +31,6 @@ MODEL(password_form, "", (plain_pw, old_password, len(1, 1024)), (plain_pw, pass
 VIEW(user_profile, user, id, email, username, about, created_at);
 PARTIAL(profile_changes, user, username, about);
 
-/* A name or an address as it is compared and kept: small letters, in the task's memory. */
-const char *folded(const char *text);
-
 /* Fails with 429 and Retry-After. */
 __attribute__((__noreturn__)) void refuse_for_now(bide_request *req, int64_t seconds);
 

@@ -4,7 +4,6 @@
 #include "users/users.h"
 
 #include <bide/password.h>
-#include <ctype.h>
 #include <string.h>
 
 #define SELECT_USERS                                                                               \
@@ -17,15 +16,16 @@
 /* What `like` takes for itself is taken literally. */
 static const char *pattern_of(const char *text)
 {
-    size_t length = text ? strlen(text) : 0, end = 0;
+    const char *wanted = text ? folded(text) : "";
+    size_t length = strlen(wanted), end = 0;
     char *pattern = bide_arena_alloc(bide_task_arena(), 2 * length + 3);
     if (!pattern)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a pattern"));
     pattern[end++] = '%';
     for (size_t i = 0; i < length; i++) {
-        if (strchr("%_!", text[i]))
+        if (strchr("%_!", wanted[i]))
             pattern[end++] = '!';
-        pattern[end++] = (char)tolower((unsigned char)text[i]);
+        pattern[end++] = wanted[i];
     }
     pattern[end++] = '%';
     pattern[end] = 0;
@@ -60,20 +60,9 @@ async(managed_user_ptr) user_get(bide_tx *tx, const account *who, int64_t id)
 
 /* ---- making ---- */
 
-/* Addresses are kept, and compared, in lower case. */
-static const char *lower(const char *text)
-{
-    char *copy = bide_arena_strdup(bide_task_arena(), text);
-    if (!copy)
-        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for an address"));
-    for (char *c = copy; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return copy;
-}
-
 static user row_of(const new_user *form)
 {
-    return (user){.email = lower(form->email),
+    return (user){.email = folded(form->email),
                   .username = form->username,
                   .about = "",
                   .role_id = form->role_id ? form->role_id : ROLE_MEMBER,
@@ -270,7 +259,7 @@ static async(managed_user_ptr) change_once(bide_tx *tx, frodo *site, const accou
         await(departments_check(tx, who, &to, ids_once(&to, 1)));
     }
     if (bide_has(changes, email))
-        written.email = lower(changes->email);
+        written.email = folded(changes->email);
     (void)await(bide_patch(tx, user_fields, id, user_changes, &written));
     account_changed(tx, site, id);
     if (is_status)
