@@ -20,15 +20,12 @@ enum { PASSWORD_BYTES = 1024, FIRST_POSTS = 45, MOST_POSTS = 1000000 };
 
 /* ---- accounts ---- */
 
-static async(int64_t) add_user(bide_db *db, const char *role_name, const char *username,
+static async(int64_t) add_user(bide_db *db, int64_t role_id, const char *username,
                                const char *email, const char *password)
 {
-    user row = {.username = username, .email = folded(email), .about = ""};
+    user row = {.username = username, .email = folded(email), .about = "", .role_id = role_id};
     row.password = await(bide_password_hash((bide_plain_pw){password}));
-    with_tx(tx, db) {
-        row.role_id = await(bide_one(tx, role, "name = $1", role_name))->id;
-        await(bide_insert(tx, user, &row));
-    }
+    await(bide_insert(db, user, &row));
     return ready(int64_t, row.id);
 }
 
@@ -89,7 +86,8 @@ static async(int) adduser(bide_app *app, int argc, char **argv)
     int length = await(offload(BIDE_BLOCKING, read_secret, password, (int)sizeof password));
     if (length < 0 || !is_right(username, email, password))
         return ready(int, 1);
-    int64_t id = await(add_user(site->db, admin ? "admin" : "member", username, email, password));
+    int64_t id =
+        await(add_user(site->db, admin ? ROLE_ADMIN : ROLE_MEMBER, username, email, password));
     bide_wipe(password, sizeof password);
     printf("%s has the number %lld\n", username, (long long)id);
     return ready(int, 0);
@@ -97,8 +95,7 @@ static async(int) adduser(bide_app *app, int argc, char **argv)
 
 /* ---- the first start ---- */
 
-/* An administrator if there is nobody, posts if there are none: a second time it changes nothing.
- */
+/* An administrator if there is nobody, posts if there are none: a second time nothing changes. */
 static async(int) init(bide_app *app, int argc, char **argv)
 {
     frodo *site = bide_app_state(app);
@@ -108,7 +105,7 @@ static async(int) init(bide_app *app, int argc, char **argv)
         return ready(int, say_usage("init"));
     if (await(bide_scalar(site->db, i64, "select count(*) from users")) == 0) {
         password = bide_token_make(bide_task_arena(), 16);
-        await(add_user(site->db, "admin", "admin", "admin@shire.example", password));
+        await(add_user(site->db, ROLE_ADMIN, "admin", "admin@shire.example", password));
     }
     if (await(bide_scalar(site->db, i64, "select count(*) from posts")) == 0)
         await(blog_seed(site, FIRST_POSTS));

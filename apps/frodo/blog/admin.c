@@ -95,7 +95,7 @@ static editor_page editor_again(bide_request *req, editor_page page, const bide_
     page.content_error = bide_problem_of(req, "content");
     page.tags_error = bide_problem_of(req, "tags");
     page.error = error ? error->message : NULL;
-    bide_set_status(req, error ? error->code : 422);
+    bide_set_status(req, !error ? 422 : error->code == BIDE_CONFLICT ? 409 : error->code);
     return page;
 }
 
@@ -165,8 +165,10 @@ POST(send_editor, "/admin/posts/{id}", html("blog/editor", editor_page), hidden,
     editor_page page = await(editor_of(who, await(post_to_change(frodo_of(req), who, id))));
     post_changes changes = {.bide_set = 0};
     bide_list(str) tags = {.count = 0};
-    if (!is_right(req, form, &tags))
+    if (!is_right(req, form, &tags)) {
+        page.version = form->version; /* nobody was told of a newer one */
         return editor_again(req, page, NULL);
+    }
     bide_set_field(&changes, title, form->title);
     bide_set_field(&changes, content, form->content);
     bide_set_field(&changes, tags, tags);

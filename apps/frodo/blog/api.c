@@ -36,7 +36,7 @@ static void check_tags(bide_request *req, bide_list(str) tags)
 /* ---- posts ---- */
 
 GET(list_posts, "/api/posts", page(post_item), tags("posts"),
-    summary("Published posts, the newest first; with status, those one may change"),
+    summary("Published posts, the newest first; with status=draft, the drafts one may change"),
     query(i32, page, range(1, 1000000), dflt(1)), query(i32, size, range(1, 100), dflt(20)),
     query(str, tag, len(0, 100), dflt("")), query(str, author, len(0, 32), dflt("")),
     query(post_status, status, optional), depends(const account *, who, somebody))

@@ -9,7 +9,8 @@
  * Invariants
  *  1. Every change of a post raises its version; a change that was made from an older one is
  *     refused (412 for If-Match, 409 for the field `version`).
- *  2. What is cached is dropped after the commit that changes it (cached.c), so no page is stale.
+ *  2. What is cached is dropped after the commit that changes the post, its comments or reactions
+ *     (cached.c), so none of these is shown stale; another name of an author within a minute.
  *  3. `excerpt` and `post_terms` are made from title, tags and content in the same transaction.
  *
  * All functions may suspend and raise 403, 404, 409, 412 and what the database raises. Rows and

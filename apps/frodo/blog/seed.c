@@ -98,8 +98,7 @@ static async(void) add_authors(bide_db *db, int64_t *ret_ids)
                   .email = bide_arena_printf(bide_task_arena(), "%s@demo.example", authors[i]),
                   .password = {"none"},
                   .about = "Writes the demo posts.",
-                  .role_id = await(
-                      bide_scalar(db, i64, "select id from roles where name = $1", "member"))};
+                  .role_id = ROLE_MEMBER};
         if (!await(bide_insert_new(db, user, &u, username)))
             u.id =
                 await(bide_scalar(db, i64, "select id from users where username = $1", authors[i]));

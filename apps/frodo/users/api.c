@@ -97,21 +97,18 @@ GET(list_departments, "/api/departments", list(department), tags("users"),
 POST(create_department, "/api/departments", department, status(201), tags("users"),
      body(department_form, form), depends(const account *, who, may_write_roles))
 {
-    (void)who;
-    return *await(department_save(req, 0, form));
+    return *await(department_save(req, who, 0, form));
 }
 
 PUT(change_department, "/api/departments/{id}", department, tags("users"),
     path(i64, id, range(1, INT64_MAX)), body(department_form, form),
     depends(const account *, who, may_write_roles))
 {
-    (void)who;
-    return *await(department_save(req, id, form));
+    return *await(department_save(req, who, id, form));
 }
 
 DELETE(delete_department, "/api/departments/{id}", nothing, tags("users"),
        path(i64, id, range(1, INT64_MAX)), depends(const account *, who, may_write_roles))
 {
-    (void)who;
-    await(department_delete(req, id));
+    await(department_delete(req, who, id));
 }

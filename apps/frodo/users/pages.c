@@ -45,7 +45,7 @@ GET(show_users, "/admin/users", html("users/list", users_view), hidden,
 
 MODEL(choice, "", (i64, id), (str, name), (bool, selected));
 MODEL(user_editor, "", (i64, id), (str, username, optional), (str, email, optional),
-      (account_status, status), (bool, is_me), (bool, saved), (list(choice), roles),
+      (account_status, status), (bool, may_write), (bool, is_me), (bool, saved), (list(choice), roles),
       (list(choice), departments), (str, username_error, optional), (str, email_error, optional),
       (str, password_error, optional), (str, error, optional));
 
@@ -100,7 +100,7 @@ static int64_t number_of(const char *typed)
 GET(show_new_user, "/admin/users/new", html("users/edit", user_editor), hidden,
     depends(const account *, who, may_write_users))
 {
-    return await(page_of(req, (user_editor){.id = 0}, ROLE_MEMBER, who->department_id));
+    return await(page_of(req, (user_editor){.may_write = true}, ROLE_MEMBER, who->department_id));
 }
 
 POST(send_new_user, "/admin/users", html("users/edit", user_editor), hidden,
@@ -119,7 +119,8 @@ POST(send_new_user, "/admin/users", html("users/edit", user_editor), hidden,
     }
     bide_set_status(req, 422);
     return await(page_of(req,
-                         (user_editor){.username = bide_form_value(req, "username"),
+                         (user_editor){.may_write = true,
+                                       .username = bide_form_value(req, "username"),
                                        .email = bide_form_value(req, "email"),
                                        .error = text},
                          number_of(bide_form_value(req, "role_id")),
@@ -137,6 +138,7 @@ static async(user_editor) page_of_user(bide_request *req, const account *who, in
                         .username = u->username,
                         .email = u->email,
                         .status = u->status,
+                        .may_write = account_may(who, "users:write"),
                         .is_me = u->id == who->id,
                         .saved = saved,
                         .error = error};

@@ -3,6 +3,8 @@
 
 #include "users/users.h"
 
+#include <string.h>
+
 static async(void) shows(bide_client_ptr client, const char *path, int status, const char *part)
 {
     reply r = await(client_get(client, path));
@@ -59,5 +61,17 @@ FRODO_TEST(members_see_none_of_them)
         await(frodo_login(client, "pippin"));
         for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
             await(shows(client, paths[i], 403, NULL));
+    }
+}
+
+FRODO_TEST(who_may_only_read_is_offered_nothing_else)
+{
+    with_frodo(client, site, c) {
+        int64_t id = await(frodo_make_user(site->db, "frodo", "editor"));
+        const char *path = bide_arena_printf(bide_task_arena(), "/admin/users/%lld", (long long)id);
+        await(frodo_login(client, "frodo"));
+        reply r = await(client_get(client, path));
+        check_int(r.status, 200);
+        check(strstr(r.body, ">Save<") == NULL && strstr(r.body, "/delete") == NULL);
     }
 }

@@ -120,35 +120,50 @@ static async(void) role_changed(bide_tx *tx, frodo *site, int64_t role_id)
     return bide_void;
 }
 
+static async(void) save_once(bide_tx *tx, frodo *site, const account *who, role *row,
+                             const role_form *form);
+SPAWNABLE(void, save_once, bide_tx *, frodo *, const account *, role *, const role_form *)
+static async(void) save_once(bide_tx *tx, frodo *site, const account *who, role *row,
+                             const role_form *form)
+{
+    bide_tx_isolation(tx, BIDE_SERIALIZABLE); /* two may take the last right from each other */
+    if (row->id) {                            /* nobody changes a role that gives more ... */
+        await(roles_give_check(tx, who, &row->id, 1));
+        await(bide_update(tx, role, row, name, scope));
+    } else {
+        await(bide_insert(tx, role, row));
+    }
+    await(bide_do(tx, "delete from role_permissions where role_id = $1", row->id));
+    for (size_t i = 0; i < form->permissions.count; i++) {
+        role_permission one = {.role_id = row->id, .permission = form->permissions.items[i]};
+        (void)bide_add(tx, role_permission, &one);
+    }
+    await(bide_flush(tx));
+    await(roles_give_check(tx, who, &row->id, 1)); /* ... nor makes one */
+    await(administrators_check(tx));
+    await(role_changed(tx, site, row->id));
+    return bide_void;
+}
+
 async(role_out_ptr) role_save(bide_request *req, const account *who, int64_t id,
                               const role_form *form)
 {
+    bide_error *error = NULL;
     frodo *site = frodo_of(req);
     role_out *out = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *out);
+    role row = {.id = id, .name = form->name, .scope = form->scope};
     judge(req, form);
     if (!out)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a role"));
     if (id == ROLE_ADMIN)
         fail(http_error(409, "The role of administrators stays as it is"));
-    with_tx(tx, site->db) {
-        role row = {.id = id, .name = form->name, .scope = form->scope};
-        if (id)
-            await(bide_update(tx, role, &row, name, scope));
-        else
-            await(bide_insert(tx, role, &row));
-        await(bide_do(tx, "delete from role_permissions where role_id = $1", row.id));
-        for (size_t i = 0; i < form->permissions.count; i++) {
-            role_permission one = {.role_id = row.id, .permission = form->permissions.items[i]};
-            (void)bide_add(tx, role_permission, &one);
-        }
-        await(bide_flush(tx));
-        await(roles_give_check(tx, who, &row.id, 1)); /* nobody makes a role that gives more */
-        await(role_changed(tx, site, row.id));
-        *out = (role_out){.id = row.id,
-                          .name = row.name,
-                          .scope = row.scope,
-                          .permissions = {form->permissions.items, form->permissions.count}};
-    }
+    retry_tx(&error, site->db, save_once, site, who, &row, form);
+    if (error)
+        fail(error);
+    *out = (role_out){.id = row.id,
+                      .name = row.name,
+                      .scope = row.scope,
+                      .permissions = {form->permissions.items, form->permissions.count}};
     return ready(role_out_ptr, out);
 }
 
@@ -167,8 +182,16 @@ async(void) role_delete(bide_request *req, int64_t id)
 
 /* ---- departments ---- */
 
-async(department_ptr) department_save(bide_request *req, int64_t id, const department_form *form)
+static void check_sees_everyone(const account *who)
 {
+    if (who->scope != data_scope_everyone)
+        fail(http_error(403, "Departments are for who sees everyone"));
+}
+
+async(department_ptr) department_save(bide_request *req, const account *who, int64_t id,
+                                      const department_form *form)
+{
+    check_sees_everyone(who);
     department *row = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *row);
     if (!row)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a department"));
@@ -176,8 +199,7 @@ async(department_ptr) department_save(bide_request *req, int64_t id, const depar
     with_tx(tx, frodo_of(req)->db) {
         bide_tx_isolation(tx, BIDE_SERIALIZABLE); /* two moves may make a circle together */
         if (row->parent_id)
-            await(departments_check(tx, &(account){.scope = data_scope_everyone}, &row->parent_id,
-                                    1));
+            await(departments_check(tx, who, &row->parent_id, 1));
         int64_t circle = await(
             bide_scalar(tx, i64,
                         "with recursive below(id) as (select id from departments where id = $1 "
@@ -194,9 +216,10 @@ async(department_ptr) department_save(bide_request *req, int64_t id, const depar
     return ready(department_ptr, row);
 }
 
-async(void) department_delete(bide_request *req, int64_t id)
+async(void) department_delete(bide_request *req, const account *who, int64_t id)
 {
     bide_error *error = NULL;
+    check_sees_everyone(who);
     attempt(&error, bide_delete, frodo_of(req)->db, department, id);
     if (error && error->code == BIDE_CONSTRAINT)
         fail(http_error(409, "Somebody is in this department, or one stands below it"));

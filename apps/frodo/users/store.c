@@ -218,8 +218,7 @@ async(managed_users) users_create(bide_request *req, const account *who, const u
 
 /* ---- changing ---- */
 
-/* There is always somebody who may administer accounts. */
-static async(void) check_last(bide_tx *tx)
+async(void) administrators_check(bide_tx *tx)
 {
     int64_t left = await(bide_scalar(tx, i64,
                                      "select count(*) from " ALL_USERS
@@ -264,7 +263,7 @@ static async(managed_user_ptr) change_once(bide_tx *tx, frodo *site, const accou
     account_changed(tx, site, id);
     if (is_status)
         await(account_end_logins(tx, site, id));
-    await(check_last(tx));
+    await(administrators_check(tx));
     return user_get(tx, who, id);
 }
 
@@ -287,7 +286,7 @@ static async(void) delete_once(bide_tx *tx, frodo *site, const account *who, int
     (void)await(to_change(tx, who, id));
     await(account_end_logins(tx, site, id));
     await(bide_delete(tx, user_fields, id));
-    await(check_last(tx));
+    await(administrators_check(tx));
     return bide_void;
 }
 

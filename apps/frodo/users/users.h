@@ -82,8 +82,13 @@ async(role_out_list) roles_all(bide_tx *tx);
 async(role_out_ptr) role_save(bide_request *req, const account *who, int64_t id,
                               const role_form *form);
 async(void) role_delete(bide_request *req, int64_t id);
-async(department_ptr) department_save(bide_request *req, int64_t id, const department_form *form);
-async(void) department_delete(bide_request *req, int64_t id);
+/* For who sees everyone (403 otherwise): a tree that one may change says whom one sees. */
+async(department_ptr) department_save(bide_request *req, const account *who, int64_t id,
+                                      const department_form *form);
+async(void) department_delete(bide_request *req, const account *who, int64_t id);
+
+/* Raises 409 if nobody is left who may administer accounts. */
+async(void) administrators_check(bide_tx *tx);
 
 /* Raises 422 for an id that is none, 403 unless `who` has all that these roles give. */
 async(void) roles_give_check(bide_tx *tx, const account *who, const int64_t *ids, size_t count);

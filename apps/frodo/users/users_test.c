@@ -276,3 +276,51 @@ FRODO_TEST(departments_are_a_tree)
         check_int(await(client_delete(client, path)).status, 204);
     }
 }
+
+/* Of rights that are less than an administrator's, though roles may be written with them. */
+static async(void) make_steward(bide_db *db)
+{
+    await(bide_do(db, "insert into roles (name, scope) values ('steward', 'department')"));
+    await(bide_do(db, "insert into role_permissions (role_id, permission) select id, 'roles:write' "
+                      "from roles where name = 'steward'"));
+    await(frodo_make_user(db, "denethor", "steward"));
+    return bide_void;
+}
+
+FRODO_TEST(a_tree_of_departments_widens_no_scope)
+{
+    with_frodo(client, site, c) {
+        await(make_steward(site->db));
+        await(frodo_login(client, "denethor"));
+        const char *moved = "{\"name\":\"The Shire\",\"parent_id\":null}";
+        check_int(await(client_put(client, "/api/departments/1", json(moved))).status, 403);
+        check_int(await(client_post(client, "/api/departments", json(moved))).status, 403);
+        check_int(await(client_delete(client, "/api/departments/1")).status, 403);
+    }
+}
+
+FRODO_TEST(a_role_that_gives_more_is_not_changed)
+{
+    with_frodo(client, site, c) {
+        await(make_steward(site->db));
+        await(frodo_login(client, "denethor"));
+        const char *less = "{\"name\":\"editor\",\"scope\":\"own\",\"permissions\":[]}";
+        check_int(await(client_put(client, "/api/roles/2", json(less))).status, 403);
+    }
+}
+
+FRODO_TEST(the_last_right_to_administer_stays)
+{
+    with_frodo(client, site, c) {
+        await(bide_do(site->db, "insert into roles (name, scope) values ('king', 'everyone')"));
+        await(bide_do(site->db,
+                      "insert into role_permissions (role_id, permission) select r.id, "
+                      "p.permission from roles r join role_permissions p on p.role_id = 1 "
+                      "where r.name = 'king'"));
+        await(frodo_make_user(site->db, "aragorn", "king"));
+        await(frodo_login(client, "aragorn"));
+        const char *less =
+            "{\"name\":\"king\",\"scope\":\"everyone\",\"permissions\":[\"roles:write\"]}";
+        check_int(await(client_put(client, "/api/roles/4", json(less))).status, 409);
+    }
+}
