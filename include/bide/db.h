@@ -36,7 +36,8 @@
  * take turns in the order of their first statements. Autocommit writes of many tasks that wait for
  * their turn share one commit, each behind a savepoint of its own: one that fails leaves the
  * others. PostgreSQL: a transaction has a connection for itself; autocommit statements share some,
- * each stands alone.
+ * each stands alone. One whose task was cancelled, or ran out of time, after it was sent takes
+ * place all the same, a moment later: what must not happen after a cancel belongs into a `with_tx`.
  *  3. What is committed survives a crash of the machine, unless the URL says otherwise.
  *  4. No task sees what another transaction has not committed.
  *

@@ -109,8 +109,9 @@ struct bide__test {
     ((condition) ? (void)0 : bide__require_failed(#condition, __FILE__, __LINE__))
 
 /*
- * Runs `void function(void)` in a forked child, which must die by a signal or with an exit status
- * other than 0, and must have said `text` on stderr.
+ * Runs `void function(void)` in a forked child, which must die by a signal, with an exit status
+ * other than 0 or by an error that leaves it, and must have said `text` on stderr. Nothing of the
+ * test around it runs in the child.
  */
 #define check_dies(function, text)                                                                 \
     bide__check_dies((function), (text), #function, __FILE__, __LINE__)

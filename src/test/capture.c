@@ -7,6 +7,8 @@
  */
 #include "harness.h"
 
+#include "core/task.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,18 +69,33 @@ const char *test_captured(void)
     return captured;
 }
 
+static void call(void *arg)
+{
+    void (**function)(void) = arg;
+
+    (*function)();
+}
+
+/* The child ends here, whatever happens: past the test's body its copy of the runtime would wait
+   for threads that a fork does not copy. An error that leaves the function is a death. */
 __attribute__((noreturn)) static void die_in_child(void (*function)(void), int fd)
 {
     static struct bide__test_verdict own;
     struct rlimit no_core = {0, 0};
+    bide_error *error = NULL;
 
     bide__test_verdict = &own;
     setrlimit(RLIMIT_CORE, &no_core);
     if (dup2(fd, STDERR_FILENO) < 0)
         _exit(0);
-    function();
+    if (bide__can_fail(bide__task_current()))
+        error = bide__boundary(call, &function);
+    else
+        function();
+    if (error)
+        bide_error_print(error);
     fflush(NULL);
-    _exit(atomic_load(&own.failures) ? 1 : 0);
+    _exit(error || atomic_load(&own.failures) ? 1 : 0);
 }
 
 bool bide__check_dies(void (*function)(void), const char *text, const char *name, const char *file,

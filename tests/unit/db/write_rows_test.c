@@ -294,14 +294,16 @@ TEST(rows_that_a_trigger_skips, .real_clock = true)
     }
 }
 
-SPAWNABLE(void, insert_for_ever, bide_db *, int)
-async(void) insert_for_ever(bide_db *db, int n)
+/* Names of their own for each: a statement that was sent before a cancel takes place after it. */
+SPAWNABLE(void, insert_for_ever, bide_db *, int, int)
+async(void) insert_for_ever(bide_db *db, int times, int n)
 {
     static item items[8][ROWS];
     for (int round = 0;; round++) {
         for (int i = 0; i < ROWS; i++)
             items[n][i] = (item){
-                .name = bide_arena_printf(bide_task_arena(), "%d-%d-%d", n, round, i), .amount = n};
+                .name = bide_arena_printf(bide_task_arena(), "%d-%d-%d-%d", times, n, round, i),
+                .amount = n};
         if (round % 2) {
             await(bide_insert_many(db, item, items[n], ROWS));
         } else {
@@ -322,7 +324,7 @@ TEST(cancelled_in_the_middle, .real_clock = true, .timeout_ms = 30000)
         for (int times = 0; times < 30; times++) {
             with_group(g) {
                 for (int i = 0; i < 8; i++)
-                    spawn_void(g, insert_for_ever, db, i);
+                    spawn_void(g, insert_for_ever, db, times, i);
                 for (int i = 0; i < times; i++)
                     await(bide_yield());
                 if (times > 20)

@@ -6,8 +6,10 @@
 #include <bide/test.h>
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -201,4 +203,27 @@ TEST_PLAIN(a_seed_shuffles_the_same_way_each_time)
     snprintf(first, sizeof first, "%.*s", (int)strcspn(text, "\n"), text);
     check_int(run_hidden("hidden_order", "--seed 5"), 0);
     check_contains(text, first);
+}
+
+static void fail_with_words(void)
+{
+    fail(bide_error_new(BIDE_INVALID, "no way on"));
+}
+
+static void cleaned_up(void *count)
+{
+    ++*(atomic_int *)count;
+}
+
+TEST(an_error_in_a_death_test_ends_its_child)
+{
+    atomic_int *count =
+        mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    require(count != MAP_FAILED);
+    {
+        defer(cleaned_up, count);
+        check_dies(fail_with_words, "no way on");
+    }
+    check_int(*count, 1);
+    munmap(count, sizeof *count);
 }
