@@ -35,6 +35,9 @@
 /* ms between the first SIGTERM and the cancel of what still runs: below the 30 s that Kubernetes
  * gives */
 #define BIDE_CAP_DRAIN_MS 25000
+/* ns that a loop's thread asks for at a time: the smallest slice that the kernel grants, so that
+ * threads which compute on the same cores are interrupted at once */
+#define BIDE_CAP_LOOP_SLICE_NS 100000
 /* threads of the blocking lane */
 #define BIDE_CAP_BLOCKING_THREADS 64
 

@@ -50,6 +50,8 @@ int64_t bide_now_us(void)
 
 void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
 {
+    /* The mail may end the loop before this thread has waked it. */
+    __atomic_fetch_add(&loop->posting, 1, __ATOMIC_RELAXED);
     struct bide__mail *newest = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
     do {
         mail->next = newest;
@@ -57,6 +59,7 @@ void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
                                           __ATOMIC_RELAXED));
     if (!newest)
         loop->io->ops->wake(loop->io);
+    __atomic_fetch_sub(&loop->posting, 1, __ATOMIC_RELEASE);
 }
 
 /* Delivers what was posted, in the order of posting. */

@@ -56,6 +56,7 @@ struct bide__loop {
     struct bide__timers timers;
     struct bide__io *io;
     struct bide__mail *mail; /* atomic: a stack, newest first */
+    uint32_t posting;        /* atomic: threads inside bide__loop_post: the loop waits for them */
     size_t outside;          /* waits that something outside will end: I/O, lanes, signals */
     size_t
         endless; /* of those, sleeps for ever and the like: virtual time does not wait for them */

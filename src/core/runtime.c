@@ -11,6 +11,7 @@
 #include "core/runtime.h"
 
 #include "base/clock.h"
+#include "base/schedule.h"
 #include "core/graph.h"
 #include "core/loop.h"
 #include "core/scope.h"
@@ -192,6 +193,7 @@ static int open_loop(struct bide__runtime *runtime, int index, struct bide__loop
         bide__free(loop);
         return result;
     }
+    bide__schedule_here(0, BIDE_CAP_LOOP_SLICE_NS);
     bide__ready(loop->main_task);
     pthread_mutex_lock(&runtime->lock);
     runtime->loops[index] = loop;
@@ -207,9 +209,12 @@ static void close_loop(struct bide__runtime *runtime, struct bide__loop *loop)
     pthread_mutex_lock(&runtime->lock);
     runtime->loops[loop->index] = NULL;
     pthread_mutex_unlock(&runtime->lock);
+    while (__atomic_load_n(&loop->posting, __ATOMIC_ACQUIRE) > 0)
+        sched_yield();
     bide__timer_disarm(&loop->timers, &loop->drain_timer);
     bide__loop_done(loop);
     bide__free(loop);
+    bide__schedule_here(0, 0);
 }
 
 /* A loop other than the first, on a thread of its own. */

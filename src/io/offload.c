@@ -8,7 +8,7 @@
  *
  * Invariants
  *  1. A job lives in the frame of the task that waits for it. What both sides touch is guarded by
- *     the lane's lock, but for the three atomic fields.
+ *     the lane's lock, but for the two atomic fields.
  *  2. Every edge but the last is made under the lock. So a cancel either takes a job that nobody
  *     has begun, or waits for it.
  *  3. A thread is counted in `threads` until it no longer needs the lane. One that ends joins the
@@ -17,6 +17,7 @@
 #include "base/caps.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/schedule.h"
 #include "core/error.h"
 #include "core/graph.h"
 #include "core/guest.h"
@@ -34,6 +35,9 @@
 /* s after which a thread without work ends */
 enum { IDLE_S = 10 };
 
+/* What computes yields to loops, whose turns are short. */
+enum { CPU_NICER = 19 };
+
 enum job_state { QUEUED, RUNNING, ENDED };
 
 struct job {
@@ -47,7 +51,6 @@ struct job {
     int reason;     /* 0, or what the wait is to end with although the call ran; the loop's */
     int state;      /* enum job_state; atomic, for the wait graph */
     bool cancelled; /* atomic: what bide_offload_cancelled says */
-    bool posted;    /* atomic: the thread no longer needs the loop */
     bool failed;    /* with `error`: the call's; read after the mail */
     struct bide__mail mail;
     struct bide__wait wait;
@@ -63,6 +66,7 @@ struct lane {
     struct bide__list queue, running;
     size_t queued;
     size_t threads, limit;
+    int nicer;      /* than the loops */
     size_t waiting; /* threads that have nothing, or start: that will look at the queue */
     bool stopping;
     bool joinable; /* `ended` is a thread that nobody has joined */
@@ -71,7 +75,7 @@ struct lane {
 
 static struct lane lanes[] = {
     [BIDE_BLOCKING] = {.name = "blocking", .limit = BIDE_CAP_BLOCKING_THREADS},
-    [BIDE_CPU] = {.name = "cpu"},
+    [BIDE_CPU] = {.name = "cpu", .nicer = CPU_NICER},
 };
 enum { LANES = sizeof lanes / sizeof *lanes };
 
@@ -127,10 +131,6 @@ static void set_state(struct job *job, enum job_state state)
 static void deliver(struct bide__mail *mail)
 {
     struct job *job = bide__container_of(mail, struct job, mail);
-    /* The loop may end as soon as the task goes on, and the thread may be about to wake it still.
-     */
-    while (!__atomic_load_n(&job->posted, __ATOMIC_ACQUIRE))
-        sched_yield();
     bide__wake(&job->wait, job->reason);
 }
 
@@ -148,7 +148,6 @@ static void run_job(struct lane *lane, struct job *job, struct bide__guest *gues
     set_state(job, ENDED);
     pthread_mutex_unlock(&lane->lock);
     bide__loop_post(job->loop, &job->mail);
-    __atomic_store_n(&job->posted, true, __ATOMIC_RELEASE);
     pthread_mutex_lock(&lane->lock);
 }
 
@@ -172,6 +171,7 @@ static void *thread_main(void *arg)
     char name[16];
     snprintf(name, sizeof name, "bide-%s", lane->name);
     pthread_setname_np(pthread_self(), name);
+    bide__schedule_here(lane->nicer, 0);
     bide__guest_init(&guest);
     pthread_mutex_lock(&lane->lock);
     struct job *job;
