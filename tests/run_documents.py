@@ -378,19 +378,29 @@ def check_file_list(checks):
                      f"not in both the list and the folder: {wrong}" if wrong else None)
 
 
+def source_of_test(folder, file):
+    """Where `folder/file: NAME` of a page below docs/internals is a test."""
+    if folder == "compile_fail":
+        return ROOT / "tests" / folder / f"{file}.c"
+    if folder.startswith("frodo"):
+        return ROOT / "apps" / folder / f"{file}.c"
+    return ROOT / "tests" / "unit" / folder / f"{file}.c"
+
+
 def check_named_tests(checks, present):
-    """What docs/internals/databases_compared.md names is there: tests, cases, rows."""
-    text = (ROOT / "docs" / "internals" / "databases_compared.md").read_text(encoding="utf-8")
-    table = "\n".join(line for line in text.splitlines() if line.startswith("| "))
-    absent = []
-    for folder, file, name in re.findall(r"`(\w+)/(\w+): (\w+)`", table):
-        path = ROOT / "tests" / ("" if folder == "compile_fail" else "unit") / folder / f"{file}.c"
-        source = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if not re.search(rf"^(?:[A-Z_]+\({name}[,)]|#ifdef CASE_{name}$)", source, re.MULTILINE):
-            absent.append(f"{folder}/{file}: {name}")
-    absent += sorted(set(re.findall(r"\b[A-E]\d+\b", re.sub("`.*?`", "", table))) - present)
-    checks.check("docs/internals/databases_compared.md",
-                 f"names what is not there: {absent}" if absent else None)
+    """What the pages of docs/internals name is there: tests, cases, rows."""
+    for page in ("databases_compared.md", "mistakes_made_impossible.md"):
+        text = (ROOT / "docs" / "internals" / page).read_text(encoding="utf-8")
+        table = "\n".join(line for line in text.splitlines() if line.startswith("| "))
+        absent = []
+        for folder, file, name in re.findall(r"`([\w/]+)/(\w+): (\w+)`", table):
+            path = source_of_test(folder, file)
+            source = path.read_text(encoding="utf-8") if path.is_file() else ""
+            if not re.search(rf"^(?:[A-Z_]+\({name}[,)]|#ifdef CASE_{name}$)", source, re.MULTILINE):
+                absent.append(f"{folder}/{file}: {name}")
+        absent += sorted(set(re.findall(r"\b[A-E]\d+\b", re.sub("`.*?`", "", table))) - present)
+        checks.check(f"docs/internals/{page}",
+                     f"names what is not there: {absent}" if absent else None)
 
 
 def check_readme(checks):
