@@ -80,6 +80,7 @@
  *                          and the same transaction, made again, may succeed (web: 503)
  *     BIDE_OUTCOME_UNKNOWN the connection was lost after COMMIT, or a statement that commits by
  *                          itself, was sent: it may have been done or not. Never retried
+ *                          (web: 503)
  *     BIDE_UNREACHABLE     no connection, or it was lost before anything was committed (web: 503)
  *     BIDE_SYSTEM          the disk, with its errno
  *

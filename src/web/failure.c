@@ -142,6 +142,8 @@ static int status_of(const bide_error *error)
         return 422;
     case BIDE_TX_RETRY:
     case BIDE_UNREACHABLE:
+    case BIDE_TIMEOUT:
+    case BIDE_OUTCOME_UNKNOWN:
         return 503;
     default:
         return error->code >= 400 && error->code <= 599 ? error->code : 0;
@@ -157,9 +159,26 @@ static const char *told(const bide_error *error)
         return "another change was in the way: try again";
     case BIDE_UNREACHABLE:
         return "something that is needed for this does not answer: try again later";
+    case BIDE_TIMEOUT:
+        return "this took too long: try again later";
+    case BIDE_OUTCOME_UNKNOWN:
+        return "this may have been done, or not: look before you try again";
     default:
         return error->told ? error->told : error->message;
     }
+}
+
+/* Answers by the status that the code means. Programs that are told when to try again do so by
+   themselves: only what has done nothing says so. */
+static void answer_by_code(bide_request *req, const bide_error *error)
+{
+    int code = error->code;
+    bool is_away = code == BIDE_UNREACHABLE || code == BIDE_TIMEOUT;
+    if (is_away || code == BIDE_OUTCOME_UNKNOWN)
+        log_it(req, error);
+    bide__web_refuse(req, status_of(error), told(error));
+    if (is_away || code == BIDE_TX_RETRY)
+        bide_set_header(req, "Retry-After", "1");
 }
 
 void bide__web_failed(bide_request *req, const bide_error *error)
@@ -170,11 +189,8 @@ void bide__web_failed(bide_request *req, const bide_error *error)
         answer_by(req, error, rule);
     else if (error->code == 422 && req->problems && bide_problems_count(req->problems) > 0)
         bide__web_refuse_problems(req, req->problems);
-    else if (status_of(error)) {
-        if (error->code == BIDE_UNREACHABLE)
-            log_it(req, error);
-        bide__web_refuse(req, status_of(error), told(error));
-    } else {
+    else if (status_of(error))
+        answer_by_code(req, error);
+    else
         refuse_unknown(req, error);
-    }
 }

@@ -220,9 +220,34 @@ TEST(errors_become_replies)
         check_int(r.status, 503);
         check_str(json_str(r, "detail"), "text with a secret");
         check_str(reply_header(r, "X-Before"), NULL);
+        check_str(reply_header(r, "Retry-After"), NULL);
         r = await(client_get(c, "/boom?code=1002"));
         check_int(r.status, 500);
         check(!strstr(r.body, "secret"));
+    }
+    bide_log_flush(1000);
+    check_contains(test_captured(), "GET /boom, failed: ");
+}
+
+/* What has done nothing may be tried again, by programs too; what may be done is looked at. */
+TEST(what_is_away_is_503)
+{
+    static const int again[] = {BIDE_TX_RETRY, BIDE_UNREACHABLE, BIDE_TIMEOUT};
+    bide_app *app = make_app();
+    test_capture_stderr();
+    with_client(c, app) {
+        for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+            reply r = await(
+                client_get(c, bide_arena_printf(bide_task_arena(), "/boom?code=%d", again[i])));
+            check_int(r.status, 503);
+            check_str(reply_header(r, "Retry-After"), "1");
+            check_contains(json_str(r, "detail"), "try again");
+        }
+        reply r = await(client_get(
+            c, bide_arena_printf(bide_task_arena(), "/boom?code=%d", BIDE_OUTCOME_UNKNOWN)));
+        check_int(r.status, 503);
+        check_str(reply_header(r, "Retry-After"), NULL);
+        check_contains(json_str(r, "detail"), "look before you try again");
     }
     bide_log_flush(1000);
     check_contains(test_captured(), "GET /boom, failed: ");
