@@ -161,6 +161,15 @@ static async(str) free_slug(bide_tx *tx, const char *slug)
     }
 }
 
+/* Read before the commit: what fails after it would tell the author that nothing was done. */
+static async(post_row_ptr) written_post(bide_tx *tx, int64_t id)
+{
+    post_row *row = await(bide_one(tx, post_row, POST_ROWS "where p.id = $1", id));
+    post_tag_list tags = await(bide_all(tx, post_tag, "post_id = $1 order by name", id));
+    row->tags = tag_names(&tags);
+    return ready(post_row_ptr, row);
+}
+
 async(post_row_ptr) post_create(frodo *site, const account *who, const post_form *form)
 {
     int64_t now = bide_now_us();
@@ -178,6 +187,7 @@ async(post_row_ptr) post_create(frodo *site, const account *who, const post_form
               .published_at = is_published ? now : 0};
     bide_list(str) tags = tags_of(form->tags);
     word_terms terms = terms_of(&p, tags);
+    post_row *written = NULL;
     with_tx(tx, site->db) {
         bool is_new = false;
         while (!is_new) { /* another may take it meanwhile */
@@ -187,8 +197,9 @@ async(post_row_ptr) post_create(frodo *site, const account *who, const post_form
         await(write_tags(tx, p.id, tags));
         await(write_terms(tx, p.id, &terms));
         post_uncache(tx, site, &(post_row){.id = p.id, .slug = p.slug});
+        written = await(written_post(tx, p.id));
     }
-    return post_by_id(site, who, p.id);
+    return ready(post_row_ptr, written);
 }
 
 /* Nobody's change is lost: one that was made from an older version is refused. */
@@ -241,6 +252,7 @@ async(post_row_ptr) post_change(frodo *site, const account *who, int64_t id,
     const char *slug = slug_of(bide_task_arena(), p.title);
     bool needs_slug =
         row->published_at == 0 && strcmp(slug, slug_of(bide_task_arena(), row->title)) != 0;
+    post_row *written = NULL;
     with_tx(tx, site->db) {
         await(raise_version(tx, row));
         if (needs_slug)
@@ -251,8 +263,9 @@ async(post_row_ptr) post_change(frodo *site, const account *who, int64_t id,
             await(write_tags(tx, id, tags));
         await(write_terms(tx, id, &terms));
         post_uncache(tx, site, row);
+        written = await(written_post(tx, id));
     }
-    return post_by_id(site, who, id);
+    return ready(post_row_ptr, written);
 }
 
 async(void) post_delete(frodo *site, const account *who, int64_t id, int64_t if_match)

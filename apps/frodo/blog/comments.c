@@ -28,16 +28,24 @@ async(comment_out_page) comments_all(frodo *site, int32_t page, int32_t size)
     return bide_page(site->db, comment_out, page, size, COMMENT_ROWS "order by c.id desc");
 }
 
+/* Read before the commit: what fails after it would tell the author that nothing was done. */
+static async(comment_out_ptr) written_comment(bide_tx *tx, int64_t id)
+{
+    return bide_one(tx, comment_out, COMMENT_ROWS "where c.id = $1", id);
+}
+
 async(comment_out_ptr) comment_add(frodo *site, const account *who, int64_t post_id,
                                    const comment_form *form)
 {
     const post_row *row = await(post_by_id(site, who, post_id));
     comment c = {.post_id = post_id, .author_id = who->id, .content = form->content};
+    comment_out *written = NULL;
     with_tx(tx, site->db) {
         await(bide_insert(tx, comment, &c));
         post_page_uncache(tx, site, row->slug);
+        written = await(written_comment(tx, c.id));
     }
-    return bide_one(site->db, comment_out, COMMENT_ROWS "where c.id = $1", c.id);
+    return ready(comment_out_ptr, written);
 }
 
 /* The comment and the slug of its post. */
@@ -58,11 +66,13 @@ static async(comment_place_ptr) place_of(frodo *site, int64_t id)
 async(comment_out_ptr) comment_hide(frodo *site, int64_t id, bool hidden)
 {
     const comment_place *place = await(place_of(site, id));
+    comment_out *written = NULL;
     with_tx(tx, site->db) {
         await(bide_update(tx, comment, (&(comment){.id = id, .hidden = hidden}), hidden));
         post_page_uncache(tx, site, place->slug);
+        written = await(written_comment(tx, id));
     }
-    return bide_one(site->db, comment_out, COMMENT_ROWS "where c.id = $1", id);
+    return ready(comment_out_ptr, written);
 }
 
 async(void) comment_delete(frodo *site, const account *who, int64_t id)
