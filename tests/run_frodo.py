@@ -52,32 +52,59 @@ def run(folder, *arguments, given="", **more):
 
 
 class Site:
-    """The application, serving; `lines` is what it prints at its start."""
+    """The application, serving, on a free port of loopback; `lines` is what it prints at its start
+    in development. What it logs is in FOLDER/log."""
 
-    def __init__(self, folder, program=FRODO, **more):
-        self.process = subprocess.Popen([program, "run", "--port", "0"], cwd=folder,
-                                        env=environment(**more), text=True, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    def __init__(self, folder, *options, program=FRODO, **more):
+        self.log = pathlib.Path(folder, "log")
+        self.log_start = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen([program, "run", "--port", "0", *options], cwd=folder,
+                                            env=environment(**more), text=True, stderr=log,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.lines = []
+        self.in_production = more.get("FRODO_MODE") == "production"
+        if self.in_production:
+            self.url = self.find(self.logged, r" on (http://\S+?)[, ]")
+            return
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
             if line.startswith("stop:"):
                 break
-        found = re.search(r"^blog: +(http://\S+)/$", "\n".join(self.lines), re.MULTILINE)
-        self.url = found[1] if found else ""
+        self.url = self.find(lambda: "\n".join(self.lines), r"(?m)^blog: +(http://\S+)/$")
+
+    def logged(self):
+        """What it has logged so far."""
+        return self.log.read_bytes()[self.log_start:].decode()
+
+    def find(self, read, pattern):
+        """Waits for a text; "" when it does not come."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while not (found := re.search(pattern, read())) and time.monotonic() < give_up_at \
+                and self.process.poll() is None:
+            time.sleep(0.01)
+        return found[1] if found else ""
 
     def __enter__(self):
-        assert self.url, self.lines
+        assert self.url, (self.lines, self.logged())
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends it by SIGTERM, with status 0; once is enough. Gives how long that took."""
+        begin = time.monotonic()
+        if self.process.returncode is not None:
+            return 0.0
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(PATIENCE_S)
         finally:
             self.process.kill()
             self.process.stdout.close()
-        assert status == 0, status
+        assert status == 0, (status, self.logged()[-2000:])
+        return time.monotonic() - begin
 
     def ask(self, path, data=None, headers=None):
         """One request; gives (status, body)."""
@@ -208,7 +235,7 @@ def check_what_is_installed_is_enough(folder):
     ask_tool(str(DEPLOY / "install"), FRODO, folder + "/usr")
     place = {"FRODO_FOLDER": folder + "/usr/share/frodo"}
     run(folder, "init", **place)
-    with Site(folder, folder + "/usr/bin/frodo", **place) as site:
+    with Site(folder, program=folder + "/usr/bin/frodo", **place) as site:
         for path in ("/", "/login", "/static/frodo.css", "/static/favicon.svg"):
             status, body = site.ask(path)
             assert status == 200, (path, status, body)
@@ -301,15 +328,21 @@ def check_the_packages_of_the_image(_):
         assert found & {"libc6", *image.split()}, found
 
 
-def main():
+def run_checks(checks):
+    """Runs the checks of a runner, each with an empty folder; gives its exit status.
+
+    usage: RUNNER [NAME...]   only checks whose name contains one of these
+    """
     names = sys.argv[1:]
-    checks = [(name, check) for name, check in globals().items() if name.startswith("check_")
+    checks = [(name, check) for name, check in checks.items() if name.startswith("check_")
               and (not names or any(part in name for part in names))]
     failed = skipped = 0
     for name, check in checks:
+        begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="bide-frodo-") as folder:
             try:
                 check(folder)
+                print(f"ok   {name} ({time.monotonic() - begin:.1f} s)", flush=True)
             except Skip as reason:
                 skipped += 1
                 print(f"skip {name}: {reason}")
@@ -317,10 +350,13 @@ def main():
                 failed += 1
                 print(f"FAIL {name}")
                 traceback.print_exc(file=sys.stdout)
+                log = pathlib.Path(folder, "log")
+                if log.is_file():
+                    print("its log ends with:\n" + log.read_text(encoding="utf-8")[-4000:])
     passed = len(checks) - failed - skipped
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_checks(globals()))
