@@ -396,7 +396,7 @@ def check_named_tests(checks, present):
         for folder, file, name in re.findall(r"`([\w/]+)/(\w+): (\w+)`", table):
             path = source_of_test(folder, file)
             source = path.read_text(encoding="utf-8") if path.is_file() else ""
-            if not re.search(rf"^(?:[A-Z_]+\({name}[,)]|#ifdef CASE_{name}$)", source, re.MULTILINE):
+            if not re.search(rf"^(?:[A-Z_]+\({name}[,)]|#ifdef CASE_{name}$)", source, re.M):
                 absent.append(f"{folder}/{file}: {name}")
         absent += sorted(set(re.findall(r"\b[A-E]\d+\b", re.sub("`.*?`", "", table))) - present)
         checks.check(f"docs/internals/{page}",

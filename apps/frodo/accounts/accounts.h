@@ -23,9 +23,15 @@ enum { ROLE_ADMIN = 1, ROLE_EDITOR, ROLE_MEMBER };
 ENUM(account_status, active, disabled);
 ENUM(data_scope, everyone, department, own);
 
+/* What an address is, wherever one is typed in: of ASCII, which every mail server takes. And a
+ * name.
+ */
+#define MAIL_ADDRESS email, len(3, 254), match("^[!-~]+$")
+#define USER_NAME len(3, 32), match("^[a-z][a-z0-9_]*$")
+
 /* E-mail addresses are kept in lower case. */
-MODEL(user, "users", (i64, id, key, generated), (str, email, email, unique),
-      (str, username, len(3, 32), match("^[a-z][a-z0-9_]*$"), unique), (hash, password),
+MODEL(user, "users", (i64, id, key, generated), (str, email, MAIL_ADDRESS, unique),
+      (str, username, USER_NAME, unique), (hash, password),
       (account_status, status), (str, about, len(0, 500)), (i64, role_id),
       (i64, department_id, optional), (i32, token_epoch), (time, created_at, generated));
 

@@ -17,11 +17,8 @@ MODEL(session, "sessions", (str, id, key), (i64, user_id), (i32, token_epoch),
 MODEL(access_grant, "", (str, access_token), (str, token_type), (i64, expires_in),
       (str, refresh_token));
 
-/* Of ASCII: what every mail server takes. */
-#define MAIL_ADDRESS email, len(3, 254), match("^[!-~]+$")
-
 MODEL(register_form, "", (str, email, MAIL_ADDRESS),
-      (str, username, len(3, 32), match("^[a-z][a-z0-9_]*$")), (plain_pw, password, len(8, 128)),
+      (str, username, USER_NAME), (plain_pw, password, len(8, 128)),
       (plain_pw, password_confirm), (str, code, match("^[0-9]{6}$")));
 MODEL(recover_form, "", (str, email, MAIL_ADDRESS), (plain_pw, password, len(8, 128)),
       (plain_pw, password_confirm), (str, code, match("^[0-9]{6}$")));

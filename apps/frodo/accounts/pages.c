@@ -171,7 +171,7 @@ MODEL(profile_page, "", (profile_note, note), (str, email, optional), (str, user
       (str, username_error, optional), (str, about, optional), (str, about_error, optional),
       (str, role, optional), (date, member_since, optional), (str, old_password_error, optional),
       (str, password_error, optional), (str, password_confirm_error, optional));
-MODEL(profile_form, "", (str, username, len(3, 32), match("^[a-z][a-z0-9_]*$")),
+MODEL(profile_form, "", (str, username, USER_NAME),
       (str, about, len(0, 500)));
 
 /* Who is not logged in is sent there first. */

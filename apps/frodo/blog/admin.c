@@ -3,15 +3,15 @@
  */
 #include "blog/blog.h"
 #include "blog/markdown.h"
-#include "blog/pager.h"
+#include "site/pager.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 /* ---- posts ---- */
 
-MODEL(posts_admin, "", (str, status, optional), (list(post_item), posts), (i64, total),
-      (list(page_link), pager));
+MODEL(posts_admin, "", (post_status, status), (bool, all_statuses), (list(post_item), posts),
+      (i64, total), (list(page_link), pager));
 
 GET(show_posts_admin, "/admin/posts", html("blog/admin_posts", posts_admin), hidden,
     query(post_status, status, optional), query(i32, page, range(1, 1000000), dflt(1)),
@@ -23,7 +23,8 @@ GET(show_posts_admin, "/admin/posts", html("blog/admin_posts", posts_admin), hid
     const char *base =
         *wanted ? bide_arena_printf(bide_arena_of(req), "/admin/posts?status=%s&page=", wanted)
                 : "/admin/posts?page=";
-    return (posts_admin){.status = *wanted ? wanted : NULL,
+    return (posts_admin){.status = status,
+                         .all_statuses = !*wanted,
                          .posts = {posts.items, posts.count},
                          .total = posts.total,
                          .pager = pager_of(base, page, POSTS_PER_PAGE, posts.total)};
@@ -209,7 +210,7 @@ POST(preview_post, "/api/preview", preview, tags("posts"),
 
 /* ---- comments ---- */
 
-MODEL(comments_admin, "", (list(comment_out), comments), (i64, total), (list(page_link), pager));
+MODEL(comments_admin, "", (list(comment_out), comments), (list(page_link), pager));
 
 GET(show_comments_admin, "/admin/comments", html("blog/admin_comments", comments_admin), hidden,
     query(i32, page, range(1, 1000000), dflt(1)), depends(const account *, who, may_moderate))
@@ -218,7 +219,6 @@ GET(show_comments_admin, "/admin/comments", html("blog/admin_comments", comments
     comment_out_page all = await(comments_all(frodo_of(req), page, COMMENTS_PER_PAGE));
     return (comments_admin){
         .comments = {all.items, all.count},
-        .total = all.total,
         .pager = pager_of("/admin/comments?page=", page, COMMENTS_PER_PAGE, all.total)};
 }
 

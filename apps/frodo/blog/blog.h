@@ -42,8 +42,8 @@ MODEL(reaction, "reactions", (i64, id, key, generated), (i64, post_id), (i64, us
 /* ---- what comes in ---- */
 
 MODEL(post_form, "", (str, title, len(1, 200), match("\\S")), (str, content, len(0, 200000)),
-      (list(str), tags, len(0, 10), optional), (post_status, status, dflt(post_status_draft)),
-      (i64, version, optional));
+      (list(str), tags, len(0, TAGS_PER_POST), optional),
+      (post_status, status, dflt(post_status_draft)), (i64, version, optional));
 PARTIAL(post_changes, post_form, title, content, tags, status, version);
 MODEL(comment_form, "", (str, content, len(1, 4000), match("\\S")));
 MODEL(comment_state, "", (bool, hidden));

@@ -3,7 +3,7 @@
  * nobody in particular asks for comes from the cache as one model per page.
  */
 #include "blog/blog.h"
-#include "blog/pager.h"
+#include "site/pager.h"
 
 #include <inttypes.h>
 
@@ -18,8 +18,8 @@ static void for_everybody(bide_request *req, const account *who)
 /* ---- lists ---- */
 
 /* The index, and the posts of a tag. */
-MODEL(index_page, "", (str, tag, optional), (list(post_item), posts), (i64, total),
-      (list(tag_count), tags), (list(page_link), pager));
+MODEL(index_page, "", (str, tag, optional), (list(post_item), posts), (list(tag_count), tags),
+      (list(page_link), pager));
 
 static async(post_item_page) load_posts(frodo *site, const char *tag, int32_t page);
 SPAWNABLE(post_item_page, load_posts, frodo *, const char *, int32_t)
@@ -49,7 +49,6 @@ static async(index_page_ptr) load_index(frodo *site, const char *tag, int32_t pa
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a page"));
     *index = (index_page){.tag = *tag ? tag : NULL,
                           .posts = {posts.items, posts.count},
-                          .total = posts.total,
                           .tags = {tags.items, tags.count},
                           .pager = pager_of(base, page, POSTS_PER_PAGE, posts.total)};
     return ready(index_page_ptr, index);

@@ -2,7 +2,7 @@
  * User administration for browsers: forms that POST, and answer 303 when all was right, or are
  * shown again with what is wrong beside each field. Calls the same functions as api.c.
  */
-#include "blog/pager.h"
+#include "site/pager.h"
 #include "site/site.h"
 #include "users/users.h"
 
@@ -13,7 +13,7 @@ enum { USERS_PER_PAGE = 20 };
 
 /* ---- the list ---- */
 
-MODEL(users_view, "", (str, q, optional), (account_status, status, optional), (bool, all_statuses),
+MODEL(users_view, "", (str, q, optional), (account_status, status), (bool, all_statuses),
       (user_order, order), (list(managed_user), users), (i64, total), (bool, may_write),
       (list(page_link), pager));
 
@@ -45,9 +45,9 @@ GET(show_users, "/admin/users", html("users/list", users_view), hidden,
 
 MODEL(choice, "", (i64, id), (str, name), (bool, selected));
 MODEL(user_editor, "", (i64, id), (str, username, optional), (str, email, optional),
-      (account_status, status), (bool, may_write), (bool, is_me), (bool, saved), (list(choice), roles),
-      (list(choice), departments), (str, username_error, optional), (str, email_error, optional),
-      (str, password_error, optional), (str, error, optional));
+      (account_status, status), (bool, may_write), (bool, is_me), (bool, saved),
+      (list(choice), roles), (list(choice), departments), (str, username_error, optional),
+      (str, email_error, optional), (str, password_error, optional), (str, error, optional));
 
 static async(choice_list) roles_to_choose(bide_db *db, int64_t selected)
 {

@@ -194,12 +194,14 @@ async(managed_users) users_create(bide_request *req, const account *who, const u
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for %zu accounts", count));
     for (size_t i = 0; i < count; i++)
         rows[i] = row_of(&batch->users.items[i]);
+    struct hashing all = {site, ticket ? progress_key(who, ticket) : NULL, rows, 0, count};
+    if (all.key)
+        await(tell(site, all.key, 0, count));
     await(find_taken(req, rows, count));
     bide_refuse_problems(req);
     with_read_tx(tx, site->db) { /* what is refused costs no hashes */
         await(check_rows(tx, who, rows, count));
     }
-    struct hashing all = {site, ticket ? progress_key(who, ticket) : NULL, rows, 0, count};
     await(bide_each(batch->users.items, count, 8, hash_one, &all));
     with_tx(tx, site->db) {
         await(check_rows(tx, who, rows, count));

@@ -38,14 +38,13 @@ typedef struct user_filter {
     int32_t page, size;
 } user_filter;
 
-MODEL(new_user, "", (str, email, email, len(3, 254)),
-      (str, username, len(3, 32), match("^[a-z][a-z0-9_]*$")), (plain_pw, password, len(8, 128)),
-      (i64, role_id, range(1, INT64_MAX), optional),
+MODEL(new_user, "", (str, email, MAIL_ADDRESS), (str, username, USER_NAME),
+      (plain_pw, password, len(8, 128)), (i64, role_id, range(1, INT64_MAX), optional),
       (i64, department_id, range(1, INT64_MAX), optional));
 MODEL(user_batch, "", (list(new_user), users, len(1, BATCH_MOST)));
 
 /* What an administrator changes of an account. */
-MODEL(user_fields, "users", (i64, id, key, generated), (str, email, email, len(3, 254), unique),
+MODEL(user_fields, "users", (i64, id, key, generated), (str, email, MAIL_ADDRESS, unique),
       (account_status, status), (i64, role_id, range(1, INT64_MAX)),
       (i64, department_id, range(1, INT64_MAX), optional));
 PARTIAL(user_changes, user_fields, email, status, role_id, department_id);

@@ -64,6 +64,14 @@ FRODO_TEST(an_account_is_made_changed_and_deleted)
         check_str(json_str(made, "role"), "member");
         check(json_int(made, "id") != 77);
         const char *path = printf_("/api/users/%lld", (long long)json_int(made, "id"));
+        check_int(await(client_post(client, "/api/users",
+                                    json("{\"email\":\"s\u00e1m@shire.example\",\"username\":"
+                                         "\"sam2\",\"password\":\"a garden of roses\"}")))
+                      .status,
+                  422); /* no mail would reach it */
+        check_int(await(client_patch(client, path, json("{\"email\":\"s\u00e1m@shire.example\"}")))
+                      .status,
+                  422);
         reply again = await(client_post(client, "/api/users",
                                         json("{\"email\":\"x@shire.example\",\"username\":\"sam\","
                                              "\"password\":\"a garden of roses\"}")));
@@ -158,6 +166,11 @@ FRODO_TEST(a_batch_is_made_as_a_whole_or_not_at_all)
         check_int(r.status, 422);
         check_contains(r.body, "\"type\":\"taken\",\"loc\":[\"body\",\"users\",3,\"username\"]");
         check_int(await(bide_scalar(site->db, i64, "select count(*) from users")), 2);
+        r = await(
+            client_post(client, "/api/users/batch?ticket=none", json(batch_of(20, "thorin"))));
+        r = await(client_get(client, "/api/users/batch/none")); /* it had begun, and made nobody */
+        check_int(json_int(r, "done"), 0);
+        check_int(json_int(r, "total"), 20);
         r = await(client_post(client, "/api/users/batch?ticket=one", json(batch_of(20, "dwarf"))));
         check_int(r.status, 201);
         check_int(json_int(r, "total"), 20);

@@ -1,8 +1,8 @@
 /*
  * The links below a list that is shown in pages.
  */
-#ifndef FRODO_BLOG_PAGER_H
-#define FRODO_BLOG_PAGER_H
+#ifndef FRODO_SITE_PAGER_H
+#define FRODO_SITE_PAGER_H
 
 #include <bide/bide.h>
 

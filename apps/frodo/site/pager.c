@@ -1,7 +1,7 @@
 /*
- * pager.h. Called by pages.c and admin.c.
+ * pager.h. Called by the pages of blog/ and users/.
  */
-#include "blog/pager.h"
+#include "site/pager.h"
 
 #include <inttypes.h>
 
