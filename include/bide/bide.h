@@ -15,6 +15,7 @@
 #include <bide/scope.h>
 #include <bide/task.h>
 #include <bide/group.h>
+#include <bide/spawn_on.h>
 #include <bide/resource.h>
 #include <bide/mutex.h>
 #include <bide/semaphore.h>

@@ -179,9 +179,18 @@ struct bide__call {
 };
 
 /* clang-format off */
-/* Lists over the parameter types: P parameters, M members, X whether one is a transaction, F
+/* Lists over the parameter types: P parameters, M members, X what they are bound to, F
    initialisers, A call arguments. */
 struct bide_tx;
+struct bide_db;
+struct bide_stream;
+struct bide_listener;
+struct bide_mutex;
+struct bide_semaphore;
+struct bide_condition;
+struct bide_event;
+struct bide_once;
+struct bide_request;
 #define BIDE__P_1(A) , A a0
 #define BIDE__P_2(A, B) , A a0, B a1
 #define BIDE__P_3(A, B, C) , A a0, B a1, C a2
@@ -196,14 +205,19 @@ struct bide_tx;
 #define BIDE__M_5(A, B, C, D, E) A a0; B a1; C a2; D a3; E a4;
 #define BIDE__M_6(A, B, C, D, E, F) A a0; B a1; C a2; D a3; E a4; F a5;
 #define BIDE__M_7(A, B, C, D, E, F, G) A a0; B a1; C a2; D a3; E a4; F a5; G a6;
-#define BIDE__X_1(A) BIDE__IS_TX(A)
-#define BIDE__X_2(A, B) BIDE__IS_TX(A) || BIDE__IS_TX(B)
-#define BIDE__X_3(A, B, C) BIDE__X_2(A, B) || BIDE__IS_TX(C)
-#define BIDE__X_4(A, B, C, D) BIDE__X_3(A, B, C) || BIDE__IS_TX(D)
-#define BIDE__X_5(A, B, C, D, E) BIDE__X_4(A, B, C, D) || BIDE__IS_TX(E)
-#define BIDE__X_6(A, B, C, D, E, F) BIDE__X_5(A, B, C, D, E) || BIDE__IS_TX(F)
-#define BIDE__X_7(A, B, C, D, E, F, G) BIDE__X_6(A, B, C, D, E, F) || BIDE__IS_TX(G)
-#define BIDE__IS_TX(A) __builtin_types_compatible_p(A, struct bide_tx *)
+#define BIDE__X_1(A) BIDE__BOUND(A)
+#define BIDE__X_2(A, B) BIDE__BOUND(A) | BIDE__BOUND(B)
+#define BIDE__X_3(A, B, C) BIDE__X_2(A, B) | BIDE__BOUND(C)
+#define BIDE__X_4(A, B, C, D) BIDE__X_3(A, B, C) | BIDE__BOUND(D)
+#define BIDE__X_5(A, B, C, D, E) BIDE__X_4(A, B, C, D) | BIDE__BOUND(E)
+#define BIDE__X_6(A, B, C, D, E, F) BIDE__X_5(A, B, C, D, E) | BIDE__BOUND(F)
+#define BIDE__X_7(A, B, C, D, E, F, G) BIDE__X_6(A, B, C, D, E, F) | BIDE__BOUND(G)
+/* 1: it belongs to one task; 2: to the tasks of one loop. */
+#define BIDE__BOUND(A) \
+    (_Generic(*(A *)0, struct bide_tx *: 1, struct bide_db *: 2, struct bide_stream *: 2, \
+              struct bide_listener *: 2, struct bide_mutex *: 2, struct bide_semaphore *: 2, \
+              struct bide_condition *: 2, struct bide_event *: 2, struct bide_once *: 2, \
+              struct bide_group *: 2, struct bide_request *: 2, default: 0))
 #define BIDE__F_1 , .a0 = a0
 #define BIDE__F_2 BIDE__F_1, .a1 = a1
 #define BIDE__F_3 BIDE__F_2, .a2 = a2
@@ -240,7 +254,7 @@ struct bide_tx;
 #define BIDE__SPAWNABLE_EMIT(async_struct, handle, value_type, fn, name, types, P, M, X, F, A) \
     BIDE__MUST_USE BIDE__AWAITS async_struct fn types; \
     struct fn##__args { value_type result; BIDE__UNWRAP M char bide__given; }; \
-    enum { fn##__takes_tx = X }; \
+    enum { fn##__takes_tx = (X) & 1, fn##__loop_bound = (X) & 2 }; \
     BIDE__HELPER void fn##__thunk(void *args_) BIDE__UNCHECKED \
     { \
         struct fn##__args *bide__in = args_; \
@@ -251,6 +265,10 @@ struct bide_tx;
     { \
         struct fn##__args x_ = {.bide__given = 0 BIDE__UNWRAP F}; \
         return (handle){.ref = bide__spawn(group_, at_, name, fn##__thunk, &x_, sizeof x_, true)}; \
+    } \
+    BIDE__MUST_USE BIDE__HELPER handle fn##__handle(bide_task_ref ref_) \
+    { \
+        return (handle){.ref = ref_}; \
     } \
     BIDE__HELPER void fn##__spawn_void(struct bide_group *group_, \
                                        const struct bide_site *at_ BIDE__UNWRAP P) \

@@ -62,19 +62,24 @@ void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
     __atomic_fetch_sub(&loop->posting, 1, __ATOMIC_RELEASE);
 }
 
-/* Delivers what was posted, in the order of posting. */
-static void take_mail(struct bide__loop *loop)
+struct bide__mail *bide__mail_in_order(struct bide__mail *newest)
+{
+    struct bide__mail *oldest = NULL;
+    while (newest) {
+        struct bide__mail *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+void bide__loop_take_mail(struct bide__loop *loop)
 {
     if (!__atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
         return;
-    struct bide__mail *mail = __atomic_exchange_n(&loop->mail, NULL, __ATOMIC_ACQUIRE);
-    struct bide__mail *oldest = NULL;
-    while (mail) {
-        struct bide__mail *next = mail->next;
-        mail->next = oldest;
-        oldest = mail;
-        mail = next;
-    }
+    struct bide__mail *oldest =
+        bide__mail_in_order(__atomic_exchange_n(&loop->mail, NULL, __ATOMIC_ACQUIRE));
     while (oldest) {
         struct bide__mail *next = oldest->next;
         oldest->deliver(oldest);
@@ -199,7 +204,7 @@ void bide__loop_run(struct bide__loop *loop)
         run_ready(loop);
         loop->now_ns = bide__loop_clock_ns(loop);
         bide__timers_expire(&loop->timers, loop->now_ns);
-        take_mail(loop);
+        bide__loop_take_mail(loop);
         bide__signals_handle(loop);
         if (!finished(loop))
             wait_for_events(loop);

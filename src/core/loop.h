@@ -236,6 +236,12 @@ int64_t bide__loop_clock_ns(struct bide__loop *loop);
 /* From any thread: has `deliver` called on the loop's thread, and wakes the loop. */
 void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail);
 
+/* Turns a stack of mail around: gives the oldest. */
+struct bide__mail *bide__mail_in_order(struct bide__mail *newest);
+
+/* Delivers what was posted, in the order of posting. */
+void bide__loop_take_mail(struct bide__loop *loop);
+
 /* The main task has ended. */
 void bide__loop_main_ended(struct bide__loop *loop, struct bide_task *task);
 

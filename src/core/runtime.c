@@ -96,6 +96,39 @@ void bide__runtime_stop(struct bide__runtime *runtime, const char *reason)
     pthread_mutex_unlock(&runtime->lock);
 }
 
+int bide__runtime_post(struct bide__runtime *runtime, int index, struct bide__mail *mail)
+{
+    struct bide__place *place = &runtime->places[index];
+    int result = 0;
+    pthread_mutex_lock(&runtime->lock);
+    if (runtime->loops[index]) {
+        bide__loop_post(runtime->loops[index], mail);
+    } else if (place->ended) {
+        result = -ESHUTDOWN;
+    } else {
+        mail->next = place->early;
+        place->early = mail;
+    }
+    pthread_mutex_unlock(&runtime->lock);
+    return result;
+}
+
+/* A loop that is not there will never be. */
+static void refuse_mail(struct bide__runtime *runtime, int index)
+{
+    struct bide__place *place = &runtime->places[index];
+    pthread_mutex_lock(&runtime->lock);
+    place->ended = true;
+    struct bide__mail *mail = bide__mail_in_order(place->early);
+    place->early = NULL;
+    while (mail) {
+        struct bide__mail *next = mail->next;
+        bide__remote_refuse(mail);
+        mail = next;
+    }
+    pthread_mutex_unlock(&runtime->lock);
+}
+
 void bide_stop(const char *reason)
 {
     struct bide__runtime *runtime = __atomic_load_n(&bide__runtime_here, __ATOMIC_ACQUIRE);
@@ -197,6 +230,8 @@ static int open_loop(struct bide__runtime *runtime, int index, struct bide__loop
     bide__ready(loop->main_task);
     pthread_mutex_lock(&runtime->lock);
     runtime->loops[index] = loop;
+    __atomic_store_n(&loop->mail, runtime->places[index].early, __ATOMIC_RELEASE);
+    runtime->places[index].early = NULL;
     pthread_mutex_unlock(&runtime->lock);
     if (bide_stopping() && !__atomic_exchange_n(&loop->stop_posted, 1, __ATOMIC_ACQ_REL))
         bide__loop_post(loop, &loop->stop_mail);
@@ -204,11 +239,31 @@ static int open_loop(struct bide__runtime *runtime, int index, struct bide__loop
     return 0;
 }
 
-static void close_loop(struct bide__runtime *runtime, struct bide__loop *loop)
+/* Whether nothing was posted since the last look: then nothing more will be. */
+static bool retire(struct bide__runtime *runtime, struct bide__loop *loop)
 {
     pthread_mutex_lock(&runtime->lock);
-    runtime->loops[loop->index] = NULL;
+    bool idle = !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE);
+    if (idle) {
+        runtime->loops[loop->index] = NULL;
+        runtime->places[loop->index].ended = true;
+    }
     pthread_mutex_unlock(&runtime->lock);
+    return idle;
+}
+
+/* Runs the loop until it has ended, and closes it for mail. */
+static void run_loop(struct bide__runtime *runtime, struct bide__loop *loop)
+{
+    bide__loop_run(loop);
+    while (!retire(runtime, loop)) {
+        bide__loop_take_mail(loop);
+        bide__loop_run(loop);
+    }
+}
+
+static void close_loop(struct bide__loop *loop)
+{
     while (__atomic_load_n(&loop->posting, __ATOMIC_ACQUIRE) > 0)
         sched_yield();
     bide__timer_disarm(&loop->timers, &loop->drain_timer);
@@ -252,11 +307,12 @@ static void *loop_thread_main(void *arg)
     thread->start_error = -open_loop(runtime, thread->index, &loop);
     if (thread->start_error == 0) {
         bide__signals_thread_open();
-        bide__loop_run(loop);
+        run_loop(runtime, loop);
         thread->status = loop->status;
         bide__signals_thread_close();
-        close_loop(runtime, loop);
+        close_loop(loop);
     } else {
+        refuse_mail(runtime, thread->index);
         bide__runtime_stop(runtime, "a loop could not be started");
     }
     bide__loop_post(thread->first, &thread->ended);
@@ -287,6 +343,7 @@ static void start_others(struct bide__runtime *runtime, struct loop_thread *thre
         int error = pthread_create(&threads[i].thread, NULL, loop_thread_main, &threads[i]);
         if (error) {
             threads[i].start_error = error;
+            refuse_mail(runtime, i);
             bide__runtime_stop(runtime, "a loop could not be started");
             continue;
         }
@@ -315,7 +372,7 @@ static int run_loops(struct bide__runtime *runtime)
     if (count > 1)
         pin(0, count);
     bide__watchdog_open(runtime);
-    bide__loop_run(first);
+    run_loop(runtime, first);
     status = first->status;
     for (int i = 1; i < count; i++) {
         if (threads[i].started)
@@ -327,7 +384,7 @@ static int run_loops(struct bide__runtime *runtime)
     bide__watchdog_close();
     bide__signals_thread_close();
     bide__signals_close();
-    close_loop(runtime, first);
+    close_loop(first);
     if (repin)
         sched_setaffinity(0, sizeof before, &before);
     bide__free(threads);
@@ -349,10 +406,12 @@ static int run_runtime(struct bide__main main, const struct bide_options *option
                                             __ATOMIC_ACQ_REL, __ATOMIC_RELAXED),
                 "bide_run is called while another bide_run runs");
     runtime.loops = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.loops);
-    int status = runtime.loops ? run_loops(&runtime) : report_start(ENOMEM);
+    runtime.places = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.places);
+    int status = runtime.loops && runtime.places ? run_loops(&runtime) : report_start(ENOMEM);
     if (bide__lanes_stop)
         bide__lanes_stop();
     __atomic_store_n(&bide__runtime_here, NULL, __ATOMIC_RELEASE);
+    bide__free(runtime.places);
     bide__free(runtime.loops);
     pthread_mutex_destroy(&runtime.lock);
     return status;

@@ -10,6 +10,13 @@
 #include <signal.h>
 
 struct bide__loop;
+struct bide__mail;
+
+/* What is known of a loop while it is not there. */
+struct bide__place {
+    struct bide__mail *early; /* posted before it started, newest first */
+    bool ended;
+};
 
 /* What a loop runs first: fn behind a thunk that stores its status. */
 struct bide__main {
@@ -20,8 +27,9 @@ struct bide__main {
 struct bide__runtime {
     struct bide_options options;
     struct bide__main main;
-    pthread_mutex_t lock;      /* of loops */
-    struct bide__loop **loops; /* NULL before a loop starts and after it has ended */
+    pthread_mutex_t lock;       /* of loops */
+    struct bide__loop **loops;  /* NULL before a loop starts and after it has ended */
+    struct bide__place *places; /* one for each loop; under the lock too */
     int loop_count;
     int others;        /* loops besides the first that run; the first one's */
     uint32_t stopping; /* atomic: bide_stop was called */
@@ -34,6 +42,13 @@ static inline const struct bide_options *bide__runtime_options(const struct bide
 {
     return &runtime->options;
 }
+
+/* bide__loop_post to the loop with that index: also before it has started, and it will take it
+   before it ends. -ESHUTDOWN: it has ended. */
+int bide__runtime_post(struct bide__runtime *runtime, int index, struct bide__mail *mail);
+
+/* remote.c: in place of the delivery of what was posted to a loop that could not be started. */
+void bide__remote_refuse(struct bide__mail *mail);
 
 /* Stops every loop; from any thread. */
 void bide__runtime_stop(struct bide__runtime *runtime, const char *reason);

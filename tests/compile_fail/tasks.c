@@ -278,3 +278,54 @@ async(int) run(connection *c)
     return ready(int, 0);
 }
 #endif // CASE_cancel_without_a_reason
+
+#ifdef CASE_loop_bound_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, bide_stream *)
+SPAWNABLE(void, serve_descriptor, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_descriptor, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_loop_bound_on_another_loop
+
+#ifdef CASE_unused_handle_of_another_loop
+// gcc: ignoring return value of 'fetch__handle' declared with attribute 'warn_unused_result'
+// clang: ignoring return value of function declared with 'warn_unused_result' attribute
+async(int) run(connection *c)
+{
+    with_group(g) {
+#ifndef FIXED
+        spawn_on(g, 1, fetch, c, 1); // <- here
+#else
+        spawn_void_on(g, 1, fetch, c, 1);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_unused_handle_of_another_loop
+
+#ifdef CASE_wrong_argument_on_another_loop
+// gcc: passing argument 5 of 'fetch__call' from incompatible pointer type
+// clang: incompatible pointer types passing
+async(int) run(connection *c)
+{
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, fetch, "c", 1); // <- here
+#else
+        spawn_void_on(g, 1, fetch, c, 1);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_wrong_argument_on_another_loop
