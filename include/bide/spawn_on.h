@@ -65,10 +65,10 @@ bide_task_ref bide__spawn_on(struct bide_group *group, int loop, const struct bi
                              bool result_wanted);
 
 #define BIDE__SPAWN_ON(g, loop, ...)                                                               \
-    BIDE__SPAWN_ON2(BIDE__FIRST(__VA_ARGS__, ),                                                    \
+    BIDE__SPAWN_ON2(BIDE__CALLED(__VA_ARGS__, ),                                                   \
                     bide__spawn_on((g), (loop), &BIDE__REMOTE(__VA_ARGS__), true))
 #define BIDE__SPAWN_ON2(fn, ref) BIDE__CAT(fn, __handle)(ref)
-#define BIDE__FIRST(first, ...) first
+#define BIDE__CALLED(first, ...) first
 
 /* A struct bide__call whose arguments have room for a bide__remote_call before them. */
 #define BIDE__REMOTE(...) BIDE__CAT(BIDE__REMOTE_, BIDE__COUNT(__VA_ARGS__))(__VA_ARGS__)
