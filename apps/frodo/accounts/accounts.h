@@ -57,6 +57,24 @@ async(account_ptr) account_of_request(bide_request *req, const char *token, cons
 /* Whether the account has a permission ("posts:write"). */
 bool account_may(const account *who, const char *permission);
 
+/*
+ * The data scope: whose data an account reaches.
+ *
+ *     everyone     all accounts
+ *     department   those of the own department and the ones below it, and oneself
+ *     own          oneself
+ *
+ * IN_SCOPE("u") is the condition of a query whether the row `u` of users is one of them;
+ * SCOPE_OF(who) are its binds, $1 to $3. DEPARTMENTS_BELOW is the department $3 and all below it.
+ */
+#define IN_SCOPE(u)                                                                                \
+    "($1 = 'everyone' or " u ".id = $2 or ($1 = 'department' and " u                               \
+    ".department_id in " DEPARTMENTS_BELOW "))"
+#define DEPARTMENTS_BELOW                                                                          \
+    "(with recursive below(id) as (select cast($3 as bigint) union "                               \
+    "select d.id from departments d join below on d.parent_id = below.id) select id from below)"
+#define SCOPE_OF(who) data_scope_name((who)->scope), (who)->id, (who)->department_id
+
 /* A name or an address as it is compared and kept: small letters, in the task's memory. */
 const char *folded(const char *text);
 

@@ -2,9 +2,10 @@
  * The blog: posts with tags, comments and reactions, and the search over them.
  *
  * Who may what: everybody reads what is published. `posts:write` lets write posts of one's own, and
- * those of other authors within the data scope (an editor: of the own department; an admin: all);
- * `posts:publish` lets them appear. A draft is seen by those only who may change it: for others
- * there is none (404). Who is logged in comments and reacts; `comments:moderate` hides comments.
+ * those of other authors within the data scope (an editor: of the own department and those below
+ * it; an admin: all); `posts:publish` lets them appear. A draft is seen by those only who may
+ * change it: for others there is none (404). Who is logged in comments and reacts;
+ * `comments:moderate` hides comments.
  *
  * Invariants
  *  1. Every change of a post raises its version; a change that was made from an older one is
@@ -60,11 +61,12 @@ typedef struct post_item post_item;
 const char *post_item_day(const post_item *row);
 MODEL(post_item, "", POST_FIELDS, (computed(str), day, post_item_day));
 
-/* A post as the blog reads it; `html_content` is its Markdown as safe HTML, from the cache. */
+/* A post as the blog reads it; `html_content` is its Markdown as safe HTML, from the cache;
+   `in_scope`: its author is in the data scope of whom it was read for. */
 typedef struct post_row post_row;
 async(bide_html_safe) post_html(const post_row *row);
 const char *post_row_day(const post_row *row);
-MODEL(post_row, "", POST_FIELDS, (str, content), (i64, author_department_id, optional),
+MODEL(post_row, "", POST_FIELDS, (str, content), (bool, in_scope),
       (computed(html_safe), html_content, post_html), (computed(str), day, post_row_day));
 
 /* ... and as it leaves. */
@@ -83,7 +85,7 @@ MODEL(reaction_count, "", (reaction_kind, kind), (i64, count), (bool, mine));
 PERMISSION(may_write_posts, "posts:write")
 PERMISSION(may_moderate, "comments:moderate")
 
-/* Whether this account may change the post; `who` may be NULL. */
+/* Whether this account may change the post, which was read for it; `who` may be NULL. */
 bool post_may_change(const account *who, const post_row *row);
 
 /* The post, if this account may see it: 404. `who` may be NULL. post_to_change: 403 too. */

@@ -162,9 +162,9 @@ static async(str) free_slug(bide_tx *tx, const char *slug)
 }
 
 /* Read before the commit: what fails after it would tell the author that nothing was done. */
-static async(post_row_ptr) written_post(bide_tx *tx, int64_t id)
+static async(post_row_ptr) written_post(bide_tx *tx, const account *who, int64_t id)
 {
-    post_row *row = await(bide_one(tx, post_row, POST_ROWS "where p.id = $1", id));
+    post_row *row = await(bide_one(tx, post_row, POST_ROWS "where p.id = $4", SCOPE_OF(who), id));
     post_tag_list tags = await(bide_all(tx, post_tag, "post_id = $1 order by name", id));
     row->tags = tag_names(&tags);
     return ready(post_row_ptr, row);
@@ -197,7 +197,7 @@ async(post_row_ptr) post_create(frodo *site, const account *who, const post_form
         await(write_tags(tx, p.id, tags));
         await(write_terms(tx, p.id, &terms));
         post_uncache(tx, site, &(post_row){.id = p.id, .slug = p.slug});
-        written = await(written_post(tx, p.id));
+        written = await(written_post(tx, who, p.id));
     }
     return ready(post_row_ptr, written);
 }
@@ -263,7 +263,7 @@ async(post_row_ptr) post_change(frodo *site, const account *who, int64_t id,
             await(write_tags(tx, id, tags));
         await(write_terms(tx, id, &terms));
         post_uncache(tx, site, row);
-        written = await(written_post(tx, id));
+        written = await(written_post(tx, who, id));
     }
     return ready(post_row_ptr, written);
 }

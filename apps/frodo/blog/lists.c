@@ -47,13 +47,12 @@ async(post_item_page) posts_to_change(frodo *site, const account *who, const cha
 {
     post_item_page posts = await(bide_page(
         site->db, post_item, filter->page, filter->size,
-        POST_COLUMNS POST_FROM "where ($1 = '' or p.status = $1) and (p.author_id = $2 or "
-                               "$3 = 'everyone' or ($3 = 'department' and u.department_id = $4)) "
+        POST_COLUMNS POST_FROM
+        "where " IN_SCOPE("u") " and ($4 = '' or p.status = $4) "
                                "and ($5 = '' or u.username = $5) and ($6 = '' or exists (select 1 "
                                "from post_tags t where t.post_id = p.id and t.name = $6)) "
                                "order by p.updated_at desc, p.id desc",
-        status, who->id, data_scope_name(who->scope), who->department_id, filter->author,
-        filter->tag));
+        SCOPE_OF(who), status, filter->author, filter->tag));
     await(with_tags(site, &posts));
     return ready(post_item_page, posts);
 }

@@ -29,13 +29,11 @@ const char *post_item_day(const post_item *row)
 
 bool post_may_change(const account *who, const post_row *row)
 {
-    if (!who || !account_may(who, "posts:write"))
-        return false;
-    bool is_colleague =
-        row->author_department_id != 0 && row->author_department_id == who->department_id;
-    return row->author_id == who->id || who->scope == data_scope_everyone ||
-           (who->scope == data_scope_department && is_colleague);
+    return who && account_may(who, "posts:write") && row->in_scope;
 }
+
+/* Who is not logged in has nothing. */
+static const account nobody = {.scope = data_scope_own};
 
 /* A draft of somebody else does not exist. */
 static async(post_row_ptr) seen(frodo *site, const account *who, post_row *row)
@@ -49,13 +47,17 @@ static async(post_row_ptr) seen(frodo *site, const account *who, post_row *row)
 
 async(post_row_ptr) post_by_id(frodo *site, const account *who, int64_t id)
 {
-    post_row *row = await(bide_maybe(site->db, post_row, POST_ROWS "where p.id = $1", id));
+    const account *asks = who ? who : &nobody;
+    post_row *row =
+        await(bide_maybe(site->db, post_row, POST_ROWS "where p.id = $4", SCOPE_OF(asks), id));
     return seen(site, who, row);
 }
 
 async(post_row_ptr) post_by_slug(frodo *site, const account *who, const char *slug)
 {
-    post_row *row = await(bide_maybe(site->db, post_row, POST_ROWS "where p.slug = $1", slug));
+    const account *asks = who ? who : &nobody;
+    post_row *row =
+        await(bide_maybe(site->db, post_row, POST_ROWS "where p.slug = $4", SCOPE_OF(asks), slug));
     return seen(site, who, row);
 }
 

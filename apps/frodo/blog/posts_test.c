@@ -75,6 +75,32 @@ FRODO_TEST(a_patch_changes_only_what_it_names)
     }
 }
 
+/* As in the administration of accounts (users/scope_test.c). */
+FRODO_TEST(an_editor_reaches_departments_below)
+{
+    BLOG(client, db)
+    {
+        as(client, "pippin");
+        const char *at =
+            path_of("/api/posts/%" PRId64, await(post_of(client, "Moria", "text", "", "draft")));
+        as(client, "sam");
+        const char *above =
+            path_of("/api/posts/%" PRId64, await(post_of(client, "Shire", "text", "", "draft")));
+        as(client, "frodo");
+        check_int(await(client_get(client, at)).status, 404);
+        await(bide_do(db, "update departments set parent_id = 1 where id = 2"));
+        check_int(await(client_get(client, at)).status, 200);
+        check_int(json_int(await(client_get(client, "/api/posts?status=draft")), "total"), 2);
+        check_int(await(client_patch(client, at, json("{\"status\":\"published\"}"))).status, 200);
+        as(client, "gimli");
+        check_int(await(client_patch(client, at, json("{\"title\":\"Mine\"}"))).status, 200);
+        check_int(await(client_get(client, above)).status, 404);
+        check_int(json_int(await(client_get(client, "/api/posts?status=draft")), "total"), 0);
+        as(client, "sam");
+        check_int(await(client_patch(client, at, json("{}"))).status, 403);
+    }
+}
+
 FRODO_TEST(a_lost_update_is_refused)
 {
     BLOG(client, db)

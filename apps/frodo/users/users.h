@@ -2,12 +2,8 @@
  * User administration: accounts, roles, departments; and the data scope, which says whom somebody
  * who may see accounts can see.
  *
- * Every function takes who asks, and reaches only accounts in that one's scope; one outside of it
- * is not found, as if it were not there:
- *
- *     everyone     all accounts
- *     department   those of the own department and the ones below it, and oneself
- *     own          oneself
+ * Every function takes who asks, and reaches only accounts in that one's scope (accounts.h); one
+ * outside of it is not found, as if it were not there.
  *
  * Nobody gives more than they have: a role with a permission or a scope beyond one's own.
  */
@@ -98,20 +94,12 @@ async(void) departments_check(bide_tx *tx, const account *who, const int64_t *id
 /* Ids in order, each once, without zeros; gives how many. */
 size_t ids_once(int64_t *ids, size_t count);
 
-/* ---- the scope ---- */
-
-/* The department $3 and all below it. */
-#define DEPARTMENTS_BELOW                                                                          \
-    "(with recursive below(id) as (select cast($3 as bigint) union "                               \
-    "select d.id from departments d join below on d.parent_id = below.id) select id from below)"
+/* ---- the data scope ---- */
 
 /* In place of the table `users`, as `u`, in every query of this feature (scope_test.c looks at all
-   of them); SCOPE_OF(who) are its binds, $1 to $3. A query that is about all accounts, since names
-   are unique among all, says so: ALL_USERS. */
-#define USERS_IN_SCOPE                                                                             \
-    "(select * from users where $1 = 'everyone' or users.id = $2 or ($1 = 'department' and "       \
-    "users.department_id in " DEPARTMENTS_BELOW ")) u"
-#define SCOPE_OF(who) data_scope_name((who)->scope), (who)->id, (who)->department_id
+   of them), with the binds of IN_SCOPE (accounts.h). A query that is about all accounts, since
+   names are unique among all, says so: ALL_USERS. */
+#define USERS_IN_SCOPE "(select * from users where " IN_SCOPE("users") ") u"
 #define ALL_USERS "users /* of all scopes */ u"
 
 #endif
