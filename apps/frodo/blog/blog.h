@@ -10,8 +10,8 @@
  * Invariants
  *  1. Every change of a post raises its version; a change that was made from an older one is
  *     refused (412 for If-Match, 409 for the field `version`).
- *  2. What is cached is dropped after the commit that changes the post, its comments or reactions
- *     (cached.c), so none of these is shown stale; another name of an author within a minute.
+ *  2. What is cached is dropped after the commit that changes the post, its comments or reactions,
+ *     or the name of somebody (cached.c), so none of these is shown stale.
  *  3. `excerpt` and `post_terms` are made from title, tags and content in the same transaction.
  *
  * All functions may suspend and raise 403, 404, 409, 412 and what the database raises. Rows and
@@ -150,6 +150,12 @@ async(void) reaction_set(frodo *site, const account *who, int64_t post_id, react
    the second only its page, for comments and reactions. */
 void post_uncache(bide_tx *tx, frodo *site, const post_row *was);
 void post_page_uncache(bide_tx *tx, frodo *site, const char *slug);
+
+/* The same for all that shows names or counts reactions: somebody has another name, or is gone. */
+void names_uncache(bide_tx *tx, frodo *site);
+
+/* What a cached page of a post repeats: a text that is another one after names_uncache. */
+async(str) names_generation(frodo *site);
 
 /* The key of a post's page; and of what is made of lists of posts, which is another one as soon as
    a post has changed. */

@@ -135,3 +135,40 @@ FRODO_TEST(comments_reactions_and_deletes_reach_the_page)
         check(!strstr(await(client_get(client, "/")).body, "One"));
     }
 }
+
+/* Also what others wrote about a post, and what goes with an account. */
+FRODO_TEST(another_name_reaches_all_pages)
+{
+    with_frodo(client, site, c) {
+        await(frodo_make_user(site->db, "gandalf", "admin"));
+        await(frodo_make_user(site->db, "pippin", "editor"));
+        await(frodo_make_user(site->db, "sam", "member"));
+        int64_t eve = await(frodo_make_user(site->db, "eve", "member"));
+        await(frodo_login(client, "pippin"));
+        await(post_of(client, "One", "text", "", "published"));
+        await(frodo_login(client, "sam"));
+        await(client_post(client, "/api/posts/1/comments", json("{\"content\":\"well said\"}")));
+        await(frodo_login(client, "eve"));
+        await(client_put(client, "/api/posts/1/reactions/wow", no_body));
+        frodo_logout(client);
+        check_contains(await(client_get(client, "/")).body, "pippin");
+        reply r = await(client_get(client, "/posts/one"));
+        check_contains(r.body, "pippin");
+        check_contains(r.body, "sam ·");
+        check_contains(r.body, "wow <span class=\"count\">1</span>");
+        await(frodo_login(client, "pippin"));
+        await(client_patch(client, "/api/users/me", json("{\"username\":\"peregrin\"}")));
+        await(frodo_login(client, "sam"));
+        await(client_patch(client, "/api/users/me", json("{\"username\":\"samwise\"}")));
+        frodo_logout(client);
+        check_contains(await(client_get(client, "/")).body, "peregrin");
+        r = await(client_get(client, "/posts/one"));
+        check_contains(r.body, "peregrin");
+        check_contains(r.body, "samwise ·");
+        await(frodo_login(client, "gandalf"));
+        check_int(await(client_delete(client, path_of("/api/users/%" PRId64, eve))).status, 204);
+        frodo_logout(client);
+        r = await(client_get(client, "/posts/one"));
+        check_contains(r.body, "wow <span class=\"count\">0</span>");
+    }
+}

@@ -6,6 +6,7 @@
 #include "site/pager.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Browsers may keep what everybody sees, and ask each time whether it is still so. */
 static void for_everybody(bide_request *req, const account *who)
@@ -98,18 +99,19 @@ GET(show_search, "/search", html("blog/search", search_page), hidden,
 
 /* ---- a post ---- */
 
-MODEL(shown_post, "", (obj(post_row), post), (list(comment_out), comments), (i64, comment_count),
-      (list(page_link), pager), (list(reaction_count), reactions), (bool, may_change),
-      (str, comment_typed, optional), (str, comment_error, optional));
+/* `names` is the generation of names that it was made with. */
+MODEL(shown_post, "", (str, names, optional), (obj(post_row), post), (list(comment_out), comments),
+      (i64, comment_count), (list(page_link), pager), (list(reaction_count), reactions),
+      (bool, may_change), (str, comment_typed, optional), (str, comment_error, optional));
 
 SPAWNABLE(comment_out_page, comments_of, frodo *, const account *, int64_t, int32_t, int32_t)
 SPAWNABLE(reaction_count_list, reactions_of, frodo *, const account *, int64_t)
 
 static async(shown_post_ptr) load_post(frodo *site, const account *who, const char *slug,
-                                       int32_t page);
-SPAWNABLE(shown_post_ptr, load_post, frodo *, const account *, const char *, int32_t)
+                                       int32_t page, const char *names);
+SPAWNABLE(shown_post_ptr, load_post, frodo *, const account *, const char *, int32_t, const char *)
 static async(shown_post_ptr) load_post(frodo *site, const account *who, const char *slug,
-                                       int32_t page)
+                                       int32_t page, const char *names)
 {
     const post_row *row = await(post_by_slug(site, who, slug));
     comment_out_page comments;
@@ -121,7 +123,8 @@ static async(shown_post_ptr) load_post(frodo *site, const account *who, const ch
         bide_task_arena(), "/posts/%s?comments=", bide_url_escape(bide_task_arena(), slug));
     if (!shown)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a page"));
-    *shown = (shown_post){.post = *row,
+    *shown = (shown_post){.names = names,
+                          .post = *row,
                           .comments = {comments.items, comments.count},
                           .comment_count = comments.total,
                           .pager = pager_of(base, page, COMMENTS_PER_PAGE, comments.total),
@@ -130,15 +133,28 @@ static async(shown_post_ptr) load_post(frodo *site, const account *who, const ch
     return ready(shown_post_ptr, shown);
 }
 
+/* From the cache, unless somebody has had another name since. */
+static async(shown_post_ptr) kept_post(frodo *site, const char *slug)
+{
+    const char *names = await(names_generation(site)), *key = post_page_key(slug);
+    for (;;) {
+        shown_post *kept = await(bide_cached(site->cache, shown_post, key, bide_s(60), load_post,
+                                             site, NULL, slug, 1, names));
+        if (strcmp(kept->names, names) == 0)
+            return ready(shown_post_ptr, kept);
+        await(bide_cache_invalidate(site->cache, key));
+        names = await(names_generation(site));
+    }
+}
+
 GET(show_post, "/posts/{slug}", html("blog/post", shown_post), hidden, path(str, slug, len(1, 200)),
     query(i32, comments, range(1, 1000000), dflt(1)), depends(const account *, who, somebody))
 {
     frodo *site = frodo_of(req);
     for_everybody(req, who);
     if (who || comments > 1)
-        return *await(load_post(site, who, slug, comments));
-    return *await(bide_cached(site->cache, shown_post, post_page_key(slug), bide_s(60), load_post,
-                              site, NULL, slug, 1));
+        return *await(load_post(site, who, slug, comments, NULL));
+    return *await(kept_post(site, slug));
 }
 
 /* Back to a place of the post's page. */
@@ -154,7 +170,7 @@ POST(send_comment, "/posts/{slug}/comments", html("blog/post", shown_post), hidd
      depends(const account *, who, me))
 {
     frodo *site = frodo_of(req);
-    shown_post page = *await(load_post(site, who, slug, 1));
+    shown_post page = *await(load_post(site, who, slug, 1, NULL));
     page.comment_error = bide_problem_of(req, "content");
     if (page.comment_error) {
         bide_set_status(req, 422);

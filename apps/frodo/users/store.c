@@ -1,6 +1,7 @@
 /*
  * Accounts as administrators see them. See users.h for the scope. Called by api.c and pages.c.
  */
+#include "blog/blog.h"
 #include "users/users.h"
 
 #include <bide/password.h>
@@ -288,6 +289,7 @@ static async(void) delete_once(bide_tx *tx, frodo *site, const account *who, int
     (void)await(to_change(tx, who, id));
     await(account_end_logins(tx, site, id));
     await(bide_delete(tx, user_fields, id));
+    names_uncache(tx, site); /* their reactions go too */
     await(administrators_check(tx));
     return bide_void;
 }
