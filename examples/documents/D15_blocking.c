@@ -9,8 +9,7 @@
  *
  * In bide: the watchdog reports the handler that blocks its loop, with its stack, while it happens
  * (stderr). A library that can only block is called by offload, on a thread. fetch_user() without
- * await does not compile. The HTTP client that stands for aiohttp is not here yet: the async GET
- * below is written by hand on a stream.
+ * await does not compile. The HTTP client stands for aiohttp: its tasks wait, the loop does not.
  */
 #include <bide/bide.h>
 #include <bide/web_test.h>
@@ -49,26 +48,6 @@ GET(data, "/data", answer)
     return (answer){.status = 200, .source = "another server"};
 }
 
-/* An async GET, by hand: the body of the reply. */
-static async(void) get_json(uint16_t port, const char *path, char *ret_body, size_t size)
-{
-    char request[128];
-    size_t used = 0, n;
-    int length = snprintf(request, sizeof request,
-                          "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
-    with(bide_tcp, stream, "127.0.0.1", port) {
-        await(bide_write(stream, request, (size_t)length));
-        while (used < size - 1 && (n = await(bide_read(stream, ret_body + used, size - 1 - used))))
-            used += n;
-    }
-    ret_body[used] = '\0';
-    const char *body = strstr(ret_body, "\r\n\r\n");
-    if (!body)
-        fail(bide_error_new(BIDE_CLOSED, "half a reply"));
-    memmove(ret_body, body + 4, strlen(body + 4) + 1);
-    return bide_void;
-}
-
 SPAWNABLE(void, count, int *)
 async(void) count(int *steps)
 {
@@ -103,7 +82,7 @@ static async(void) show(bide_client_ptr client, const char *path, const int *ste
 static async(void) app(void)
 {
     int steps = 0;
-    char body[512];
+    char url[64];
     bide_app *site = make_app();
     with_group(g) {
         spawn_void(g, count, &steps);
@@ -113,8 +92,9 @@ static async(void) app(void)
         }
         with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
             task(void) server = spawn(g, serve, site, listener);
-            await(get_json(bide_listener_port(listener), "/data", body, sizeof body));
-            printf("an async GET: %s\n", body);
+            snprintf(url, sizeof url, "http://127.0.0.1:%u/data", bide_listener_port(listener));
+            with(bide_http_client, web, NULL)
+                printf("an async GET: %s\n", await(bide_http_get(web, url)).body);
             bide_cancel(server, "seen enough");
         }
         bide_group_cancel(g, "seen enough");

@@ -40,6 +40,7 @@
 #include <bide/web.h>
 #include <bide/middleware.h>
 #include <bide/files.h>
+#include <bide/http_client.h>
 #include <bide/mail.h>
 #include <bide/main.h>
 #include <bide/observe.h>

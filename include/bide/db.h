@@ -115,6 +115,7 @@ typedef struct bide_tx {
     struct bide_tx *outer, *inner; /* a nested one is a savepoint */
     struct bide__connection *connection;
     struct bide_pooled *lease; /* of a server: the connection's; NULL in a nested one */
+    struct bide_tx *also_open; /* another outermost one of this loop that has its connection */
     struct bide_task *task;    /* whose it is ... */
     uint64_t task_id;
     const struct bide_site *site; /* ... and where it was opened */

@@ -21,6 +21,8 @@
  *     `starttls=none`; certificates are verified, always.
  *  5. Everything has a limit: the `timeout` of the URL, and every deadline around a call.
  *  6. A handle is used on the loop that opened it.
+ *  7. bide_mail_send inside an open transaction of its task is reported, as a request to any other
+ *     server is (http_client.h): bide_mail_after_commit is for that.
  *
  * Source: RFC 5321 (SMTP), 5322 (messages), 2045 and 2047 (MIME), 3207 (STARTTLS), 8314 (TLS).
  *

@@ -28,29 +28,13 @@
 #ifndef BIDE_WEB_TEST_H
 #define BIDE_WEB_TEST_H
 
+#include <bide/client_reply.h>
 #include <bide/resource.h>
 #include <bide/web.h>
 
 typedef struct bide_client bide_client;
 typedef bide_client *bide_client_ptr;
 AWAITABLE(bide_client_ptr);
-
-/* What came back. */
-typedef struct bide_client_reply {
-    int status;
-    const char *body; /* ends with a NUL */
-    size_t length;
-    const struct bide__web_field *fields;
-    bide_client *client;
-} bide_client_reply;
-AWAITABLE(bide_client_reply);
-
-/* A body to send. */
-typedef struct bide_client_body {
-    const char *content_type; /* NULL: no body */
-    const void *data;
-    size_t size;
-} bide_client_body;
 
 /* One part of a multipart form. */
 typedef struct bide_client_part {
@@ -82,27 +66,6 @@ void bide_client_from(bide_client *client, const char *address, const char *sche
 bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const char *method,
                                                const char *target, bide_client_body body);
 
-/* A header field of the reply, in any case of letters; NULL without it. */
-const char *bide_client_reply_header(bide_client_reply from, const char *name);
-
-/*
- * A value inside the reply: "id", "items.0.name", "" for the whole. Raise BIDE_INVALID, quoting the
- * body, when it is not there or of another type.
- */
-int64_t bide_json_int(bide_client_reply from, const char *path);
-double bide_json_real(bide_client_reply from, const char *path);
-bool bide_json_bool(bide_client_reply from, const char *path);
-const char *bide_json_str(bide_client_reply from, const char *path);
-/* Items of a list, keys of an object. */
-size_t bide_json_count(bide_client_reply from, const char *path);
-bool bide_json_has(bide_client_reply from, const char *path); /* null counts */
-
-/* The whole reply as a model: bide_reply_as(user_out, r). Raises BIDE_INVALID if it does not fit.
- */
-#define bide_reply_as(model, reply)                                                                \
-    (*(const model *)bide__reply_as(reply, model##_model(), sizeof(model)))
-const void *bide__reply_as(bide_client_reply from, const bide_model *model, size_t size);
-
 #ifndef BIDE_NO_KEYWORDS
 typedef bide_client_reply reply;
 #define with_client(client, app) bide_with(bide__client, client, app)
@@ -119,8 +82,8 @@ typedef bide_client_reply reply;
 #define reply_as(model, r) bide_reply_as(model, r)
 /* Bodies: a JSON text, an urlencoded form, nothing, or a form of parts:
    multipart(c, part("title", "x"), part_file("picture", data, "a.png", "image/png")). */
-#define json(text) bide__client_text("application/json", text)
-#define urlencoded(text) bide__client_text("application/x-www-form-urlencoded", text)
+#define json(text) bide_body_text("application/json", text)
+#define urlencoded(text) bide_body_text("application/x-www-form-urlencoded", text)
 #define multipart(c, ...)                                                                          \
     bide_client_multipart(c, (const bide_client_part[]){__VA_ARGS__},                              \
                           sizeof((const bide_client_part[]){__VA_ARGS__}) /                        \
@@ -136,13 +99,5 @@ typedef bide_client_reply reply;
 #define json_count(r, path) bide_json_count(r, path)
 #define json_has(r, path) bide_json_has(r, path)
 #endif
-
-/* What lives as long as the client. */
-bide_arena *bide__client_arena(bide_client *client);
-
-static inline bide_client_body bide__client_text(const char *content_type, const char *content)
-{
-    return (bide_client_body){content_type, content, __builtin_strlen(content)};
-}
 
 #endif

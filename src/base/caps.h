@@ -409,6 +409,18 @@
 /* bytes of a URL, and of each part of it */
 #define BIDE_CAP_REDIS_URL_BYTES 1024
 
+/* Requests to other servers */
+
+/* ms of a request, and of connecting, unless options say else */
+#define BIDE_CAP_CLIENT_MS 30000
+#define BIDE_CAP_CLIENT_CONNECT_MS 10000
+/* requests of a client at a time, unless options say else */
+#define BIDE_CAP_CLIENT_REQUESTS 100
+/* bytes of a reply's head, of one field that is sent, and of the texts of options */
+#define BIDE_CAP_CLIENT_HEAD_BYTES 65536
+/* bytes of a reply's body, unless options say else */
+#define BIDE_CAP_CLIENT_BODY_BYTES 16777216
+
 /* Mail */
 
 /* bytes of a mail as it is sent; its recipients; bytes of a subject, and of a name */

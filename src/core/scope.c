@@ -317,6 +317,18 @@ bool bide__move_on_after(const struct bide_site *at, bide_duration duration, voi
     bide__fail(at, failure);
 }
 
+bide_error *bide__boundary_within(const struct bide_site *at, bide_duration duration,
+                                  void (*thunk)(void *), void *args, bool *ret_late)
+{
+    struct bide__scope scope;
+    bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, at, after(duration));
+    bide_error *error = bide__boundary(thunk, args);
+    bide__scope_pop(&scope);
+    *ret_late =
+        error && bide__error_is_cancel(error) && scope.timed_out && !bide_cancel_requested();
+    return error;
+}
+
 bool bide_cancel_requested(void)
 {
     return bide__current->attention & BIDE__ATTENTION_CANCEL;

@@ -15,6 +15,11 @@ enum bide__scope_kind { BIDE__SCOPE_DEADLINE, BIDE__SCOPE_SHIELD, BIDE__SCOPE_GR
 void bide__scope_push(struct bide__scope *scope, enum bide__scope_kind kind,
                       const struct bide_site *at, int64_t own_deadline_ns);
 
+/* Calls `thunk(args)` behind a boundary, for as long as `duration`: gives the error that left it,
+   or NULL. `ret_late`: it is a cancel by this deadline. Suspends. */
+bide_error *bide__boundary_within(const struct bide_site *at, bide_duration duration,
+                                  void (*thunk)(void *), void *args, bool *ret_late);
+
 /*
  * A deadline that is set again and again: its timer stays armed when the deadline moves on, and
  * looks once more when it fires. It may lie in memory that outlives the task. `outer_ns` is what

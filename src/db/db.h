@@ -274,6 +274,9 @@ struct bide__connection *bide__tx_connection(struct bide_tx *tx);
 /* After work in it: notes if the database has ended it by itself. */
 void bide__tx_after(struct bide_tx *tx);
 
+/* The outermost transaction of the task that is open; NULL: none. */
+bide_tx *bide__tx_of_task(const struct bide_task *task);
+
 static inline bide_tx *bide__tx_outermost(bide_tx *tx)
 {
     while (tx->outer)
@@ -357,6 +360,10 @@ void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool wr
    has done something else for long between the two. */
 void bide__watch_idle_from_now(struct bide_tx *tx);
 void bide__watch_idle(struct bide_tx *tx);
+
+/* The running task is about to wait for another server: tells if it has a transaction open. `what`
+   is what it waits for. */
+void bide__tx_report_wait(const char *what);
 
 /* ---- number.c ---- */
 

@@ -94,6 +94,26 @@ static bool has_lease(const bide_tx *tx)
     return tx->writes || tx->db->single;
 }
 
+/* Those of this thread's loop that are open, the newest first. */
+static __thread bide_tx *open_here;
+
+static void forget_open(const bide_tx *tx)
+{
+    bide_tx **place = &open_here;
+    while (*place && *place != tx)
+        place = &(*place)->also_open;
+    if (*place)
+        *place = tx->also_open;
+}
+
+bide_tx *bide__tx_of_task(const struct bide_task *task)
+{
+    bide_tx *tx = open_here;
+    while (tx && tx->task != task)
+        tx = tx->also_open;
+    return tx;
+}
+
 static void give_back(bide_tx *tx)
 {
     bide_db *db = tx->db;
@@ -101,6 +121,7 @@ static void give_back(bide_tx *tx)
     tx->connection = NULL;
     if (tx->outer || !connection)
         return;
+    forget_open(tx);
     if (tx->lease) {
         bide_pooled *lease = tx->lease;
         tx->lease = NULL;
@@ -137,9 +158,13 @@ static int begin_outermost(bide_tx *tx, struct bide__trouble *trouble)
             return code;
     }
     code = bide__begin(db, tx->connection, tx->writes, (enum bide_isolation)tx->isolation, trouble);
-    if (code < 0)
+    if (code < 0) {
         give_back(tx);
-    return code;
+        return code;
+    }
+    tx->also_open = open_here;
+    open_here = tx;
+    return 0;
 }
 
 static void begin(bide_tx *tx)

@@ -1,8 +1,9 @@
 /*
  * What a loop of queries gives away: the same line that reads again and again in one task (a query
  * for each of N rows), or commits again and again (one row each; a transaction of several
- * statements belongs together); and a transaction that writes, whose task does something else while
- * others wait for it. Told once per line, on stderr. Called by perform.c and tx.c.
+ * statements belongs together); a transaction that writes, whose task does something else while
+ * others wait for it; and one whose task asks another server. Told once per line, on stderr. Called
+ * by perform.c and tx.c, and by whoever asks other servers.
  *
  * A slot counts for one line in one task, and of a task that serves many requests in one of them:
  * the memory of a request has a serial. Lines that share a slot push each other out: then nothing
@@ -72,4 +73,19 @@ void bide__watch_idle(bide_tx *tx)
             outermost->site->file, outermost->site->line, (long long)(idle_ns / BIDE__NS_PER_MS),
             (unsigned long long)me->head.id, bide__task_label(me), me->head.at->file,
             me->head.at->line);
+}
+
+void bide__tx_report_wait(const char *what)
+{
+    const struct bide_task *me = bide__task_current();
+    bide_tx *tx = bide__tx_of_task(me);
+    if (!tx || told_before(&tx->db->watch, tx->site))
+        return;
+    fprintf(
+        stderr,
+        "bide: %s inside the transaction of %s:%d, in task #%llu '%s', before %s:%d: its "
+        "connection, and what it has locked, wait for another server: do that before it begins, "
+        "or after its commit\n",
+        what, tx->site->file, tx->site->line, (unsigned long long)me->head.id, bide__task_label(me),
+        me->head.at->file, me->head.at->line);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "core/error.h"
 #include "core/graph.h"
+#include "db/db.h"
 
 #include <errno.h>
 
@@ -87,6 +88,7 @@ bide_async(void) bide__mailer_send(bide_mailer *m, const struct bide__message *m
 bide_async(void) bide_mail_send(bide_mailer *m, const bide_mail *mail)
 {
     bide__mailer_check(m);
+    bide__tx_report_wait("a mail is sent");
     struct bide__message *message = bide__message_new(mail, m->url.outbox);
     bide_defer(bide__message_free, message);
     bide__mailer_use(m);

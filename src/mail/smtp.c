@@ -436,15 +436,10 @@ static void send_thunk(void *sending) BIDE__UNCHECKED
 bide_async(void) bide__smtp_send(struct bide__smtp *smtp, const struct bide__message *message)
 {
     struct sending s = {.smtp = smtp, .message = message};
-    struct bide__scope scope;
-    int64_t deadline_ns;
-    if (__builtin_add_overflow(bide__loop_clock_ns(bide__loop_here), smtp->url->timeout.ns,
-                               &deadline_ns))
-        deadline_ns = INT64_MAX;
-    bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, &site_timeout, deadline_ns);
-    bide_error *error = bide__boundary(send_thunk, &s);
-    bide__scope_pop(&scope);
-    if (error && bide__error_is_cancel(error) && scope.timed_out && !bide_cancel_requested())
+    bool late;
+    bide_error *error =
+        bide__boundary_within(&site_timeout, smtp->url->timeout, send_thunk, &s, &late);
+    if (late)
         error = bide_error_new(s.handed_over ? BIDE_OUTCOME_UNKNOWN : BIDE_TIMEOUT,
                                "mail: %s: %s took too long: %lld s were over", smtp->address,
                                s.step, (long long)(smtp->url->timeout.ns / 1000000000));

@@ -42,11 +42,6 @@ struct client_request {
     uint64_t most_body_bytes;
 };
 
-bide_arena *bide__client_arena(bide_client *client)
-{
-    return &client->arena;
-}
-
 static __attribute__((noreturn)) void raise_memory(void)
 {
     bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for the client"));
@@ -293,7 +288,7 @@ static void end_request(void *arg)
 /* What a connection would send, out of the request's memory. */
 static bide_client_reply take_reply(bide_client *client, const bide_request *req)
 {
-    bide_client_reply taken = {.status = req->status, .client = client, .body = ""};
+    bide_client_reply taken = {.status = req->status, .arena = &client->arena, .body = ""};
     const struct bide__web_field **end = &taken.fields;
     for (const struct bide__web_field *field = req->fields; field; field = field->next) {
         struct bide__web_field *copy = must(bide_arena_alloc(&client->arena, sizeof *copy));

@@ -7,7 +7,8 @@
 #include "model/json_scan.h"
 #include "model/number.h"
 
-#include <bide/web_test.h>
+#include <bide/client_reply.h>
+#include <errno.h>
 #include <string.h>
 
 static __attribute__((noreturn)) void raise_at(bide_client_reply from, const char *path,
@@ -110,9 +111,9 @@ const char *bide_json_str(bide_client_reply from, const char *path)
     struct bide__json_string string;
     if (find(from, path, &scan) != '"' || !bide__scan_string(&scan, &string))
         raise_at(from, path, "string");
-    char *text = bide_arena_alloc(bide__client_arena(from.client), string.length + 1);
+    char *text = bide_arena_alloc(from.arena, string.length + 1);
     if (!text)
-        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for the client"));
+        bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for the reply"));
     text[bide__json_unescape(&string, text)] = 0;
     return text;
 }
@@ -143,11 +144,33 @@ bool bide_json_has(bide_client_reply from, const char *path)
 const void *bide__reply_as(bide_client_reply from, const bide_model *model, size_t size)
 {
     bide_problems problems;
-    bide_arena *arena = bide__client_arena(from.client);
+    bide_arena *arena = from.arena;
     void *row = bide_arena_alloc(arena, size);
     bide_problems_init(&problems, arena);
     bide_input input = {.arena = arena, .problems = &problems, .trusted = true};
     if (!row || bide_json_read(&input, model, from.body, from.length, row) < 0)
         raise_at(from, problems.first ? problems.first->loc : "", model->name);
     return row;
+}
+
+bide_client_body bide__body_model(const bide_model *model, const void *row)
+{
+    bide_arena *arena = bide_task_arena();
+    bide_client_body body = {.content_type = "application/json"};
+    bide_buf out;
+    bide_buf_init(&out, BIDE_CAP_CLIENT_BODY_BYTES);
+    int code = arena ? bide_json_write(model, row, arena, &out) : -ENOMEM;
+    if (code == 0) {
+        body.size = bide_buf_length(&out);
+        body.data = bide_arena_copy(arena, bide_buf_str(&out), body.size + 1);
+        code = body.data ? 0 : -ENOMEM;
+    }
+    bide_buf_done(&out);
+    if (code < 0)
+        bide__fail(bide__current->at,
+                   bide_error_new(code == -ENOMEM     ? BIDE_NO_MEMORY
+                                  : code == -EMSGSIZE ? BIDE_LIMIT
+                                                      : BIDE_INVALID,
+                                  "a %s cannot be written as JSON", model->name));
+    return body;
 }

@@ -6,25 +6,20 @@
 #ifndef BIDE_TEST_SMTP_CASE_H
 #define BIDE_TEST_SMTP_CASE_H
 
-#include <bide/bide.h>
-#include <bide/test.h>
+#include "../peer.h"
 
-#include <arpa/inet.h>
+#include <bide/bide.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* What the server tells of a mail. */
 MODEL(taken, "", (str, sender), (list(str), recipients), (str, from), (str, to), (str, cc),
@@ -38,33 +33,6 @@ struct smtp_server {
     const char *words[8]; /* what it shall do */
     pid_t pid;
 };
-
-static inline void smtp_free_port(char text[8])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    require(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
-    require(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-    close(fd);
-    snprintf(text, 8, "%u", (unsigned)ntohs(address.sin_port));
-}
-
-/* Starts a program; without output. */
-static inline pid_t smtp_spawn(const char *const *args)
-{
-    pid_t pid = 0;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    int code = posix_spawnp(&pid, args[0], &actions, NULL, (char **)(uintptr_t)args, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (code != 0)
-        test_skip("no python3 or openssl: ./dev deps test");
-    return pid;
-}
 
 /* This folder's file, as the compiler was told of it: from the folder of the build. */
 static inline void smtp_script(char *path, size_t size)
@@ -95,7 +63,7 @@ static inline void smtp_start(struct smtp_server *server)
     const char *args[14] = {"/usr/bin/python3", "-B", script, server->folder, server->port};
     for (int i = 0; server->words[i]; i++)
         args[5 + i] = server->words[i];
-    server->pid = smtp_spawn(args);
+    server->pid = peer_spawn(args);
     for (int i = 0; i < 3000 && access(ready, F_OK) != 0; i++) {
         usleep(10000);
         if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
@@ -105,22 +73,6 @@ static inline void smtp_start(struct smtp_server *server)
         }
     }
     require(access(ready, F_OK) == 0);
-}
-
-/* A key, and a certificate for this name ("IP:127.0.0.1"). */
-static inline void smtp_certificate(const struct smtp_server *server, const char *name)
-{
-    char key[96], cert[96], alt[64];
-    int status;
-    smtp_path(server, "key.pem", key);
-    smtp_path(server, "cert.pem", cert);
-    snprintf(alt, sizeof alt, "subjectAltName=%s", name);
-    const char *args[] = {
-        "openssl", "req",   "-x509", "-newkey", "ec",       "-pkeyopt", "ec_paramgen_curve:P-256",
-        "-nodes",  "-days", "2",     "-subj",   "/CN=test", "-addext",  alt,
-        "-keyout", key,     "-out",  cert,      NULL};
-    pid_t pid = smtp_spawn(args);
-    require(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
 #define smtp_make(...) smtp_made((const char *const[8]){__VA_ARGS__}, "IP:127.0.0.1")
@@ -138,8 +90,8 @@ static inline struct smtp_server smtp_made(const char *const words[8], const cha
         tls |= strstr(words[i], "tls") || strcmp(words[i], "smtps") == 0;
     }
     if (tls)
-        smtp_certificate(&server, name);
-    smtp_free_port(server.port);
+        peer_certificate(server.folder, name);
+    peer_free_port(server.port);
     smtp_start(&server);
     return server;
 }

@@ -195,7 +195,7 @@ TEST(the_certificate_is_of_the_host, .real_clock = true, .timeout_ms = 60000)
     with(bide_mailer, m, smtp_url(&server, "smtps", "", ""))
         check_int(await(code_of(m, &letter, &err)), BIDE_TLS);
     smtp_kill(&server);
-    smtp_certificate(&server, "DNS:localhost");
+    peer_certificate(server.folder, "DNS:localhost");
     smtp_start(&server);
     with(bide_mailer, m, smtp_url(&server, "smtps", "", ""))
         check_int(await(code_of(m, &letter, &err)), BIDE_TLS);

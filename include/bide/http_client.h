@@ -1,0 +1,115 @@
+/*
+ * http_client.h: requests to other servers: HTTP/1.1 and 2, TLS, kept connections.
+ *
+ *     with(bide_http_client, api, &(bide_http_client_options){.base_url = "https://api.example"}) {
+ *         bide_client_reply r = await(bide_http_get(api, "/users/1"));
+ *         if (r.status == 200)
+ *             use(bide_reply_as(user, r));               // JSON, checked against the model
+ *         r = await(bide_http_post(api, "/users", bide_body_model(user, &u)));
+ *         r = await(bide_http_send(api, &(bide_http_request){
+ *             .method = "PATCH", .url = "/users/1", .body = bide_body_text("application/json",
+ * text), .fields = (bide_http_field[]){{"If-Match", etag}, {0}}, .timeout = bide_s(2)}));
+ *     }
+ *
+ * Invariants
+ *  1. A reply is a reply, whatever its status: only what gives none is an error.
+ *  2. A cancel, or a deadline of whoever called, ends a request at once, and frees its connection.
+ *  3. What a server sends is bounded: BIDE_CAP_CLIENT_HEAD_BYTES of header fields and `most_bytes`
+ *     of a body, counted behind gzip.
+ *  4. Certificates are verified, always. Credentials of a request go to its host only, also when
+ *     it is sent elsewhere; so do the fields Authorization and Cookie.
+ *  5. No text of a request becomes another request or field: a control character in a URL, a name
+ * or a value is BIDE_INVALID, before anything is sent.
+ *  6. A request inside an open transaction of its task is reported once for each transaction's
+ * line: connections and locks would wait for another server. In a test that is a failure.
+ *  7. A client is used on the loop that opened it.
+ *
+ * Source: RFC 9110, 9112, 9113; libcurl, which speaks them.
+ *
+ * layer: client
+ */
+#ifndef BIDE_HTTP_CLIENT_H
+#define BIDE_HTTP_CLIENT_H
+
+#include <bide/client_reply.h>
+#include <bide/resource.h>
+
+/*
+ * Codes of errors, which stand in error.h:
+ * BIDE_UNREACHABLE     no connection, or it was lost before a reply
+ * BIDE_OUTCOME_UNKNOWN it was lost after a request that changes something (not GET, HEAD, OPTIONS,
+ *                      PUT, DELETE) was sent: the server may have done it
+ * BIDE_TLS             no trusted connection
+ * BIDE_TIMEOUT         not done within `timeout`; the server may have done it
+ * BIDE_LIMIT           the reply is larger than allowed, or there were too many redirections
+ * BIDE_INVALID         the request, or the URL of a redirection, makes no sense
+ */
+
+typedef struct bide_http_client bide_http_client;
+typedef bide_http_client *bide_http_client_ptr;
+AWAITABLE(bide_http_client_ptr);
+
+typedef struct bide_http_field {
+    const char *name; /* NULL: the end of a list */
+    const char *value;
+} bide_http_field;
+
+/* Zero stands for the default. Nothing of it is read after bide_http_client_open. */
+typedef struct bide_http_client_options {
+    const char *base_url; /* in front of URLs that begin with '/'; without '/' at its end */
+    const bide_http_field *fields; /* sent with each request that has none of that name */
+    bide_duration timeout;         /* of a request, with waiting for a connection and all
+                                      redirections: 30 s; BIDE_FOREVER: none */
+    bide_duration connect_timeout; /* name, address and TLS: 10 s */
+    uint32_t connections;          /* requests at a time; more wait in order: 100 */
+    uint32_t redirects;            /* that are followed; 0: none, a 302 is the reply */
+    uint64_t most_bytes;           /* of a reply's body: 16 MiB */
+    const char *ca;                /* a PEM file of what is trusted, in place of the system's */
+    const char *proxy;             /* http://host:port; NULL: none, whatever the environment says */
+    bool cookies;                  /* kept, and sent back, as a browser does */
+} bide_http_client_options;
+
+/* Zero stands for the default. It and what it points to must stay until the call returns. */
+typedef struct bide_http_request {
+    const char *method; /* NULL: GET; with a body, POST */
+    const char *url;    /* http://, https://, or a path behind `base_url`; escaped where it must be.
+                           No user:password@ */
+    const bide_http_field *fields;
+    bide_client_body body;
+    const char *user, *password; /* Basic (RFC 7617) */
+    const char *bearer;          /* a token (RFC 6750) */
+    bide_duration timeout;       /* in place of the client's */
+    uint64_t most_bytes;         /* in place of the client's */
+} bide_http_request;
+
+/* Opens a client, which connects when there is a request; NULL: the defaults. Raises BIDE_INVALID
+   for options that make no sense, and when bide was built without libcurl; BIDE_NO_MEMORY. Does not
+   suspend. */
+bide_async(bide_http_client_ptr) bide_http_client_open(const bide_http_client_options *options);
+
+/* Closes it. Requests under way go on; new ones get BIDE_CLOSED. Does not suspend. */
+bide_async(void) bide_http_client_close(bide_http_client_ptr client, bide_error *error);
+
+SPAWNABLE(bide_http_client_ptr, bide_http_client_open, const bide_http_client_options *)
+
+/* with(bide_http_client, c, options) { ... } */
+RESOURCE(bide_http_client, bide_http_client_ptr, bide_http_client_open, bide_http_client_close)
+
+/*
+ * Sends a request and waits for the whole reply, which lives in bide_task_arena(). Suspends. Raises
+ * the codes above, BIDE_CLOSED, BIDE_CANCELLED, BIDE_NO_MEMORY. A request on a kept connection that
+ * the server has closed meanwhile is sent again, unless it may have been seen.
+ */
+bide_async(bide_client_reply) bide_http_send(bide_http_client *client,
+                                             const bide_http_request *request);
+
+/* The usual ones. */
+bide_async(bide_client_reply) bide_http_get(bide_http_client *client, const char *url);
+bide_async(bide_client_reply) bide_http_post(bide_http_client *client, const char *url,
+                                             bide_client_body body);
+
+SPAWNABLE(bide_client_reply, bide_http_send, bide_http_client *, const bide_http_request *)
+SPAWNABLE(bide_client_reply, bide_http_get, bide_http_client *, const char *)
+SPAWNABLE(bide_client_reply, bide_http_post, bide_http_client *, const char *, bide_client_body)
+
+#endif
