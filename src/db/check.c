@@ -25,11 +25,6 @@ struct checking {
     struct bide__trouble trouble;
 };
 
-static int no_memory(struct checking *checking)
-{
-    return bide__trouble(&checking->trouble, BIDE_NO_MEMORY, "out of memory for a check");
-}
-
 /* Keeps what `trouble` says. */
 static int find(struct checking *checking)
 {
@@ -38,7 +33,7 @@ static int find(struct checking *checking)
     struct bide__finding *finding = bide_arena_alloc_zero(check->arena, 1, sizeof *finding);
     char *message = bide_arena_strdup(check->arena, trouble->message);
     if (!finding || !message)
-        return no_memory(checking);
+        return bide__trouble(&checking->trouble, BIDE_NO_MEMORY, "out of memory for a check");
     finding->note = checking->note;
     finding->message = message;
     finding->code = trouble->code;
@@ -55,7 +50,7 @@ static bool is_finding(int code, const struct bide__trouble *trouble)
 {
     return code == -EBADMSG && (trouble->code == BIDE_QUERY || trouble->code == BIDE_SCHEMA ||
                                 trouble->code == BIDE_INVALID || trouble->code == BIDE_CONSTRAINT ||
-                                trouble->code == BIDE_CONFLICT);
+                                trouble->code == BIDE_CONFLICT || trouble->code == BIDE_LIMIT);
 }
 
 /* Runs something behind a savepoint; what is wrong with it is kept, what else is given. */
@@ -122,8 +117,8 @@ static int make_table(struct checking *checking, const void *model)
     bide_buf text;
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     bide__put_table(&text, checking->connection->driver, model);
-    int code =
-        bide_buf_error(&text) ? no_memory(checking) : run_text(checking, bide_buf_str(&text));
+    int code = bide_buf_error(&text) ? bide__text_trouble(&text, &checking->trouble)
+                                     : run_text(checking, bide_buf_str(&text));
     bide_buf_done(&text);
     return code;
 }
@@ -310,7 +305,7 @@ static int check_text(struct checking *checking, const bide_buf *text)
     struct bide__statement *statement;
     struct bide__connection *connection = checking->connection;
     if (bide_buf_error(text))
-        return no_memory(checking);
+        return bide__text_trouble(text, &checking->trouble);
     int code = connection->driver->prepare(connection, bide_buf_str(text), bide_buf_length(text),
                                            &statement, &checking->trouble);
     if (code == 0)
@@ -336,7 +331,8 @@ static int check_clash(struct checking *checking)
                     "nothing",
                     model->table, bide_buf_str(&names), bide_buf_str(&names), model->table,
                     bide_buf_str(&names));
-    int code = bide_buf_error(&names) ? no_memory(checking) : check_text(checking, &text);
+    int code = bide_buf_error(&names) ? bide__text_trouble(&names, &checking->trouble)
+                                      : check_text(checking, &text);
     bide_buf_done(&names);
     bide_buf_done(&text);
     return code;
@@ -422,6 +418,7 @@ static int check_write(struct checking *checking)
     const struct bide__note *note = checking->note;
     const bide_model *model = note->model();
     bool updates = note->kind == BIDE__NOTE_WRITE && note->how == BIDE__UPDATE;
+    bool by_key = note->kind == BIDE__NOTE_DELETE || (updates && note->fields == 0 /* a patch */);
     int keys = 0;
     for (size_t i = 0; i < model->field_count; i++) {
         bool key = model->fields[i].flags & BIDE_KEY;
@@ -430,11 +427,10 @@ static int check_write(struct checking *checking)
             return bide__trouble(&checking->trouble, BIDE_QUERY,
                                  "a key or computed field of %s cannot be updated", model->name);
     }
+    if (by_key && !bide__only_key(model, &checking->trouble))
+        return -EBADMSG;
     if (updates && keys == 0)
         return bide__trouble(&checking->trouble, BIDE_QUERY, "the model %s has no key",
-                             model->name);
-    if (note->kind == BIDE__NOTE_DELETE && keys != 1)
-        return bide__trouble(&checking->trouble, BIDE_QUERY, "the model %s has not one key",
                              model->name);
     if (updates || note->kind == BIDE__NOTE_DELETE)
         return 0;
@@ -465,7 +461,7 @@ static int check_note(struct checking *checking, const void *arg)
     else
         bide_buf_append_str(&text, note->text);
     if (bide_buf_error(&text)) {
-        code = no_memory(checking);
+        code = bide__text_trouble(&text, &checking->trouble);
     } else {
         checking->prefix = bide_buf_length(&text) - strlen(note->text);
         code = prepare(checking, bide_buf_str(&text));

@@ -413,6 +413,13 @@ static inline bool bide__is_column(const bide_field *field)
 /* The model's table: a VIEW has that of its model. "" without one. */
 const char *bide__table_of(const bide_model *model);
 
+/* The one key of a model, of which a row is found by a single value; NULL, with the trouble: there
+   is none, or several. */
+const bide_field *bide__only_key(const bide_model *model, struct bide__trouble *trouble);
+
+/* What a text that could not be built is: too long, or there was no memory. */
+int bide__text_trouble(const bide_buf *text, struct bide__trouble *trouble);
+
 /* "a","b" of the model's columns. */
 void bide__put_columns(bide_buf *buf, const bide_model *model);
 

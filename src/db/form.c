@@ -136,8 +136,11 @@ const struct bide__form *bide__form_make(bide_db *db, const char *text, const bi
     if (check(model, shape, text, &trouble) < 0)
         bide__db_raise(-EBADMSG, &trouble, NULL);
     put_statements(&part, &whole, &counting);
-    if (bide_buf_error(&whole) || bide_buf_error(&counting))
-        bide__raise(-ENOMEM, NULL);
+    const bide_buf *broken = bide_buf_error(&whole) ? &whole : &counting;
+    if (bide_buf_error(broken)) {
+        bide__text_trouble(broken, &trouble);
+        bide__db_raise(-EBADMSG, &trouble, NULL);
+    }
     return form_new(db, &part, &whole, &counting);
 }
 

@@ -77,8 +77,10 @@ bide_async(bide__rows) bide__db_after(struct bide__on on, struct bide__keyset se
     bide_bind *all = arena ? bide_arena_alloc(arena, (count + 65) * sizeof *all) : NULL;
     if (!trouble.code)
         put_text(&whole, &set, text, count);
-    if (!trouble.code && (!all || bide_buf_error(&whole)))
+    if (!trouble.code && !all)
         bide__trouble(&trouble, BIDE_NO_MEMORY, "out of memory for a page");
+    if (!trouble.code && bide_buf_error(&whole))
+        bide__text_trouble(&whole, &trouble);
     if (trouble.code)
         bide__db_raise(-1, &trouble, NULL);
     memcpy(all, binds, count * sizeof *all);

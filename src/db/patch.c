@@ -43,18 +43,12 @@ static void put_changes(struct patching *patching)
 static int put_statement(struct patching *patching, bide_bind key, struct bide__trouble *trouble)
 {
     const bide_model *model = patching->model;
-    const bide_field *key_field = NULL;
-    size_t keys = 0;
     int code = bide__write_check(model, trouble);
     if (code < 0)
         return code;
-    for (size_t i = 0; i < model->field_count; i++)
-        if (model->fields[i].flags & BIDE_KEY) {
-            key_field = &model->fields[i];
-            keys++;
-        }
-    if (keys != 1)
-        return bide__trouble(trouble, BIDE_QUERY, "the model %s has not one key", model->name);
+    const bide_field *key_field = bide__only_key(model, trouble);
+    if (!key_field)
+        return -EBADMSG;
     put_changes(patching);
     bool changes = patching->count > 1;
     bide_buf_printf(patching->text, "%s\"%s\"=$%zu", changes ? " where " : "", key_field->name,
@@ -64,9 +58,7 @@ static int put_statement(struct patching *patching, bide_bind key, struct bide__
         bide_buf_append_str(patching->text, " returning ");
         bide__put_columns(patching->text, model);
     }
-    if (bide_buf_error(patching->text))
-        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
-    return 0;
+    return bide_buf_error(patching->text) ? bide__text_trouble(patching->text, trouble) : 0;
 }
 
 bide_async(bide__rows) bide__db_patch(struct bide__on on, const bide_model *model, bide_bind key,

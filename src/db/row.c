@@ -356,6 +356,30 @@ const char *bide__table_of(const bide_model *model)
     return model->table;
 }
 
+const bide_field *bide__only_key(const bide_model *model, struct bide__trouble *trouble)
+{
+    const bide_field *key = NULL;
+    size_t keys = 0;
+    for (size_t i = 0; i < model->field_count; i++)
+        if (model->fields[i].flags & BIDE_KEY) {
+            key = &model->fields[i];
+            keys++;
+        }
+    if (keys == 1)
+        return key;
+    bide__trouble(trouble, BIDE_QUERY, "the model %s has not one key", model->name);
+    return NULL;
+}
+
+int bide__text_trouble(const bide_buf *text, struct bide__trouble *trouble)
+{
+    if (bide_buf_error(text) == -EMSGSIZE)
+        return bide__trouble(trouble, BIDE_LIMIT,
+                             "a statement is longer than %d bytes (BIDE_CAP_DB_STATEMENT_BYTES)",
+                             BIDE_CAP_DB_STATEMENT_BYTES);
+    return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+}
+
 void bide__put_columns(bide_buf *buf, const bide_model *model)
 {
     const char *separator = "\"";

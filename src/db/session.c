@@ -157,7 +157,7 @@ bide_async(void) bide__db_refresh(struct bide__on on, const bide_model *model, v
     if (count == 1)
         bide__trouble(&trouble, BIDE_QUERY, "the model %s has no key", model->name);
     else if (bide_buf_error(&text))
-        bide__trouble(&trouble, BIDE_NO_MEMORY, "out of memory for a query");
+        bide__text_trouble(&text, &trouble);
     if (trouble.code)
         bide__db_raise(-1, &trouble, NULL);
     struct bide__want want = {.model = model, .how = BIDE__ONE};

@@ -147,7 +147,7 @@ int bide__sqlite_lists(const char *text, size_t length, bide_buf *ret_text, uint
                              "on SQLite $%d cannot be a list here and one value there",
                              __builtin_ctzll(*ret_lists & values));
     if (bide_buf_error(ret_text))
-        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+        return bide__text_trouble(ret_text, trouble);
     return 0;
 }
 

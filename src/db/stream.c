@@ -92,7 +92,7 @@ static int fetch(struct bide__work *work, struct bide__connection *connection)
         bide_buf_printf(&whole, "declare bide_stream_%u no scroll cursor for %s", number,
                         bide_buf_str(&s->text));
         code = bide_buf_error(&whole)
-                   ? bide__trouble(&work->trouble, BIDE_NO_MEMORY, "out of memory for a query")
+                   ? bide__text_trouble(&whole, &work->trouble)
                    : start(s, connection, &run, bide_buf_str(&whole), bide_buf_length(&whole),
                            stream->binds + 1, stream->bind_count - 1);
         if (code == 0)
@@ -128,8 +128,10 @@ static void open_stream(struct bide__stream *stream)
     s->stream = stream;
     bide_buf_init(&s->text, BIDE_CAP_DB_STATEMENT_BYTES);
     bide__put_query(&s->text, stream->model, stream->text);
-    if (bide_buf_error(&s->text))
-        bide__raise(-ENOMEM, NULL);
+    if (bide_buf_error(&s->text)) {
+        bide__text_trouble(&s->text, &trouble);
+        bide__db_raise(-EBADMSG, &trouble, NULL);
+    }
     if (!stream->on.tx)
         stream->on.tx = bide__tx_enter(&stream->own, stream->on, false, stream->site);
 }

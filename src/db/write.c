@@ -254,7 +254,7 @@ static int insert_rows(struct bide__writing *writing, struct bide__connection *c
         bide__put_insert(writing, rows);
     }
     if (bide_buf_error(writing->text))
-        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement");
+        return bide__text_trouble(writing->text, trouble);
     int code = bide__statement_of(connection, bide_buf_str(writing->text),
                                   bide_buf_length(writing->text), &statement, trouble);
     if (code < 0)
@@ -434,8 +434,10 @@ static void put_update(struct bide__writing *writing)
 
 static void perform(struct bide__on on, struct bide__writing *writing)
 {
-    if (bide_buf_error(writing->text))
-        bide__raise(-ENOMEM, NULL);
+    if (bide_buf_error(writing->text)) {
+        bide__text_trouble(writing->text, &writing->work.trouble);
+        bide__db_raise(-EBADMSG, &writing->work.trouble, NULL);
+    }
     bide__perform(on, &writing->work);
 }
 
@@ -486,12 +488,8 @@ bide_async(void) bide__db_delete(struct bide__on on, const bide_model *model, bi
     struct bide__writing writing = {.what = {.model = model}, .text = &text, .key = key};
     bide_buf_init(&text, BIDE_CAP_DB_STATEMENT_BYTES);
     check_model(model, &writing.work.trouble);
-    uint64_t keys = columns_of(model, 0) & ~columns_of(model, BIDE_KEY);
-    if (__builtin_popcountll(keys) != 1) {
-        bide__trouble(&writing.work.trouble, BIDE_QUERY, "the model %s has not one key",
-                      model->name);
+    if (!bide__only_key(model, &writing.work.trouble))
         bide__db_raise(-EBADMSG, &writing.work.trouble, NULL);
-    }
     writing.work.run = run_change;
     bide_buf_printf(&text, "delete from \"%s\"", model->table);
     put_where_key(&text, model, 1);

@@ -92,10 +92,8 @@ static int look_at_arrays(struct sending *sending)
     if (!sending->arrays)
         return 0;
     put_arrays(writing, &arrays);
-    if (bide_buf_error(&arrays) || bide_buf_error(writing->text))
-        return bide__trouble(&writing->work.trouble, BIDE_NO_MEMORY,
-                             "out of memory for a statement");
-    return 0;
+    const bide_buf *broken = bide_buf_error(&arrays) ? &arrays : writing->text;
+    return bide_buf_error(broken) ? bide__text_trouble(broken, &writing->work.trouble) : 0;
 }
 
 static bide_bind bind_at(const void *arg, size_t row, int parameter)

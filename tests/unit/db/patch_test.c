@@ -2,6 +2,8 @@
  * patch_test.c: what a PARTIAL holds, into a row; rows that are inserted unless they exist.
  */
 #define DB_ON_SERVER
+#include "db/check.h"
+
 #include "db_case.h"
 
 #include <bide/json.h>
@@ -9,9 +11,11 @@
 MODEL(member, "members", (i64, id, key, generated), (str, email, unique), (i32, age, optional),
       (level, rank), (str, bio, optional), (hash, password, optional), (time, made_at, generated));
 PARTIAL(member_changes, member, email, age, rank, bio);
-MODEL(liked, "likes", (i64, who, key), (i64, what, key), (time, made_at, generated));
+MODEL(liked, "likes", (i64, who, key), (i64, what, key), (i32, weight),
+      (time, made_at, generated));
 MODEL(keyless, "members", (str, email));
 PARTIAL(keyless_changes, keyless, email);
+PARTIAL(liked_changes, liked, weight);
 
 static member_changes read_changes(const char *text)
 {
@@ -94,7 +98,31 @@ DB_TEST(what_a_patch_cannot_do)
         (void)attempt(&err, bide_patch, db, keyless, 1, keyless_changes, &more);
         require(err);
         check_contains(err->message, "the model keyless has not one key");
+        err = NULL;
+        liked_changes heavier = {.weight = 1};
+        (void)attempt(&err, bide_patch, db, liked, 1, liked_changes, &heavier);
+        require(err);
+        check_contains(err->message, "the model liked has not one key");
         check_str(await(bide_one(db, member, "id = $1", a.id))->email, "a");
+    }
+}
+
+/* What a call in this file would fail with, the check of all queries finds before. */
+DB_TEST(a_patch_without_one_key_is_found_by_the_check)
+{
+    with(bide_database, db, c->url) {
+        struct bide__check check = {.arena = bide_task_arena(), .scratch = true};
+        require(bide__notes_read(check.arena, &check.notes) == 0);
+        await(bide__check_run(db, &check));
+        int keyless_found = 0, liked_found = 0, others = 0;
+        for (const struct bide__finding *one = check.first; one; one = one->next) {
+            keyless_found += strcmp(one->message, "the model keyless has not one key") == 0;
+            liked_found += strcmp(one->message, "the model liked has not one key") == 0;
+            others += strstr(one->message, "has not one key") == NULL;
+        }
+        check_int(keyless_found, 1);
+        check_int(liked_found, 1);
+        check_int(others, 0);
     }
 }
 
