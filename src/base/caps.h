@@ -263,8 +263,12 @@
 #define BIDE_CAP_DB_RETRY_MOST_MS 256
 /* rows of a stream that are in memory at a time */
 #define BIDE_CAP_DB_FETCH_ROWS 64
-/* keys of one query of bide_load_many: a power of four */
+/* keys of one query of bide_load_many */
+#if BIDE_DEBUG
 #define BIDE_CAP_DB_LOAD_KEYS 256
+#else
+#define BIDE_CAP_DB_LOAD_KEYS 4096
+#endif
 /* lines that ask, counted at a time: a power of two; times within ms that are reported; reports */
 #define BIDE_CAP_DB_WATCHED 256
 #define BIDE_CAP_DB_WATCH_TIMES 50

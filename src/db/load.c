@@ -4,7 +4,7 @@
  * calls query.c.
  *
  *     keys of the parents, sorted:  3 7 7 9      each row finds its parent by bisection; parents
- *     one query:  ... in (3, 7, 9)               with the same key share a list
+ *     one query:  ... = any({3, 7, 9})           with the same key share a list
  */
 #include "db/db.h"
 
@@ -102,49 +102,28 @@ static void check_load(struct loading *loading, const char *text)
         bide__trouble(trouble, BIDE_QUERY, "bide_load_many: the query says `order by` itself");
 }
 
-static bide_bind bind_key(enum bide_kind kind, const void *key)
-{
-    switch (kind) {
-    case BIDE_KIND_STR:
-        return bide__bind_text(*(const char *const *)key);
-    case BIDE_KIND_I32:
-        return bide__bind_int(*(const int32_t *)key);
-    case BIDE_KIND_I64:
-        return bide__bind_int(*(const int64_t *)key);
-    default:
-        return bide__bind_uuid(*(const bide_uuid *)key);
-    }
-}
-
-/* The rows of some parents. Their number is made up to a power of four by repeating the last key,
-   so that a query has few statements to keep. */
+/* The rows of parents with these keys. */
 static bide__rows query(struct loading *loading, struct bide__on on, const char *text,
-                        const size_t *places, size_t count) BIDE__UNCHECKED
+                        const void *keys, size_t count) BIDE__UNCHECKED
 {
     const struct bide__load *load = loading->load;
     bide_buf whole __attribute__((cleanup(bide_buf_done)));
     struct bide__want want = {.model = load->set.model, .how = BIDE__ALL};
-    size_t own = loading->bind_count, room = 1;
+    size_t own = loading->bind_count;
     bide_buf_init(&whole, BIDE_CAP_DB_STATEMENT_BYTES);
-    while (room < count)
-        room *= 4;
     bide_buf_append_str(&whole, "select * from (");
     bide__put_query(&whole, load->set.model, text);
-    bide_buf_printf(&whole, ") as loaded where \"%s\" in (", loading->field->name);
-    for (size_t i = 0; i < room; i++) {
-        size_t parent = loading->sorted[places[i < count ? i : count - 1]];
-        const void *row = key_of(load, parent);
-        bide_buf_printf(&whole, "%s$%zu", i ? "," : "", own + i);
-        loading->binds[own + i] = bind_key(loading->field->kind, row);
-        loading->binds[own + i].secret = loading->field->flags & BIDE_SECRET;
-    }
-    bide_buf_append_str(&whole, ")");
+    bide_buf_printf(&whole, ") as loaded where \"%s\" = any($%zu)", loading->field->name, own);
+    loading->binds[own] = bide__bind_list(loading->field->type, keys, count);
+    loading->binds[own].secret = loading->field->flags & BIDE_SECRET;
     bide__put_order(&whole, &load->set);
-    if (bide_buf_error(&whole))
-        bide__raise(-ENOMEM, NULL);
+    if (bide_buf_error(&whole)) {
+        bide__text_trouble(&whole, &loading->trouble);
+        bide__db_raise(-EBADMSG, &loading->trouble, NULL);
+    }
     const struct bide__form *form =
-        bide__form_make(NULL, bide_buf_str(&whole), want.model, BIDE__SHAPE_ANY, own + room);
-    return bide__form_rows(on, want, form, loading->binds, own + room).await;
+        bide__form_make(NULL, bide_buf_str(&whole), want.model, BIDE__SHAPE_ANY, own + 1);
+    return bide__form_rows(on, want, form, loading->binds, own + 1).await;
 }
 
 /* Gives the rows to the lists, in their order; `taken` of each list counts again. */
@@ -179,12 +158,17 @@ static void deal(struct loading *loading, bide__rows rows, bide__rows *lists)
 static void load_all(struct loading *loading, struct bide__on on, const char *text,
                      bide__rows *lists)
 {
-    size_t places[BIDE_CAP_DB_LOAD_KEYS], count = 0;
-    for (size_t i = 0; i < loading->load->count; i++) {
+    const struct bide__load *load = loading->load;
+    size_t size = loading->field->size, count = 0;
+    size_t most = load->count < BIDE_CAP_DB_LOAD_KEYS ? load->count : BIDE_CAP_DB_LOAD_KEYS;
+    char *keys = bide_arena_alloc(loading->arena, most * size);
+    if (!keys)
+        bide__raise(-ENOMEM, NULL);
+    for (size_t i = 0; i < load->count; i++) {
         if (!same_as_before(loading, i))
-            places[count++] = i;
-        if (count == BIDE_CAP_DB_LOAD_KEYS || (count && i + 1 == loading->load->count)) {
-            deal(loading, query(loading, on, text, places, count), lists);
+            memcpy(keys + count++ * size, key_of(load, loading->sorted[i]), size);
+        if (count == most || (count && i + 1 == load->count)) {
+            deal(loading, query(loading, on, text, keys, count), lists);
             count = 0;
         }
     }
@@ -206,8 +190,7 @@ bide_async(bide__lists) bide__db_load(struct bide__on on, struct bide__load load
         return bide_ready(bide__lists, NULL);
     if (loading.arena) {
         loading.sorted = bide_arena_alloc(loading.arena, load.count * sizeof *loading.sorted);
-        loading.binds = bide_arena_alloc(loading.arena,
-                                         (count + BIDE_CAP_DB_LOAD_KEYS) * sizeof *loading.binds);
+        loading.binds = bide_arena_alloc(loading.arena, (count + 1) * sizeof *loading.binds);
         lists = bide_arena_alloc_zero(loading.arena, load.count, sizeof *lists);
         ret = bide_arena_alloc_zero(loading.arena, load.count, sizeof *ret);
     }

@@ -44,6 +44,25 @@ DB_TEST(each_parent_gets_its_rows_in_order)
     }
 }
 
+/* Whatever the number of keys: what the database keeps prepared is one statement. */
+TEST(keys_are_one_bind)
+{
+    static const size_t counts[] = {1, 5, 70};
+    DB_CASE(c, "?echo=1");
+    with(bide_database, db, c.url) {
+        await(fill(db));
+        test_capture_stderr();
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+            (void)await(bide_load_many(db, comment, post_id, posts, counts[i], id, (asc, id), ""));
+        const char *log = test_captured();
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            log = strstr(log, "where \"post_id\" = any($1) order by \"id\"");
+            require(log);
+            log++;
+        }
+    }
+}
+
 struct visit {
     int number;
     const char *who;
