@@ -221,7 +221,8 @@ void bide_tx_on_unknown(bide_tx *tx, void (*fn)(void *arg), void *arg);
  * bide_list_of(T, items, count): items of the type that T (i64, str, uuid, an ENUM ...) has as a
  * field, as one bind. They stay the caller's, and must stay as long as the call. On PostgreSQL it
  * is an array, on SQLite it can stand in `= any($n)` and `<> all($n)` only. A list in the place of
- * another value, and the reverse, are BIDE_QUERY.
+ * another value, and the reverse, are BIDE_QUERY; what a server gets for all lists of a statement
+ * may have 1 GiB, more is BIDE_LIMIT.
  */
 #define bide_list_of(T, items, count)                                                              \
     bide__bind_list(bide__info_##T(), (0 ? (const bide_type_##T *)0 : (items)), (count))

@@ -52,50 +52,41 @@ enum {
 
 enum { SCRATCH = BIDE_VALUE_TEXT };
 
-/* The arrays of the types that are known here, and how SQL calls those that rows are sent in. */
-static const struct {
-    Oid item, array;
-    const char *name;
-} arrays[] = {
-    {BOOL, 1000, "bool"},
-    {BYTEA, 1001, "bytea"},
-    {CHAR, 1002, NULL},
-    {NAME, 1003, "name"},
-    {INT2, 1005, "int2"},
-    {INT4, 1007, "int4"},
-    {TEXT, 1009, "text"},
-    {BPCHAR, 1014, "bpchar"},
-    {VARCHAR, 1015, "varchar"},
-    {INT8, 1016, "int8"},
-    {FLOAT4, 1021, "float4"},
-    {FLOAT8, 1022, "float8"},
-    {OID_, 1028, NULL},
-    {JSON, 199, "json"},
-    {DATE, 1182, "date"},
-    {TIMESTAMP, 1115, "timestamp"},
-    {TIMESTAMPTZ, 1185, "timestamptz"},
-    {NUMERIC, 1231, "numeric"},
-    {UUID, 2951, "uuid"},
-    {JSONB, 3807, "jsonb"},
-};
+/* The types that are known here, their arrays, and how SQL calls those that rows are sent in. */
+/* clang-format off */
+#define EACH_ARRAY(X) \
+    X(BOOL, 1000, "bool") X(BYTEA, 1001, "bytea") X(CHAR, 1002, "") X(NAME, 1003, "name") \
+    X(INT2, 1005, "int2") X(INT4, 1007, "int4") X(INT8, 1016, "int8") X(OID_, 1028, "") \
+    X(TEXT, 1009, "text") X(BPCHAR, 1014, "bpchar") X(VARCHAR, 1015, "varchar") \
+    X(FLOAT4, 1021, "float4") X(FLOAT8, 1022, "float8") X(NUMERIC, 1231, "numeric") \
+    X(DATE, 1182, "date") X(TIMESTAMP, 1115, "timestamp") X(TIMESTAMPTZ, 1185, "timestamptz") \
+    X(UUID, 2951, "uuid") X(JSON, 199, "json") X(JSONB, 3807, "jsonb")
+/* clang-format on */
 
 /* The type of an array's items; 0: it is no array of these. */
 static Oid item_of(Oid type)
 {
-    if (type < 1000 && type != 199) /* most are no array */
+    switch (type) {
+#define ITEM_OF(item, array, name)                                                                 \
+    case array:                                                                                    \
+        return item;
+        EACH_ARRAY(ITEM_OF)
+    default:
         return 0;
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (arrays[i].array == type)
-            return arrays[i].item;
-    return 0;
+    }
 }
 
-static bool is_known_item(Oid type)
+/* "": it is known, and no rows are sent in it; NULL: it is not known. */
+static const char *item_name(Oid type)
 {
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        if (arrays[i].item == type)
-            return true;
-    return false;
+    switch (type) {
+#define NAME_OF(item, array, name)                                                                 \
+    case item:                                                                                     \
+        return name;
+        EACH_ARRAY(NAME_OF)
+    default:
+        return NULL;
+    }
 }
 
 static bool is_text(Oid type)
@@ -282,15 +273,16 @@ static int list_parameter(struct parameter *to, struct bide__pg_values *values, 
                           const bide_bind *list, int index, struct bide__trouble *trouble)
 {
     size_t at = bide_buf_length(&values->bytes);
+    Oid item_type = item_of(type);
     int code = 0;
-    if (is_known_item(type))
+    if (item_name(type))
         return bide__trouble(trouble, BIDE_QUERY, "$%d is a list, and the query wants one value",
                              index);
     bide_buf_append_str(&values->bytes, "{");
     for (size_t i = 0; code == 0 && i < list->size; i++) {
         bide_bind item = bide__bind_item(list, i);
         bide_buf_append(&values->bytes, ",", i > 0);
-        code = put_item(&values->bytes, item_of(type), &item, index, trouble);
+        code = put_item(&values->bytes, item_type, &item, index, trouble);
     }
     bide_buf_append(&values->bytes, "}", sizeof "}");
     *to = (struct parameter){bide_buf_str(&values->bytes) + at, 0, 0}; /* nothing moves */
@@ -302,10 +294,6 @@ static int parameter(struct parameter *to, char *scratch, Oid type, const bide_b
                      int index, struct bide__trouble *trouble)
 {
     *to = (struct parameter){scratch, 0, 0};
-    if (item_of(type) && bind->kind != BIDE__BIND_TEXT &&
-        bind->kind != BIDE__BIND_NULL) /* who writes '{1,2}' knows what it is */
-        return bide__trouble(trouble, BIDE_QUERY, "$%d is one value, and the query wants a list",
-                             index);
     switch (bind->kind) {
     case BIDE__BIND_NULL:
         to->value = NULL;
@@ -354,6 +342,17 @@ static int parameter(struct parameter *to, char *scratch, Oid type, const bide_b
     return 0;
 }
 
+/* The same, of a statement that may want a list. */
+static int lone_parameter(struct parameter *to, char *scratch, Oid type, const bide_bind *bind,
+                          int index, struct bide__trouble *trouble)
+{
+    if (item_of(type) && bind->kind != BIDE__BIND_TEXT &&
+        bind->kind != BIDE__BIND_NULL) /* who writes '{1,2}' knows what it is */
+        return bide__trouble(trouble, BIDE_QUERY, "$%d is one value, and the query wants a list",
+                             index);
+    return parameter(to, scratch, type, bind, index, trouble);
+}
+
 static bool more_room(struct bide__pg_values *values, size_t count)
 {
     if (count <= values->room)
@@ -370,6 +369,16 @@ static bool more_room(struct bide__pg_values *values, size_t count)
     }
     values->room = room;
     return true;
+}
+
+static int no_room(const bide_buf *bytes, struct bide__trouble *trouble)
+{
+    if (bide_buf_error(bytes) == -EMSGSIZE)
+        return bide__trouble(trouble, BIDE_LIMIT,
+                             "the lists, texts and rows of a statement are larger than %d bytes "
+                             "(BIDE_CAP_DB_VALUE_BYTES)",
+                             BIDE_CAP_DB_VALUE_BYTES);
+    return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
 }
 
 void bide__pg_values_free(struct bide__pg_values *values)
@@ -399,14 +408,14 @@ int bide__pg_encode(struct bide__pg_values *to, const PGresult *described, const
         return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
     bide_buf_reset(&to->bytes);
     if (texts > 1 && !bide_buf_reserve(&to->bytes, texts))
-        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
+        return no_room(&to->bytes, trouble);
     for (int i = 0; i < count; i++) {
         struct parameter one;
         Oid type = PQparamtype(described, i);
         int code = binds[i].kind == BIDE__BIND_LIST
                        ? list_parameter(&one, to, type, &binds[i], i + 1, trouble)
-                       : parameter(&one, to->scratch + (size_t)i * SCRATCH, type, &binds[i], i + 1,
-                                   trouble);
+                       : lone_parameter(&one, to->scratch + (size_t)i * SCRATCH, type, &binds[i],
+                                        i + 1, trouble);
         if (code < 0)
             return code;
         if (binds[i].kind == BIDE__BIND_TEXT && !one.format) { /* the server wants a NUL */
@@ -429,12 +438,11 @@ bool bide__pg_put_array(bide_buf *buf, const struct bide__statement *base, int i
     const struct bide__pg_statement *statement =
         bide__container_of(base, const struct bide__pg_statement, base);
     Oid type = PQparamtype(statement->described, i);
-    for (size_t n = 0; n < sizeof arrays / sizeof *arrays; n++)
-        if (arrays[n].item == type && arrays[n].name) {
-            bide_buf_printf(buf, "$%d::%s[]", i + 1, arrays[n].name);
-            return true;
-        }
-    return false;
+    const char *name = item_name(type);
+    if (!name || !*name)
+        return false;
+    bide_buf_printf(buf, "$%d::%s[]", i + 1, name);
+    return true;
 }
 
 /* The format of the values of a column: that of the first that is not NULL. */
@@ -537,10 +545,8 @@ int bide__pg_encode_rows(struct bide__pg_values *to, const PGresult *described,
             return code;
         to->lengths[i] = (int)(bide_buf_length(&to->bytes) - before);
     }
-    if (bide_buf_error(&to->bytes) == -EMSGSIZE)
-        return bide__trouble(trouble, BIDE_LIMIT, "a row is too large for the database");
     if (bide_buf_error(&to->bytes))
-        return bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a statement's values");
+        return no_room(&to->bytes, trouble);
     const char *at = bide_buf_str(&to->bytes);
     for (int i = 0; i < count; at += to->lengths[i++])
         to->values[i] = at;
@@ -575,8 +581,8 @@ static const struct described {
     {FLOAT4, F64, B_INT | B_REAL | B_EXACT, "real"},
     {FLOAT8, F64, B_INT | B_REAL | B_EXACT, "double precision"},
     {DATE, DAY, B_DATE | B_TEXT, "date"},
-    {TIMESTAMP, INSTANT, B_INT | B_TEXT, "timestamp"},
-    {TIMESTAMPTZ, INSTANT, B_INT | B_TEXT, "timestamptz"},
+    {TIMESTAMP, INSTANT, B_INT | B_TEXT | B_DATE, "timestamp"},
+    {TIMESTAMPTZ, INSTANT, B_INT | B_TEXT | B_DATE, "timestamptz"},
     {UUID, IDS, B_UUID | B_TEXT, "uuid"},
     {JSON, DOCUMENT, B_TEXT, "json"},
     {JSONB, DOCUMENT, B_TEXT, "jsonb"},

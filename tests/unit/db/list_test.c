@@ -148,6 +148,33 @@ DB_TEST(a_long_list)
     }
 }
 
+/* More than a server takes is no lack of memory. */
+TEST(a_list_that_is_too_large, .real_clock = true)
+{
+    enum { COUNT = 600, SIZE = 1 << 20 };
+    DB_SERVER(c, "");
+    char *text = malloc(SIZE);
+    require(text);
+    memset(text, 'a', SIZE - 1);
+    text[SIZE - 1] = 0;
+    const char *texts[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        texts[i] = text;
+    bide_error *err = NULL;
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        (void)attempt(&err, bide_all, db, item, "name = any($1)",
+                      bide_list_of(str, texts, (size_t)COUNT));
+        require(err);
+        check_int(err->code, BIDE_LIMIT);
+        check_contains(err->message, "larger than 1073741824 bytes (BIDE_CAP_DB_VALUE_BYTES)");
+        check_int(
+            await(bide_all(db, item, "name = any($1)", bide_list_of(str, texts, (size_t)1))).count,
+            0);
+    }
+    free(text);
+}
+
 /* The error of a call, by a part of its message. */
 #define CHECK_REFUSED(part, ...)                                                                   \
     do {                                                                                           \
