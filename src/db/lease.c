@@ -101,7 +101,8 @@ static struct bide_task *holder(const struct bide__object *object, size_t index,
     struct bide__store *store = claim->store;
     struct bide_task *found = NULL;
     pthread_mutex_lock(&store->lock);
-    if (index == 0 && store->held && store->holder->loop == bide__loop_here) {
+    /* A claim that was granted, of which its loop has not heard yet, waits for nobody. */
+    if (index == 0 && !claim->granted && store->held && store->holder->loop == bide__loop_here) {
         found = store->holder;
         *ret_since = store->held_at;
     }

@@ -103,6 +103,66 @@ TEST_PLAIN(loops_take_turns)
     db_case_done(&shared_case);
 }
 
+/* What the loops below have reached. */
+enum { NOTHING, WRITES, OTHER_WAITS, WRITTEN };
+static int step;
+
+static async(void) reach(int wanted)
+{
+    while (__atomic_load_n(&step, __ATOMIC_ACQUIRE) < wanted)
+        await(bide_sleep(bide_ms(1)));
+    return bide_void;
+}
+
+static void reached(int now)
+{
+    __atomic_store_n(&step, now, __ATOMIC_RELEASE);
+}
+
+SPAWNABLE(void, write_row, bide_db *, const char *)
+async(void) write_row(bide_db *db, const char *name)
+{
+    with_tx(tx, db) {
+        await(bide_insert(tx, item, &(item){.name = name}));
+    }
+    return bide_void;
+}
+
+/* The first loop gives the turn to a task of the second, whose loop has not heard of it yet. */
+static async(void) pass_the_turn(void)
+{
+    with(bide_database, db, shared_case.url) {
+        if (bide_loop_index() == 0) {
+            await(bide_create_table(db, item));
+            with_tx(tx, db) {
+                await(bide_insert(tx, item, &(item){.name = "one"}));
+                reached(WRITES);
+                await(reach(OTHER_WAITS));
+            }
+            reached(WRITTEN);
+        } else {
+            await(reach(WRITES));
+            with_group(g) {
+                spawn_void(g, write_row, db, "two");
+                await(bide_sleep(bide_ms(5)));
+                reached(OTHER_WAITS);
+                while (__atomic_load_n(&step, __ATOMIC_ACQUIRE) != WRITTEN)
+                    sched_yield(); /* keeps the loop */
+                await(write_row(db, "three"));
+            }
+            check_int(await(bide_scalar(db, i64, "select count(*) from items")), 3);
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(a_turn_that_is_on_its_way_is_no_deadlock)
+{
+    shared_case = db_case_new("");
+    check_int(bide_run(pass_the_turn, .loops = 2), 0);
+    db_case_done(&shared_case);
+}
+
 /* ---- processes ---- */
 
 static bide_db *inherited;
