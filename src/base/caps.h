@@ -214,6 +214,8 @@
 #define BIDE_CAP_HTTP_AGE_MS 3600000
 /* ms of accepting while stopping, so that balancers notice */
 #define BIDE_CAP_HTTP_LAME_DUCK_MS 2000
+/* ms at its end, at most half of it, for the handshakes under way */
+#define BIDE_CAP_HTTP_HANDSHAKES_MS 100
 /* bytes, and ms between two parts of them, that are read and dropped before a connection is closed
  */
 #define BIDE_CAP_HTTP_LINGER_BYTES 262144

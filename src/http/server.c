@@ -211,6 +211,21 @@ static void refuse_more(struct bide__http_server *server, bide_listener_ptr list
     bide__listener_refuse(listener);
 }
 
+/* The lame duck. Its last part only lets those in whose handshake has begun: a connection that was
+   made while the socket is closed would be reset, perhaps with a request in it. */
+static bide_async(void) accept_the_last(struct bide__http_server *server,
+                                        bide_listener_ptr listener)
+{
+    int64_t lame_duck_ns = server->options.lame_duck.ns;
+    int64_t last_ns = (int64_t)BIDE_CAP_HTTP_HANDSHAKES_MS * 1000000;
+    if (last_ns > lame_duck_ns / 2)
+        last_ns = lame_duck_ns / 2;
+    bide_await(bide_sleep((bide_duration){lame_duck_ns - last_ns}));
+    bide__listener_hold(listener);
+    bide_await(bide_sleep((bide_duration){last_ns}));
+    return bide_void;
+}
+
 static bide_async(void) serve_until_stop(struct bide__http_server *server,
                                          bide_listener_ptr listener)
 {
@@ -220,7 +235,7 @@ static bide_async(void) serve_until_stop(struct bide__http_server *server,
         bide_task_of(void) accepting = bide_spawn(group, bide__http_accept, server, listener);
         bide_await(bide_until_stop());
         server->stopping = true;
-        bide_await(bide_sleep(server->options.lame_duck));
+        bide_await(accept_the_last(server, listener));
         bide_cancel(accepting, "the server is stopping");
         bide_await(bide_wait(BIDE_ALL, &bide_ref(accepting), 1));
         refuse_more(server, listener);

@@ -75,9 +75,13 @@ int bide__accept(bide_listener *listener, struct bide__address *ret_peer,
 /* The next connection that waits already, or -EAGAIN or another negative code. */
 int bide__accept_now(bide_listener *listener, struct bide__address *ret_peer);
 
-/* From now on who connects is refused, where that is this process's to say: over TCP, on a socket
-   that bide_listen_fd took over only after bide__listener_own. What still waits is dropped. */
+/* Both do so where it is this process's to say: over TCP, on a socket that bide_listen_fd took over
+   only after bide__listener_own. From _hold on nobody connects any more, and whoever has begun to
+   does come in: who tries is neither answered nor refused. From _refuse on who tries is refused;
+   what still waits is reset, also one that the kernel adds at this very moment: so _hold goes
+   before it by a round trip. */
 void bide__listener_own(bide_listener *listener);
+void bide__listener_hold(bide_listener *listener);
 void bide__listener_refuse(bide_listener *listener);
 
 /* A new stream for a connected, non-blocking socket, which it takes if it succeeds. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -311,6 +312,24 @@ int bide__accept_now(bide_listener *listener, struct bide__address *ret_peer)
 void bide__listener_own(bide_listener *listener)
 {
     listener->handed_over = false;
+}
+
+/* A filter of the socket (socket(7), SO_ATTACH_FILTER) sees segments from their TCP header on. It
+   drops those that ask for a connection, SYN without ACK (RFC 9293 section 3.5). */
+void bide__listener_hold(bide_listener *listener)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+    if (listener->port != 0 && !listener->handed_over)
+        (void)setsockopt(listener->endpoint.fd.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                         sizeof program);
 }
 
 void bide__listener_refuse(bide_listener *listener)

@@ -4,6 +4,8 @@
  */
 #include "net_case.h"
 
+#include "io/endpoint.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -232,6 +234,28 @@ TEST(closing_wakes_all_acceptors, .real_clock = true)
         bide_close(listener);
         check_int(await_task(first), BIDE_CLOSED);
         check_int(await_task(second), BIDE_CLOSED);
+    }
+}
+
+TEST(a_held_listener_takes_nobody_new, .real_clock = true)
+{
+    bool late;
+    struct bide__address peer;
+    with(bide_tcp_listener, listener, "127.0.0.1", 0, NULL) {
+        uint16_t port = bide_listener_port(listener);
+        with(bide_tcp, early, "127.0.0.1", port) {
+            bide__listener_hold(listener);
+            (void)move_on_after(&late, bide_ms(50), bide_connect_tcp, "127.0.0.1", port);
+            check(late);
+            await(bide_write(early, "in time", 7));
+            int fd = bide__accept_now(listener, &peer);
+            require(fd >= 0);
+            char text[8] = "";
+            check_int(recv(fd, text, 7, MSG_WAITALL), 7);
+            check_str(text, "in time");
+            close(fd);
+            check_int(bide__accept_now(listener, &peer), -EAGAIN);
+        }
     }
 }
 
