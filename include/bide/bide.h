@@ -23,6 +23,7 @@
 #include <bide/event.h>
 #include <bide/once.h>
 #include <bide/channel.h>
+#include <bide/cross_channel.h>
 #include <bide/pool.h>
 #include <bide/net.h>
 #include <bide/offload.h>

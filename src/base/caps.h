@@ -38,6 +38,8 @@
 /* ns that a loop's thread asks for at a time: the smallest slice that the kernel grants, so that
  * threads which compute on the same cores are interrupted at once */
 #define BIDE_CAP_LOOP_SLICE_NS 100000
+/* ns that a loop looks for mail of others before it sleeps: about what a wake-up costs */
+#define BIDE_CAP_SPIN_NS 20000
 /* threads of the blocking lane */
 #define BIDE_CAP_BLOCKING_THREADS 64
 

@@ -25,6 +25,9 @@ __thread struct bide__loop *bide__loop_here;
 /* While everything waits, virtual time stands still this long for I/O that may be on its way. */
 enum { VIRTUAL_GRACE_NS = 5000000 };
 
+/* Looks for mail between two of the clock, and the first step of the time for looking. */
+enum { SPIN_LOOKS = 16, SPIN_LEAST_NS = 500 };
+
 /* Pause before the system is asked again for the memory of a stack, and how often that is done. */
 enum { STARVED_RETRY_NS = 2000000, STARVED_TURNS = 1000 };
 
@@ -55,9 +58,10 @@ void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
     struct bide__mail *newest = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
     do {
         mail->next = newest;
-    } while (!__atomic_compare_exchange_n(&loop->mail, &newest, mail, true, __ATOMIC_RELEASE,
+    } while (!__atomic_compare_exchange_n(&loop->mail, &newest, mail, true, __ATOMIC_SEQ_CST,
                                           __ATOMIC_RELAXED));
-    if (!newest)
+    /* Either this sees it sleeping, or it sees the mail before it sleeps: see `poll`. */
+    if (!newest && __atomic_load_n(&loop->sleeping, __ATOMIC_SEQ_CST))
         loop->io->ops->wake(loop->io);
     __atomic_fetch_sub(&loop->posting, 1, __ATOMIC_RELEASE);
 }
@@ -146,9 +150,61 @@ static void break_idle(struct bide__loop *loop)
 
 static void poll(struct bide__loop *loop, int64_t until_ns)
 {
+    if (until_ns != 0) {
+        __atomic_store_n(&loop->sleeping, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&loop->mail, __ATOMIC_SEQ_CST))
+            until_ns = 0;
+    }
     __atomic_store_n(&loop->polling, 1, __ATOMIC_RELAXED);
     loop->io->ops->poll(loop->io, until_ns);
     __atomic_store_n(&loop->polling, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&loop->sleeping, 0, __ATOMIC_RELAXED);
+}
+
+static inline void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Looks for mail until then; whether it came. */
+static bool mail_until(struct bide__loop *loop, int64_t until_ns)
+{
+    do {
+        for (int i = 0; i < SPIN_LOOKS; i++) {
+            if (__atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
+                return true;
+            pause_briefly();
+        }
+    } while (bide__clock_monotonic_ns() < until_ns);
+    return false;
+}
+
+/* Waits as `poll`, but looks for mail of other loops before it sleeps: waking a thread costs both
+   more than a short look. The look gets longer while mail comes soon, else shorter. */
+static void poll_expecting(struct bide__loop *loop, int64_t until_ns)
+{
+    if (loop->expecting == 0 || !loop->runtime->own_cores) {
+        poll(loop, until_ns);
+        return;
+    }
+    int64_t began_ns = bide__clock_monotonic_ns();
+    int64_t look_ns = began_ns + loop->spin_ns;
+    bool soon = mail_until(loop, look_ns < until_ns ? look_ns : until_ns);
+    if (soon) {
+        poll(loop, 0);
+    } else {
+        poll(loop, until_ns);
+        soon = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED) &&
+               bide__clock_monotonic_ns() - began_ns < BIDE_CAP_SPIN_NS;
+    }
+    if (!soon)
+        loop->spin_ns /= 2;
+    else if (loop->spin_ns < BIDE_CAP_SPIN_NS)
+        loop->spin_ns = 2 * loop->spin_ns + SPIN_LEAST_NS;
 }
 
 /* Every task waits, on the virtual clock: gives I/O a moment, then jumps to the next timer. */
@@ -195,7 +251,7 @@ static void wait_for_events(struct bide__loop *loop)
     if (loop->runtime->options.virtual_clock)
         wait_virtual(loop, bide__timers_next_ns(&loop->timers));
     else
-        poll(loop, bide__timers_wake_ns(&loop->timers));
+        poll_expecting(loop, bide__timers_wake_ns(&loop->timers));
 }
 
 void bide__loop_run(struct bide__loop *loop)

@@ -60,7 +60,10 @@ struct bide__loop {
     size_t outside;          /* waits that something outside will end: I/O, lanes, signals */
     size_t
         endless; /* of those, sleeps for ever and the like: virtual time does not wait for them */
-    size_t jobs; /* and jobs on lanes: virtual time stands still for them */
+    size_t expecting;  /* tasks that wait for tasks of other loops: worth a look before sleeping */
+    int64_t spin_ns;   /* how long that look is */
+    uint32_t sleeping; /* atomic: in a poll that waits: who posts must wake it */
+    size_t jobs;       /* and jobs on lanes: virtual time stands still for them */
     uint64_t next_task_id;
     struct bide_task *main_task; /* NULL when it has ended */
     int main_status;             /* what it returned */

@@ -366,6 +366,7 @@ static int run_loops(struct bide__runtime *runtime)
     }
     cpu_set_t before;
     bool repin = count > 1 && sched_getaffinity(0, sizeof before, &before) == 0;
+    runtime->own_cores = repin && CPU_COUNT(&before) >= count;
     bide__signals_open(runtime);
     bide__signals_thread_open();
     start_others(runtime, threads, first);

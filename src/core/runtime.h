@@ -31,6 +31,7 @@ struct bide__runtime {
     struct bide__loop **loops;  /* NULL before a loop starts and after it has ended */
     struct bide__place *places; /* one for each loop; under the lock too */
     int loop_count;
+    bool own_cores;    /* each loop has a core for itself */
     int others;        /* loops besides the first that run; the first one's */
     uint32_t stopping; /* atomic: bide_stop was called */
     const char *stop_reason;

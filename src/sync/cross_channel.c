@@ -1,0 +1,364 @@
+/*
+ * Channels between loops; include/bide/cross_channel.h has the semantics. Called by users; calls
+ * the mail of core/loop.h.
+ *
+ * A lock guards the buffer and one port for each loop: the queues of the tasks that wait there, and
+ * one letter. Only a port's own loop decides its waits, when the letter is delivered: so a task is
+ * woken on its own thread, and one letter serves all that can be served by then.
+ *
+ * Invariants, at the end of each critical section
+ *  1. If something could be done for a task that waits, a letter is on its way to some loop for
+ *     which something can be done; its delivery looks for the next one.
+ *  2. A letter is sent only to a loop with a task that waits here; such a loop lives, and takes all
+ *     letters before it ends.
+ *  3. The memory is held by its owner and by each letter on its way.
+ */
+#include "sync/sync.h"
+
+#include "base/mem.h"
+#include "core/runtime.h"
+
+#include <bide/cross_channel.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+struct port {
+    struct bide__mail mail;
+    struct bide__cross *cross;
+    struct bide__loop *loop; /* while tasks wait */
+    struct bide__queue receivers, senders;
+    bool posted; /* the mail is on its way */
+};
+
+struct bide__cross {
+    struct bide__cross *itself; /* for the type's sake */
+    pthread_mutex_t lock;
+    size_t count, capacity;
+    size_t put, take; /* the next places to write and to read */
+    size_t value_size;
+    char *buffer;
+    size_t holds; /* the owner, and letters on their way */
+    size_t turn;  /* the port that is looked at first */
+    size_t port_count;
+    bool closed;
+    struct bide__object to_send, to_receive;
+    const struct bide_site *closed_at;
+    uint64_t closed_by;
+    char closed_by_name[32];
+    struct port ports[];
+};
+
+static const struct bide__kind send_kind = {"channel", "wants to send to", NULL, false};
+static const struct bide__kind receive_kind = {"channel", "wants to receive from", NULL, false};
+
+static char *place(const struct bide__cross *cross, size_t index)
+{
+    return cross->buffer + index * cross->value_size;
+}
+
+static size_t after(const struct bide__cross *cross, size_t index)
+{
+    return index + 1 == cross->capacity ? 0 : index + 1;
+}
+
+static void put(struct bide__cross *cross, const void *value)
+{
+    memcpy(place(cross, cross->put), value, cross->value_size);
+    cross->put = after(cross, cross->put);
+    cross->count++;
+}
+
+static void take(struct bide__cross *cross, void *ret_value)
+{
+    memcpy(ret_value, place(cross, cross->take), cross->value_size);
+    cross->take = after(cross, cross->take);
+    cross->count--;
+}
+
+/* On the port's loop: does what can be done for its tasks. */
+static void serve(struct bide__cross *cross, struct port *port)
+{
+    for (;;) {
+        struct bide__wait *receiver = port->receivers.first, *sender = port->senders.first;
+        if (receiver && cross->count > 0) {
+            take(cross, receiver->payload);
+            bide__wake(receiver, 0);
+        } else if (receiver && cross->closed) {
+            bide__wake(receiver, -EPIPE);
+        } else if (sender && cross->closed) {
+            bide__wake(sender, -EPIPE);
+        } else if (sender && cross->count < cross->capacity) {
+            put(cross, sender->payload);
+            bide__wake(sender, 0);
+        } else {
+            return;
+        }
+    }
+}
+
+/* Sends a letter to the next loop that something can be done for, or to all of them at the close.
+ */
+static void notify(struct bide__cross *cross)
+{
+    bool values = cross->count > 0 || cross->closed;
+    bool room = cross->count < cross->capacity || cross->closed;
+    for (size_t i = 0; i < cross->port_count; i++) {
+        size_t index = (cross->turn + i) % cross->port_count;
+        struct port *port = &cross->ports[index];
+        if (port->posted || !((values && port->receivers.first) || (room && port->senders.first)))
+            continue;
+        port->posted = true;
+        cross->holds++;
+        bide__loop_post(port->loop, &port->mail);
+        cross->turn = index + 1;
+        if (!cross->closed)
+            return;
+    }
+}
+
+/* Gives up one hold, with the lock, which it releases. */
+static void let_go(struct bide__cross *cross)
+{
+    bool last = --cross->holds == 0;
+    pthread_mutex_unlock(&cross->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&cross->lock);
+    bide__free(cross);
+}
+
+static void deliver(struct bide__mail *mail)
+{
+    struct port *port = bide__container_of(mail, struct port, mail);
+    struct bide__cross *cross = port->cross;
+    pthread_mutex_lock(&cross->lock);
+    port->posted = false;
+    serve(cross, port);
+    notify(cross);
+    let_go(cross);
+}
+
+void *bide__cross_new(size_t value_size, size_t capacity, const char *name,
+                      const struct bide_site *made)
+{
+    if (bide__outside_of_tasks())
+        bide__misuse("%s outside of tasks at %s:%d", made->what, BIDE__AT(made));
+    if (capacity == 0)
+        bide__misuse("a channel between loops without places is made at %s:%d", BIDE__AT(made));
+    size_t ports = (size_t)bide__loop_here->runtime->loop_count, buffer_size, total;
+    size_t size = sizeof(struct bide__cross) + ports * sizeof(struct port);
+    if (__builtin_mul_overflow(value_size, capacity, &buffer_size) ||
+        __builtin_add_overflow(size, buffer_size, &total))
+        return NULL;
+    struct bide__cross *cross = bide__alloc(total);
+    if (!cross)
+        return NULL;
+    memset(cross, 0, size);
+    if (pthread_mutex_init(&cross->lock, NULL)) {
+        bide__free(cross);
+        return NULL;
+    }
+    cross->itself = cross;
+    cross->capacity = capacity;
+    cross->value_size = value_size;
+    cross->buffer = (char *)cross + size;
+    cross->holds = 1;
+    cross->port_count = ports;
+    for (size_t i = 0; i < ports; i++) {
+        cross->ports[i].mail.deliver = deliver;
+        cross->ports[i].cross = cross;
+    }
+    bide__object_init(&cross->to_send, &send_kind, name, made);
+    bide__object_init(&cross->to_receive, &receive_kind, name, made);
+    return cross;
+}
+
+void *bide__cross_enter(size_t value_size, size_t capacity, const char *name,
+                        const struct bide_site *made)
+{
+    void *cross = bide__cross_new(value_size, capacity, name, made);
+    if (!cross)
+        bide__fail(made, bide_error_new(BIDE_NO_MEMORY, "no memory for channel '%s' of %zu values",
+                                        name, capacity));
+    return cross;
+}
+
+static const struct bide_task *first_user(const struct bide__cross *cross)
+{
+    for (size_t i = 0; i < cross->port_count; i++) {
+        const struct port *port = &cross->ports[i];
+        const struct bide_task *task = bide__first_waiting(&port->receivers);
+        if (!task)
+            task = bide__first_waiting(&port->senders);
+        if (task)
+            return task;
+    }
+    return NULL;
+}
+
+void bide__cross_free(struct bide__cross *cross, const struct bide_site *at)
+{
+    if (!cross)
+        return;
+    pthread_mutex_lock(&cross->lock);
+    const struct bide_task *user = first_user(cross);
+    if (bide__unlikely(user != NULL)) {
+        char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
+        pthread_mutex_unlock(&cross->lock);
+        bide__misuse("%s frees %s at %s:%d, which task #%llu '%s' of loop %d uses at %s:%d",
+                     bide__who_runs(me), bide__object_label(&cross->to_send, label, sizeof label),
+                     BIDE__AT(at), (unsigned long long)user->head.id, bide__task_label(user),
+                     user->loop->index, BIDE__AT(user->head.at));
+    }
+    let_go(cross);
+}
+
+void bide__cross_leave(void *owner)
+{
+    struct bide__cross *cross;
+    memcpy(&cross, owner, sizeof cross);
+    bide__cross_free(cross, cross->to_send.made);
+}
+
+struct crossing {
+    struct bide__cross *cross;
+    struct bide__wait wait;
+};
+
+static void give_up(struct bide__wait *wait, int reason)
+{
+    struct bide__cross *cross = bide__container_of(wait, struct crossing, wait)->cross;
+    pthread_mutex_lock(&cross->lock);
+    bide__wake(wait, reason);
+    pthread_mutex_unlock(&cross->lock);
+}
+
+/* Waits in a queue of the port, with the lock, which it releases. */
+static int wait_in(struct bide_task *me, struct bide__cross *cross, struct port *port,
+                   struct bide__queue *queue, void *payload, struct bide__object *object)
+{
+    struct bide__loop *loop = me->loop;
+    bool others = cross->port_count > 1; /* else nobody outside will end it */
+    struct crossing crossing = {.cross = cross,
+                                .wait = {.task = me,
+                                         .object = object,
+                                         .since_ns = loop->now_ns,
+                                         .abort = give_up,
+                                         .payload = payload}};
+    port->loop = loop;
+    bide__queue_push(queue, &crossing.wait);
+    me->wait = &crossing.wait;
+    pthread_mutex_unlock(&cross->lock);
+    loop->outside += others;
+    loop->expecting++;
+    bide__suspend(me);
+    loop->expecting--;
+    loop->outside -= others;
+    return crossing.wait.result;
+}
+
+static struct port *port_here(struct bide__cross *cross, const struct bide_task *me)
+{
+    return &cross->ports[me->loop->index];
+}
+
+/* After a change: for this loop at once, for others by letter. */
+static void changed(struct bide__cross *cross, struct port *port)
+{
+    serve(cross, port);
+    notify(cross);
+    pthread_mutex_unlock(&cross->lock);
+}
+
+static __attribute__((noreturn, cold)) void raise_closed(const struct bide__cross *cross)
+{
+    char label[BIDE__LABEL_BYTES];
+    bide__object_label(&cross->to_send, label, sizeof label);
+    bide__fail(bide__current->at,
+               bide_error_new(BIDE_CLOSED, "%s was closed by task #%llu '%s' at %s:%d", label,
+                              (unsigned long long)cross->closed_by, cross->closed_by_name,
+                              BIDE__AT(cross->closed_at)));
+}
+
+bide_async(void) bide__cross_send(struct bide__cross *cross, const void *value)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &cross->to_send);
+    struct port *port = port_here(cross, me);
+    pthread_mutex_lock(&cross->lock);
+    if (bide__unlikely(cross->closed)) {
+        pthread_mutex_unlock(&cross->lock);
+        raise_closed(cross);
+    }
+    if (cross->count < cross->capacity && !port->senders.first) {
+        put(cross, value);
+        changed(cross, port);
+        bide__done_at_once(me);
+        return bide_void;
+    }
+    result = wait_in(me, cross, port, &port->senders, (void *)(uintptr_t)value, &cross->to_send);
+    if (bide__unlikely(result == -EPIPE))
+        raise_closed(cross);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &cross->to_send);
+    return bide_void;
+}
+
+bide_async(bool) bide__cross_receive(struct bide__cross *cross, void *ret_value)
+{
+    struct bide_task *me = bide__task_current();
+    int result = bide__checkpoint(me);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &cross->to_receive);
+    struct port *port = port_here(cross, me);
+    pthread_mutex_lock(&cross->lock);
+    if (cross->count > 0 && !port->receivers.first) {
+        take(cross, ret_value);
+        changed(cross, port);
+        bide__done_at_once(me);
+    } else if (cross->closed && cross->count == 0) {
+        pthread_mutex_unlock(&cross->lock);
+        bide__done_at_once(me);
+        result = -EPIPE;
+    } else {
+        result = wait_in(me, cross, port, &port->receivers, ret_value, &cross->to_receive);
+    }
+    if (bide__unlikely(result < 0 && result != -EPIPE))
+        bide__raise(result, &cross->to_receive);
+    return bide_ready(bool, result == 0);
+}
+
+void bide__cross_close(struct bide__cross *cross, const struct bide_site *at)
+{
+    if (bide__outside_of_tasks())
+        bide__misuse("bide_cross_close outside of tasks at %s:%d", BIDE__AT(at));
+    const struct bide_task *me = bide__task_current();
+    pthread_mutex_lock(&cross->lock);
+    if (!cross->closed) {
+        cross->closed = true;
+        cross->closed_at = at;
+        cross->closed_by = me->head.id;
+        snprintf(cross->closed_by_name, sizeof cross->closed_by_name, "%s", bide__task_label(me));
+    }
+    changed(cross, port_here(cross, me));
+}
+
+bool bide__cross_closed(struct bide__cross *cross)
+{
+    pthread_mutex_lock(&cross->lock);
+    bool closed = cross->closed;
+    pthread_mutex_unlock(&cross->lock);
+    return closed;
+}
+
+size_t bide__cross_count(struct bide__cross *cross)
+{
+    pthread_mutex_lock(&cross->lock);
+    size_t count = cross->count;
+    pthread_mutex_unlock(&cross->lock);
+    return count;
+}

@@ -1,0 +1,375 @@
+/*
+ * cross_channel_test.c: channels between loops: every value once and in order, many on both sides,
+ * bounds, closing, cancels, deadlines, freeing while a letter is on its way.
+ */
+#include <bide/bide.h>
+#include <bide/test.h>
+
+#include "base/mem.h"
+
+#include <stdio.h>
+
+static bide__main_void *body;
+
+/* Loop 0 runs the body, the others serve. */
+static async(void) program(void)
+{
+    if (bide_loop_index() == 0) {
+        await(body());
+        bide_stop("done");
+    } else {
+        await(bide_until_stop());
+    }
+    return bide_void;
+}
+
+static void run_on(int loops, bide__main_void *what)
+{
+    int64_t live = bide__mem_live();
+    body = what;
+    check_int(bide_run(program, .loops = loops), 0);
+    check_int(bide__mem_live(), live);
+}
+
+typedef bide_cross_channel(int) numbers;
+
+static async(void) send_numbers(numbers *out, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        await(bide_cross_send(out, i));
+    return bide_void;
+}
+SPAWNABLE(void, send_numbers, numbers *, int, int)
+
+static async(void) receive_in_order(void)
+{
+    with_cross_channel(int, c, 7)
+    {
+        with_group(g) {
+            spawn_void_on(g, 1, send_numbers, c, 0, 3000);
+            for (int i = 0; i < 3000; i++) {
+                int value = -1;
+                check(await(bide_cross_receive(c, &value)));
+                if (!check_int(value, i))
+                    break;
+            }
+        }
+        check_int(bide_cross_count(c), 0);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(values_of_one_sender_arrive_in_order, .timeout_ms = 20000)
+{
+    run_on(2, receive_in_order);
+}
+
+enum { VALUES = 2000, SENDERS = 4 };
+static uint32_t times[SENDERS * VALUES]; /* atomic: how often each was received */
+
+static async(void) receive_all(numbers *in)
+{
+    int value, last[SENDERS] = {-1, -1, -1, -1};
+    while (await(bide_cross_receive(in, &value))) {
+        __atomic_add_fetch(&times[value], 1, __ATOMIC_RELAXED);
+        check(value > last[value / VALUES]); /* also of several senders: each in its order */
+        last[value / VALUES] = value;
+    }
+    return bide_void;
+}
+SPAWNABLE(void, receive_all, numbers *)
+
+static async(void) all_to_all(void)
+{
+    with_cross_channel(int, c, 16)
+    {
+        with_group(receivers) {
+            for (int i = 0; i < 4; i++)
+                spawn_void_on(receivers, i % 3, receive_all, c);
+            with_group(senders) {
+                for (int i = 0; i < SENDERS; i++)
+                    spawn_void_on(senders, (i + 1) % 3, send_numbers, c, i * VALUES,
+                                  (i + 1) * VALUES);
+            }
+            bide_cross_close(c);
+        }
+        check(bide_cross_closed(c));
+    }
+    for (int i = 0; i < SENDERS * VALUES; i++)
+        if (!check_int(times[i], 1))
+            break;
+    return bide_void;
+}
+
+TEST_PLAIN(many_senders_and_receivers_each_value_once, .timeout_ms = 30000)
+{
+    run_on(3, all_to_all);
+}
+
+static async(void) echo(numbers *in, numbers *out)
+{
+    int value;
+    while (await(bide_cross_receive(in, &value)))
+        await(bide_cross_send(out, value + 1));
+    return bide_void;
+}
+SPAWNABLE(void, echo, numbers *, numbers *)
+
+static async(void) ping_pong(void)
+{
+    with_cross_channel(int, there, 1)
+    {
+        with_cross_channel(int, back, 1)
+        {
+            with_group(g) {
+                spawn_void_on(g, 1, echo, there, back);
+                for (int i = 0; i < 2000; i++) {
+                    int value = 0;
+                    await(bide_cross_send(there, i));
+                    check(await(bide_cross_receive(back, &value)));
+                    if (!check_int(value, i + 1))
+                        break;
+                    if (i % 500 == 499)
+                        await(bide_sleep(bide_ms(1))); /* now the other one sleeps */
+                }
+                bide_cross_close(there);
+            }
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(one_value_there_and_back, .timeout_ms = 20000)
+{
+    run_on(2, ping_pong);
+}
+
+static async(void) receive_one(numbers *in)
+{
+    int value;
+    (void)await(bide_cross_receive(in, &value));
+    return bide_void;
+}
+SPAWNABLE(void, receive_one, numbers *)
+
+static async(void) send_one(numbers *out)
+{
+    await(bide_cross_send(out, 1));
+    return bide_void;
+}
+SPAWNABLE(void, send_one, numbers *)
+
+static int close_line;
+
+static async(void) close_there(numbers *c)
+{
+    await(bide_sleep(bide_ms(5)));
+    close_line = __LINE__ + 1;
+    bide_cross_close(c);
+    return bide_void;
+}
+SPAWNABLE(void, close_there, numbers *)
+
+static async(void) closing(void)
+{
+    bide_error *error;
+    char line[160];
+    with_cross_channel(int, c, 1)
+    {
+        int value = 0;
+        with_group(g) {
+            await(bide_cross_send(c, 5));
+            spawn_void_on(g, 1, close_there, c);
+            attempt(&error, send_one, c); /* waits: it is full */
+        }
+        require(error);
+        check_int(error->code, BIDE_CLOSED);
+        check_contains(error->message, "channel 'c'");
+        check_contains(error->message, "'close_there'");
+        snprintf(line, sizeof line, "%s:%d", __FILE__, close_line);
+        check_contains(error->message, line);
+        attempt(&error, send_one, c);
+        check_int(error ? error->code : 0, BIDE_CLOSED);
+        check(await(bide_cross_receive(c, &value)));
+        check_int(value, 5);
+        check(!await(bide_cross_receive(c, &value)));
+        check_int(value, 5);
+        bide_cross_close(c);
+    }
+    with_cross_channel(int, c, 1)
+    {
+        int value;
+        with_group(g) {
+            for (int i = 0; i < 6; i++)
+                spawn_void_on(g, i % 3, receive_one, c);
+            spawn_void_on(g, 2, close_there, c);
+            check(!await(bide_cross_receive(c, &value)));
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(closing_wakes_all_and_keeps_what_is_buffered)
+{
+    run_on(3, closing);
+}
+
+static async(bool) receive_within(numbers *in, int64_t ms)
+{
+    int value;
+    bool received = false;
+    with_deadline(bide_ms(ms)) {
+        received = await(bide_cross_receive(in, &value));
+    }
+    return ready(bool, received);
+}
+SPAWNABLE(bool, receive_within, numbers *, int64_t)
+
+static async(void) cancels(void)
+{
+    bide_error *error;
+    with_cross_channel(int, c, 2)
+    {
+        (void)attempt(&error, receive_within, c, 3);
+        check_int(error ? error->code : 0, BIDE_TIMEOUT);
+        for (int i = 0; i < 200; i++) {
+            with_group(g) {
+                task(void) sends = spawn_on(g, 1, send_one, c);
+                task(void) receives = spawn_on(g, 1, receive_one, c);
+                task(void) here = spawn(g, receive_one, c);
+                for (int j = 0; j < i % 13; j++)
+                    await(bide_yield());
+                bide_cancel(receives, "race");
+                bide_cancel(i % 2 ? here : sends, "race");
+                bide_task_ref all[] = {bide_ref(sends), bide_ref(receives), bide_ref(here)};
+                if (i % 2 == 0)
+                    bide_cancel(here, "race");
+                await(bide_wait(BIDE_ALL, all, 3));
+                bide_group_cancel(g, "not wanted");
+            }
+            int value;
+            while (bide_cross_count(c) > 0)
+                check(await(bide_cross_receive(c, &value)));
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(cancels_and_deadlines_lose_nothing, .timeout_ms = 20000)
+{
+    run_on(2, cancels);
+}
+
+/* The waiting task is cancelled while a letter to it is on its way, and the channel is freed. */
+static async(void) free_early(void)
+{
+    for (int i = 0; i < 300; i++) {
+        with_cross_channel(int, c, 4)
+        {
+            with_group(g) {
+                spawn_void_on(g, 1, receive_one, c);
+                for (int j = 0; j < i % 17; j++)
+                    await(bide_yield());
+                await(bide_cross_send(c, 1));
+                bide_group_cancel(g, "enough");
+            }
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(a_channel_may_end_while_a_letter_is_on_its_way, .timeout_ms = 20000)
+{
+    run_on(2, free_early);
+}
+
+static void close_numbers(void *c)
+{
+    bide_cross_close((numbers *)c);
+}
+
+static async(void) send_nine(numbers *out)
+{
+    defer(close_numbers, out);
+    await(send_numbers(out, 0, 9));
+    return bide_void;
+}
+SPAWNABLE(void, send_nine, numbers *)
+
+TEST(on_one_loop, .cancel_everywhere = true)
+{
+    with_cross_channel(int, c, 2)
+    {
+        with_group(g) {
+            task(void) sending = spawn(g, send_nine, c);
+            int value, next = 0;
+            while (await(bide_cross_receive(c, &value)))
+                check_int(value, next++);
+            await_task(sending); /* cancelled, it raises here */
+            check_int(next, 9);
+        }
+    }
+}
+
+static async(void) wait_for_nobody(void)
+{
+    with_cross_channel(int, c, 1)
+    {
+        int value;
+        (void)await(bide_cross_receive(c, &value));
+    }
+    return bide_void;
+}
+SPAWNABLE(void, wait_for_nobody)
+
+TEST(on_one_loop_a_wait_that_nobody_can_end_is_reported)
+{
+    bide_error *error;
+    test_capture_stderr();
+    attempt(&error, wait_for_nobody);
+    check_contains(test_captured(), "channel 'c'");
+    require(error);
+    check_int(error->code, BIDE_DEADLOCK);
+}
+
+static async(void) no_places(void)
+{
+    bide_cross_channel_free(bide_cross_channel_new(int, 0, NULL));
+    return bide_void;
+}
+
+static void run_no_places(void)
+{
+    (void)bide_run(no_places);
+}
+
+static async(void) free_under_a_task(void)
+{
+    numbers *c = bide_cross_channel_new(int, 1, "early");
+    with_group(g) {
+        spawn_void(g, receive_one, c);
+        await(bide_yield());
+        bide_cross_channel_free(c);
+    }
+    return bide_void;
+}
+
+static void run_free_under_a_task(void)
+{
+    (void)bide_run(free_under_a_task);
+}
+
+TEST_PLAIN(misuse_is_told)
+{
+    check_dies(run_no_places, "without places");
+    check_dies(run_free_under_a_task, "frees channel 'early'");
+    bide_cross_channel_free((numbers *)NULL);
+}
+
+TEST(without_memory, .fail_allocations = true)
+{
+    with_cross_channel(int, c, 2)
+    {
+        await(bide_cross_send(c, 1));
+    }
+}
