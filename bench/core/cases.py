@@ -43,6 +43,7 @@ CASES = (
     Case("await_ready", ("bide",), versus("", 8), "instructions", once=True),
     Case("fail_4", ("bide", "c++"), versus("c++", 1.6)),
     Case("parked_1m", PARKED, versus("", 5000), "bytes", once=True),
+    Case("cross_loop", ("bide", "eventfd"), versus("eventfd", 1.3)),
     Case("echo_64_epoll", ("bide", "epoll"), versus("epoll", 0.93, ">="), "requests/s"),
     Case("echo_1000_epoll", ("bide", "epoll"), versus("epoll", 0.93, ">="), "requests/s"),
 )

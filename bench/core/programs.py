@@ -8,12 +8,13 @@ import subprocess
 
 from common import WARNINGS, Builder
 
-BIDE_PROGRAMS = ("bide_core", "bide_inside", "bide_await", "bide_echo")
+BIDE_PROGRAMS = ("bide_core", "bide_inside", "bide_await", "bide_echo", "bide_loops")
 # The others are in bide_core.
 BIDE_PROGRAM_OF = {
     "switch_bare": "bide_inside",
     "timer_arm_cancel": "bide_inside",
     "await_ready": "bide_await",
+    "cross_loop": "bide_loops",
 }
 
 
@@ -46,6 +47,7 @@ class Programs(Builder):
         plans = {
             "assembler": ("rival_switch", [*c, "rival_switch.c"], "a C compiler"),
             "epoll": ("rival_echo", [*c, "rival_echo.c"], "a C compiler"),
+            "eventfd": ("rival_eventfd", [*c, "-pthread", "rival_eventfd.c"], "a C compiler"),
             "st": ("rival_st", [*c, "rival_st.c", "-lst"], "libst-dev"),
             "c++": ("rival_throw", cxx and [cxx, "-O2", *WARNINGS, "rival_throw.cpp"], "g++"),
             "go": ("rival_go", go and [go, "build", "rival_go.go"], "go"),

@@ -31,18 +31,19 @@ class Runner:
         self.values = {}  # (number's name, system) -> one value per round
 
     def measure(self, case, system):
-        used_cores = {SERVER_CORE, LOAD_CORE} if case.name.startswith("echo_") else {SERVER_CORE}
-        numbers = self.quiet.run(used_cores, lambda: self.run_once(case, system))
+        both = case.name == "cross_loop" or case.name.startswith("echo_")
+        used_cores = {SERVER_CORE, LOAD_CORE} if both else {SERVER_CORE}
+        numbers = self.quiet.run(used_cores, lambda: self.run_once(case, system, used_cores))
         for name, value in numbers.items():
             self.values.setdefault((name, system), []).append(value)
 
-    def run_once(self, case, system):
+    def run_once(self, case, system, cores):
         if case.name == "await_ready":
             return {case.name: self.count_instructions()}
         if case.name.startswith("echo_"):
             return self.run_echo(case.name, system)
         command = [*self.programs.command(system, case.name), case.name]
-        return finish(start(command, {SERVER_CORE}, self.target_ms), command)
+        return finish(start(command, cores, self.target_ms), command)
 
     def run_echo(self, name, system):
         connections = name.split("_")[1]
