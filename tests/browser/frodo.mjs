@@ -291,6 +291,66 @@ async function manyUsers(admin) {
   });
 }
 
+async function rolesAndDepartments(admin) {
+  const { page } = admin;
+  const { keyboard } = page;
+  const link = (name) => page.getByRole("link", { name, exact: true });
+  await step("a role is made by keyboard, after a name that is taken", async () => {
+    await admin.open("/admin/users");
+    await link("Roles").click();
+    await link("New role").click();
+    await admin.tabTo("#name");
+    await keyboard.type("editor");
+    await admin.tabTo("[value='posts:write']");
+    await keyboard.press("Space");
+    admin.expected.push(422);
+    await keyboard.press("Enter");
+    await admin.sees("#name[aria-invalid=true] + .error", "taken");
+    assert.ok(await page.locator("[value='posts:write']").isChecked());
+  });
+  await look(admin, "role-wrong");
+  await step("a role is made", async () => {
+    await admin.fill({ Name: "gardener" });
+    await admin.field("Sees").selectOption("the own department and those below it");
+    await page.getByRole("checkbox", { name: "users:read" }).check();
+    await admin.press("Save");
+    await admin.sees(".notice", "saved");
+    await admin.sees("h1", "Role gardener");
+    assert.deepEqual(await page.locator("input:checked").evaluateAll((boxes) =>
+      boxes.map((box) => box.value)), ["users:read", "posts:write"]);
+  });
+  await look(admin, "role");
+  await step("departments stand below each other", async () => {
+    await link("Roles").click();
+    await link("Departments").click();
+    await link("The Shire").click();
+    await link("New one below it").click();
+    await admin.fill({ Name: "Hobbiton" });
+    await admin.press("Save");
+    await admin.sees(".notice", "saved");
+    await link("New one below it").click();
+    await admin.fill({ Name: "Bagshot Row" });
+    await admin.press("Save");
+    await admin.sees("h1", "Bagshot Row");
+    await link("Departments").click();
+    await admin.sees(".tree > li > ul > li > ul > li", "Bagshot Row");
+  });
+  await look(admin, "departments");
+  await step("what is not empty is not deleted", async () => {
+    await link("Hobbiton").click();
+    await admin.press("Delete this department", 409);
+    await admin.sees(".error[role=alert]", "one stands below it");
+  });
+  await look(admin, "department-wrong");
+  await step("a role that nobody has is deleted", async () => {
+    await admin.open("/admin/roles");
+    await link("gardener").click();
+    await admin.press("Delete this role");
+    await admin.sees("h1", "Roles");
+    assert.equal(await link("gardener").count(), 0);
+  });
+}
+
 async function administering(admin, member) {
   const { page } = admin;
   await step("a user is made, after a name that is taken", async () => {
@@ -335,6 +395,7 @@ async function administering(admin, member) {
     await step(`an administrator opens ${name}`, () => admin.open(path));
     await look(admin, name);
   }
+  await rolesAndDepartments(admin);
   await step("an administrator logs out", () => admin.logOut());
 }
 

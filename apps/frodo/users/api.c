@@ -1,5 +1,5 @@
 /*
- * User administration for programs: JSON under /api. Calls store.c and roles.c.
+ * User administration for programs: JSON under /api. Calls store.c, roles.c and departments.c.
  */
 #include "users/users.h"
 
@@ -81,8 +81,7 @@ PUT(change_role, "/api/roles/{id}", role_out, tags("users"), path(i64, id, range
 DELETE(delete_role, "/api/roles/{id}", nothing, tags("users"), path(i64, id, range(1, INT64_MAX)),
        depends(const account *, who, may_write_roles))
 {
-    (void)who;
-    await(role_delete(req, id));
+    await(role_delete(req, who, id));
 }
 
 /* ---- departments ---- */

@@ -1,21 +1,18 @@
 /*
- * User administration for browsers: forms that POST, and answer 303 when all was right, or are
- * shown again with what is wrong beside each field. Calls the same functions as api.c.
+ * Accounts for administrators with a browser: forms that POST, and answer 303 when all was right,
+ * or are shown again with what is wrong beside each field. Calls the same functions as api.c.
  */
 #include "site/pager.h"
 #include "site/site.h"
-#include "users/users.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "users/forms.h"
 
 enum { USERS_PER_PAGE = 20 };
 
 /* ---- the list ---- */
 
-MODEL(users_view, "", (str, q, optional), (account_status, status), (bool, all_statuses),
-      (user_order, order), (list(managed_user), users), (i64, total), (bool, may_write),
-      (list(page_link), pager));
+MODEL(users_view, "", (admin_list, at), (str, q, optional), (account_status, status),
+      (bool, all_statuses), (user_order, order), (list(managed_user), users), (i64, total),
+      (bool, may_write), (list(page_link), pager));
 
 GET(show_users, "/admin/users", html("users/list", users_view), hidden,
     query(str, q, len(0, 100), optional), query(account_status, status, optional),
@@ -43,7 +40,6 @@ GET(show_users, "/admin/users", html("users/list", users_view), hidden,
 
 /* ---- one account ---- */
 
-MODEL(choice, "", (i64, id), (str, name), (bool, selected));
 MODEL(user_editor, "", (i64, id), (str, username, optional), (str, email, optional),
       (account_status, status), (bool, may_write), (bool, is_me), (bool, saved),
       (list(choice), roles), (list(choice), departments), (str, username_error, optional),
@@ -57,9 +53,15 @@ static async(choice_list) roles_to_choose(bide_db *db, int64_t selected)
 
 static async(choice_list) departments_to_choose(bide_db *db, int64_t selected)
 {
-    return bide_all(db, choice,
-                    "select id, name, id = $1 as selected from departments order by name, id",
-                    selected);
+    department_place_list all = await(departments_tree(db));
+    choice *choices = bide_arena_alloc_zero(bide_task_arena(), all.count + 1, sizeof *choices);
+    if (!choices)
+        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for departments"));
+    for (size_t i = 0; i < all.count; i++)
+        choices[i] = (choice){.id = all.items[i].id,
+                              .name = all.items[i].path,
+                              .selected = all.items[i].id == selected};
+    return ready(choice_list, ((choice_list){choices, all.count}));
 }
 
 static async(user_editor) page_of(bide_request *req, user_editor page, int64_t role_id,
@@ -78,25 +80,6 @@ static async(user_editor) page_of(bide_request *req, user_editor page, int64_t r
     return ready(user_editor, page);
 }
 
-/* What somebody can do something about is shown with the form; other errors are raised. */
-static const char *shown(bide_request *req, bide_error *error)
-{
-    if (!error)
-        return NULL;
-    if (error->code == BIDE_CONFLICT && error->field[0]) {
-        bide_add_problem(req, error->field, "taken", "This is taken already");
-        return NULL;
-    }
-    if (error->code != 403 && error->code != 409 && error->code != 422)
-        fail(error);
-    return error->message;
-}
-
-static int64_t number_of(const char *typed)
-{
-    return typed ? strtoll(typed, NULL, 10) : 0;
-}
-
 GET(show_new_user, "/admin/users/new", html("users/edit", user_editor), hidden,
     depends(const account *, who, may_write_users))
 {
@@ -111,20 +94,17 @@ POST(send_new_user, "/admin/users", html("users/edit", user_editor), hidden,
     managed_user *made = NULL;
     if (!bide_problems_of(req)->first)
         made = attempt(&error, user_create, req, who, form);
-    const char *text = shown(req, error);
     if (made) {
-        bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/admin/users/%lld?saved=true",
-                                              (long long)made->id));
+        see_saved(req, "users", made->id);
         return (user_editor){.id = made->id};
     }
-    bide_set_status(req, 422);
+    const char *text = form_refused(req, error);
     return await(page_of(req,
                          (user_editor){.may_write = true,
                                        .username = bide_form_value(req, "username"),
                                        .email = bide_form_value(req, "email"),
                                        .error = text},
-                         number_of(bide_form_value(req, "role_id")),
-                         number_of(bide_form_value(req, "department_id"))));
+                         form_id(req, "role_id"), form_id(req, "department_id")));
 }
 
 static async(user_editor) page_of_user(bide_request *req, const account *who, int64_t id,
@@ -161,13 +141,11 @@ POST(send_user, "/admin/users/{id}", html("users/edit", user_editor), hidden,
     managed_user *now = NULL;
     if (!bide_problems_of(req)->first)
         now = attempt(&error, user_change, req, who, id, changes);
-    const char *text = shown(req, error);
-    if (now)
-        bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/admin/users/%lld?saved=true",
-                                              (long long)id));
-    else
-        bide_set_status(req, 422);
-    return await(page_of_user(req, who, id, text, false));
+    if (now) {
+        see_saved(req, "users", id);
+        return (user_editor){.id = id};
+    }
+    return await(page_of_user(req, who, id, form_refused(req, error), false));
 }
 
 POST(send_user_away, "/admin/users/{id}/delete", html("users/edit", user_editor), hidden,
@@ -176,13 +154,11 @@ POST(send_user_away, "/admin/users/{id}/delete", html("users/edit", user_editor)
 {
     bide_error *error = NULL;
     attempt(&error, user_delete, req, who, id);
-    const char *text = shown(req, error);
     if (!error) {
         bide_see_other(req, "/admin/users");
         return (user_editor){.id = id};
     }
-    bide_set_status(req, 422);
-    return await(page_of_user(req, who, id, text, false));
+    return await(page_of_user(req, who, id, form_refused(req, error), false));
 }
 
 /* ---- many at once ---- */
@@ -195,18 +171,4 @@ GET(show_batch, "/admin/users/batch", html("users/batch", batch_view), hidden,
 {
     (void)who;
     return (batch_view){.most = BATCH_MOST};
-}
-
-/* ---- roles ---- */
-
-MODEL(roles_view, "", (list(role_out), roles), (list(department), departments));
-
-GET(show_roles, "/admin/roles", html("users/roles", roles_view), hidden,
-    depends(const account *, who, may_read_users), depends(bide_tx *, tx, reads))
-{
-    (void)who;
-    role_out_list roles = await(roles_all(tx));
-    department_list departments = await(bide_all(tx, department, "order by name, id"));
-    return (roles_view){.roles = {roles.items, roles.count},
-                        .departments = {departments.items, departments.count}};
 }

@@ -40,7 +40,7 @@ FRODO_TEST(pages_of_administration)
                                          "&password=second+breakfast&role_id=3&department_id=")));
         check_int(r.status, 422);
         check_contains(r.body, "This is taken already");
-        check_int(await(client_post(client, "/admin/users/1/delete", urlencoded(""))).status, 422);
+        check_int(await(client_post(client, "/admin/users/1/delete", urlencoded(""))).status, 409);
         check_int(await(client_post(client, bide_arena_printf(bide_task_arena(), "%s/delete", path),
                                     urlencoded("")))
                       .status,

@@ -1,15 +1,19 @@
 /*
- * Roles with their permissions, and departments. Called by api.c, pages.c and store.c.
+ * Roles with their permissions. Called by api.c, role_pages.c and store.c.
  */
 #include "users/users.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* All that there are: a role has some of them. */
-static const char *const permissions[] = {"users:read",  "users:write",   "roles:write",
-                                          "posts:write", "posts:publish", "comments:moderate"};
-enum { PERMISSIONS = sizeof permissions / sizeof *permissions };
+const permission_kind permission_kinds[PERMISSIONS] = {
+    {"users:read", "see accounts, roles and departments"},
+    {"users:write", "make, change and delete accounts"},
+    {"roles:write", "change roles; departments too, for who sees everyone"},
+    {"posts:write", "write posts, and change those of everybody in sight"},
+    {"posts:publish", "let posts appear"},
+    {"comments:moderate", "hide and delete comments"},
+};
 
 /* ---- who may give what ---- */
 
@@ -54,18 +58,6 @@ async(void) roles_give_check(bide_tx *tx, const account *who, const int64_t *ids
     return bide_void;
 }
 
-async(void) departments_check(bide_tx *tx, const account *who, const int64_t *ids, size_t count)
-{
-    int64_t known =
-        await(bide_scalar(tx, i64,
-                          "select count(*) from departments where id = any($4) and "
-                          "($1 = 'everyone' or ($2 > 0 and id in " DEPARTMENTS_BELOW "))",
-                          SCOPE_OF(who), bide_list_of(i64, ids, count)));
-    if (known != (int64_t)count)
-        fail(http_error(422, "There is no such department, or it is not below yours"));
-    return bide_void;
-}
-
 /* ---- roles ---- */
 
 async(role_out_list) roles_all(bide_tx *tx)
@@ -91,13 +83,21 @@ async(role_out_list) roles_all(bide_tx *tx)
     return ready(role_out_list, ((role_out_list){out, roles.count}));
 }
 
+async(role_ptr) role_get(bide_tx *tx, int64_t id)
+{
+    role *found = await(bide_maybe(tx, role, "id = $1", id));
+    if (!found)
+        fail(http_error(404, "There is no such role"));
+    return ready(role_ptr, found);
+}
+
 /* What is no permission, or given twice, becomes a problem. */
 static void judge(bide_request *req, const role_form *form)
 {
     for (size_t i = 0; i < form->permissions.count; i++) {
         bool known = false, twice = false;
         for (size_t k = 0; k < PERMISSIONS; k++)
-            known |= strcmp(form->permissions.items[i], permissions[k]) == 0;
+            known |= strcmp(form->permissions.items[i], permission_kinds[k].name) == 0;
         for (size_t k = 0; k < i; k++)
             twice |= strcmp(form->permissions.items[i], form->permissions.items[k]) == 0;
         if (!known || twice)
@@ -128,6 +128,7 @@ static async(void) save_once(bide_tx *tx, frodo *site, const account *who, role 
 {
     bide_tx_isolation(tx, BIDE_SERIALIZABLE); /* two may take the last right from each other */
     if (row->id) {                            /* nobody changes a role that gives more ... */
+        (void)await(role_get(tx, row->id));
         await(roles_give_check(tx, who, &row->id, 1));
         await(bide_update(tx, role, row, name, scope));
     } else {
@@ -167,62 +168,23 @@ async(role_out_ptr) role_save(bide_request *req, const account *who, int64_t id,
     return ready(role_out_ptr, out);
 }
 
-async(void) role_delete(bide_request *req, int64_t id)
+static async(void) delete_once(bide_tx *tx, const account *who, int64_t id);
+SPAWNABLE(void, delete_once, bide_tx *, const account *, int64_t)
+static async(void) delete_once(bide_tx *tx, const account *who, int64_t id)
+{
+    (void)await(role_get(tx, id));
+    await(roles_give_check(tx, who, &id, 1));
+    return bide_delete(tx, role, id);
+}
+
+async(void) role_delete(bide_request *req, const account *who, int64_t id)
 {
     bide_error *error = NULL;
     if (id <= ROLE_MEMBER)
         fail(http_error(409, "This role is needed"));
-    attempt(&error, bide_delete, frodo_of(req)->db, role, id);
+    retry_tx(&error, frodo_of(req)->db, delete_once, who, id);
     if (error && error->code == BIDE_CONSTRAINT)
         fail(http_error(409, "Somebody has this role"));
-    if (error)
-        fail(error);
-    return bide_void;
-}
-
-/* ---- departments ---- */
-
-static void check_sees_everyone(const account *who)
-{
-    if (who->scope != data_scope_everyone)
-        fail(http_error(403, "Departments are for who sees everyone"));
-}
-
-async(department_ptr) department_save(bide_request *req, const account *who, int64_t id,
-                                      const department_form *form)
-{
-    check_sees_everyone(who);
-    department *row = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *row);
-    if (!row)
-        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a department"));
-    *row = (department){.id = id, .name = form->name, .parent_id = form->parent_id};
-    with_tx(tx, frodo_of(req)->db) {
-        bide_tx_isolation(tx, BIDE_SERIALIZABLE); /* two moves may make a circle together */
-        if (row->parent_id)
-            await(departments_check(tx, who, &row->parent_id, 1));
-        int64_t circle = await(
-            bide_scalar(tx, i64,
-                        "with recursive below(id) as (select id from departments where id = $1 "
-                        "union select d.id from departments d join below b on d.parent_id = b.id) "
-                        "select count(*) from below where id = $2",
-                        id, row->parent_id));
-        if (circle > 0)
-            fail(http_error(409, "A department cannot stand below itself"));
-        if (id)
-            await(bide_update(tx, department, row, name, parent_id));
-        else
-            await(bide_insert(tx, department, row));
-    }
-    return ready(department_ptr, row);
-}
-
-async(void) department_delete(bide_request *req, const account *who, int64_t id)
-{
-    bide_error *error = NULL;
-    check_sees_everyone(who);
-    attempt(&error, bide_delete, frodo_of(req)->db, department, id);
-    if (error && error->code == BIDE_CONSTRAINT)
-        fail(http_error(409, "Somebody is in this department, or one stands below it"));
     if (error)
         fail(error);
     return bide_void;

@@ -63,30 +63,54 @@ async(managed_users) users_create(bide_request *req, const account *who, const u
 MODEL(batch_progress, "", (i32, done), (i32, total));
 async(batch_progress_ptr) users_progress(frodo *site, const account *who, const char *ticket);
 
-/* ---- roles and departments (roles.c) ---- */
+/* ---- roles (roles.c) ---- */
+
+/* All that there are: a role has some of them. */
+enum { PERMISSIONS = 6 };
+typedef struct permission_kind {
+    const char *name, *allows;
+} permission_kind;
+extern const permission_kind permission_kinds[PERMISSIONS];
 
 MODEL(role_out, "", (i64, id), (str, name), (data_scope, scope), (list(str), permissions));
-MODEL(role_form, "", (str, name, len(1, 40), match("^[a-z][a-z0-9_-]*$")), (data_scope, scope),
+#define ROLE_NAME len(1, 40), match("^[a-z][a-z0-9_-]*$")
+MODEL(role_form, "", (str, name, ROLE_NAME), (data_scope, scope),
       (list(str), permissions, len(0, PERMISSIONS_MOST)));
-MODEL(department_form, "", (str, name, len(1, 80)),
-      (i64, parent_id, range(1, INT64_MAX), optional));
 
 async(role_out_list) roles_all(bide_tx *tx);
 
-/* Both make and change it: `id` 0 makes one. */
-async(role_out_ptr) role_save(bide_request *req, const account *who, int64_t id,
-                              const role_form *form);
-async(void) role_delete(bide_request *req, int64_t id);
-/* For who sees everyone (403 otherwise): a tree that one may change says whom one sees. */
-async(department_ptr) department_save(bide_request *req, const account *who, int64_t id,
-                                      const department_form *form);
-async(void) department_delete(bide_request *req, const account *who, int64_t id);
+/* Without its permissions; 404. */
+async(role_ptr) role_get(bide_tx *tx, int64_t id);
+
+/* Makes or changes it: `id` 0 makes one. 403 for one that gives more than `who` has, before or
+   after; 409 for a taken name, and for the role of administrators, which stays as it is. */
+SPAWNABLE(role_out_ptr, role_save, bide_request *, const account *, int64_t, const role_form *)
+
+/* 409 for one that somebody has, or that the migrations made. */
+SPAWNABLE(void, role_delete, bide_request *, const account *, int64_t)
 
 /* Raises 409 if nobody is left who may administer accounts. */
 async(void) administrators_check(bide_tx *tx);
 
 /* Raises 422 for an id that is none, 403 unless `who` has all that these roles give. */
 async(void) roles_give_check(bide_tx *tx, const account *who, const int64_t *ids, size_t count);
+
+/* ---- departments (departments.c) ---- */
+
+MODEL(department_form, "", (str, name, len(1, 80), match("\\S")),
+      (i64, parent_id, range(1, INT64_MAX), optional));
+
+/* In the order of the tree: one, then those below it, by name. `path` is "The Shire › Buckland". */
+MODEL(department_place, "", (i64, id), (str, name), (i64, parent_id, optional), (str, path),
+      (i32, depth));
+async(department_place_list) departments_tree(bide_db *db);
+
+/* For who sees everyone (403 otherwise): a tree that one may change says whom one sees. `id` 0
+   makes one. 409 for a taken name, for a circle; for one that is not empty. */
+SPAWNABLE(department_ptr, department_save, bide_request *, const account *, int64_t,
+          const department_form *)
+SPAWNABLE(void, department_delete, bide_request *, const account *, int64_t)
+void departments_change_check(const account *who);
 
 /* Raises 422 for a department that is none, or where `who` may not put somebody. */
 async(void) departments_check(bide_tx *tx, const account *who, const int64_t *ids, size_t count);
