@@ -261,9 +261,12 @@ int bide_templates_add(bide_templates *templates, const char *name, const char *
                      ? refuse(templates, name, "it is too large")
                      : add_file(templates, name, name, &file);
     if (result == 0) {
-        file->text = bide__slice(bide_arena_strdup(&file->arena, text), strlen(text));
-        result = file->text.bytes ? parse(file, &templates->problem) : -ENOMEM;
+        const char *copy = bide_arena_strdup(&file->arena, text);
+        file->text = bide__slice(copy ? copy : "", copy ? strlen(copy) : 0);
+        result = copy ? parse(file, &templates->problem) : -ENOMEM;
     }
+    if (result == -ENOMEM) /* who does not look is told when it is compiled */
+        refuse(templates, name, "out of memory");
     pthread_mutex_unlock(&templates->lock);
     return result;
 }
