@@ -48,8 +48,8 @@ struct bide_files {
     const char *index;    /* for paths that end with a slash, "index.html"; a folder without its
                              slash is redirected to it. NULL: such paths are 404 */
     const char *fallback; /* what a page that is not there gets, with 200: a path whose last part
-                             has no dot, asked for with `Accept: text/html`. A file of the folder;
-                             NULL: 404 */
+                             has no dot, asked for by who would rather have a page than JSON, as
+                             browsers would (Accept). A file of the folder; NULL: 404 */
     int max_age_s;        /* how long others may keep a file without asking */
     bool immutable;       /* files never change, as when their names have a hash in them */
 };

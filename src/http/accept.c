@@ -1,5 +1,6 @@
 /*
- * Quality values. See accept.h. Called by web/gzip.c and web/files.c; calls fields.c.
+ * Quality values. See accept.h. Called by web/gzip.c, web/files.c and web/error_page.c; calls
+ * fields.c.
  */
 #include "http/accept.h"
 
@@ -32,16 +33,23 @@ static int weight(struct bide__slice parameters)
     return result < 0 || value < 0 ? 0 : value;
 }
 
+/* Takes the name and the weight of an element. */
+static struct bide__slice name_of(struct bide__slice element, int *ret_weight)
+{
+    const char *semicolon = memchr(element.bytes, ';', element.length);
+    size_t length = semicolon ? (size_t)(semicolon - element.bytes) : element.length;
+    *ret_weight = weight(bide__slice_from(element, length));
+    return bide__slice_trim(bide__slice(element.bytes, length));
+}
+
 int bide__http_quality(struct bide__slice list, const char *name)
 {
     const struct bide__slice x = bide__slice("x-", 2); /* x-gzip is gzip, RFC 9110 8.4.1.3 */
     struct bide__slice element;
     int named = -1, any = -1;
     while (bide__http_list_next(&list, &element)) {
-        const char *semicolon = memchr(element.bytes, ';', element.length);
-        size_t length = semicolon ? (size_t)(semicolon - element.bytes) : element.length;
-        struct bide__slice own = bide__slice_trim(bide__slice(element.bytes, length));
-        int value = weight(bide__slice_from(element, length));
+        int value;
+        struct bide__slice own = name_of(element, &value);
         if (own.length > 2 && bide__slice_equal_nocase(bide__slice(own.bytes, 2), x))
             own = bide__slice_from(own, 2);
         if (bide__slice_equal_nocase(own, bide__slice_of(name)))
@@ -57,4 +65,41 @@ bool bide__http_takes_gzip(struct bide__slice accept_encoding)
     int gzip = bide__http_quality(accept_encoding, "gzip");
     int plain = bide__http_quality(accept_encoding, "identity");
     return gzip > 0 && gzip >= plain;
+}
+
+/* How special a range is: 3 is the type itself, 2 all of its first part, 1 all types; 0: it does
+   not cover the type. */
+static int coverage(struct bide__slice range, const char *type)
+{
+    const char *slash = strchr(type, '/');
+    size_t major = (size_t)(slash - type) + 1;
+    if (bide__slice_equal_nocase(range, bide__slice_of(type)))
+        return 3;
+    if (range.length == major + 1 && range.bytes[major] == '*' &&
+        bide__slice_equal_nocase(bide__slice(range.bytes, major), bide__slice(type, major)))
+        return 2;
+    return bide__slice_equal(range, bide__slice("*/*", 3)) ? 1 : 0;
+}
+
+int bide__http_media_quality(struct bide__slice accept, const char *type)
+{
+    struct bide__slice element;
+    int most = 0, quality = -1;
+    while (bide__http_list_next(&accept, &element)) {
+        int value;
+        struct bide__slice range = name_of(element, &value);
+        int covers = coverage(range, type);
+        if (covers == 0 || covers < most)
+            continue;
+        quality = covers == most && quality > value ? quality : value;
+        most = covers;
+    }
+    return quality;
+}
+
+bool bide__http_prefers_page(struct bide__slice accept)
+{
+    int page = bide__http_media_quality(accept, "text/html");
+    return page > 0 && page > bide__http_media_quality(accept, "application/json") &&
+           page > bide__http_media_quality(accept, "application/problem+json");
 }

@@ -236,14 +236,9 @@ static int serve_file(bide_request *req, const struct bide__files *files, const 
 /* A browser that goes to a page, not a program or a page that asks for one of its parts. */
 static bool wants_page(const bide_request *req)
 {
-    struct bide__slice rest = header(req, "accept"), one, type, last = last_part(req);
-    if (last.length > 0 && memchr(last.bytes, '.', last.length))
-        return false;
-    while (bide__http_list_next(&rest, &one))
-        if (bide__slice_split(&one, ';', &type) &&
-            bide__slice_equal_nocase(bide__slice_trim(type), bide__slice_of("text/html")))
-            return true;
-    return false;
+    struct bide__slice last = last_part(req);
+    return !(last.length > 0 && memchr(last.bytes, '.', last.length)) &&
+           bide__http_prefers_page(header(req, "accept"));
 }
 
 static void serve_below(bide_request *req) BIDE__UNCHECKED;
