@@ -251,6 +251,66 @@ typedef int bide_error_answer(bide_request *req, const bide_error *error, bide_b
 void bide_app_on_error(bide_app *app, int code, bide_error_answer *answer);
 
 /*
+ * What the library answers to a failure: one that was raised, inputs that are wrong, a path that no
+ * route has. For the page of errors, and for middleware after bide_proceed. Until the request ends.
+ */
+typedef struct bide_failure {
+    int status;                    /* 400 to 599 */
+    const char *title;             /* its phrase: "Not Found" */
+    const char *detail;            /* what the peer is told; of problems: that there are some */
+    const char *id;                /* of what is told to nobody: the number in the log; or NULL */
+    const bide_problems *problems; /* of the inputs, with a status of 422; or NULL */
+} bide_failure;
+
+/* NULL: the reply is none to a failure, or bide_app_on_error has written its body. */
+const bide_failure *bide_failure_of(const bide_request *req);
+
+/*
+ * bide_app_error_page(app, "errors/page", NAME, provider, .login = "/login", .api = "/api"): who
+ * would rather have a page than JSON (Accept, RFC 9110 section 12.5.1: so browsers ask, programs do
+ * not) gets failures as a page: the status of the failure, and what the template makes of a NAME,
+ * which `provider` provides by value, and of the site (bide_app_site).
+ *
+ *     MODEL(error_page, "", (i32, status), (str, title), (str, detail));
+ *
+ *     PROVIDER(error_page, page_of_error)
+ *     {
+ *         const bide_failure *failure = bide_failure_of(req);
+ *         provide((error_page){failure->status, failure->title, failure->detail});
+ *     }
+ *
+ * The provider may depend on others, and take inputs, but no body. When the provider of the site
+ * fails as well (a database is gone), the template is given a site whose fields are all zero; when
+ * the page cannot be made even so, a plain one says the title and the detail. What the failure says
+ * in its header (Allow, Retry-After) stays. All such replies say `Vary: Accept`. Once, before the
+ * application starts.
+ */
+struct bide_error_page_options {
+    const char *template; /* the argument of bide_app_error_page */
+    const char *login; /* where a browser logs in, a path: it is sent there (303) in place of 401,
+                          with `next=`, the path and query that it wanted, if they were asked for by
+                          GET, are no more than 2000 bytes and bide_local_path takes them. Not from
+                          that path itself, nor where the route asks for `basic`, which browsers ask
+                          their users for. NULL: 401 is a page as well */
+    const char *api;   /* this path and all below it: failures are JSON, whoever asks. NULL: none */
+};
+#define bide_app_error_page(app, page, NAME, ...) BIDE__ERROR_PAGE(app, page, NAME, __VA_ARGS__, )
+#define BIDE__ERROR_PAGE(app, page, NAME, provider, ...)                                           \
+    do {                                                                                           \
+        _Static_assert(                                                                            \
+            __builtin_types_compatible_p(__typeof__(((struct provider##__provided *)0)->value),    \
+                                         bide_type_##NAME),                                        \
+            "provider `" #provider "` provides another type than `" #NAME "`");                    \
+        bide__app_error_page(app, bide__info_##NAME, &provider##_provider,                         \
+                             &(struct bide_error_page_options){.template = "" page, __VA_ARGS__}); \
+    } while (0)
+
+/* The text, if it is a path of this site, with or without a query: never another host, nor what a
+   browser would take for one ("//host", "/\\host"), nor what no URL may have in it. NULL for any
+   other, and for NULL. For what a link says where to go next: `bide_local_path(form->next)`. */
+const char *bide_local_path(const char *text);
+
+/*
  * Middleware: a plain call around everything below, in the order of adding, the first outermost.
  * `fn` is `async(void) fn(bide_request *req, bide_next *next, const void *arg)`; it awaits
  * bide_proceed(next) once, and then finds the finished reply (bide_reply_status), whatever was

@@ -166,6 +166,9 @@ void bide__app_add(bide_app *app, const char *prefix, bide_route *const *routes,
 void bide__app_override(bide_app *app, struct bide__callable *provider,
                         struct bide__callable *other);
 void bide__app_site(bide_app *app, const bide_model *model, struct bide__callable *provider);
+void bide__app_error_page(bide_app *app, const bide_type *(*type)(void),
+                          struct bide__callable *provider,
+                          const struct bide_error_page_options *options);
 void bide__route_register(bide_route *route);
 bool bide__given(const bide_request *req, const char *name);
 bide_async(void) bide__provide(struct bide__visit *call);

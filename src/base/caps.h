@@ -181,6 +181,8 @@
 #define BIDE_CAP_WEB_STEPS 32
 /* bytes of a Set-Cookie: what browsers take */
 #define BIDE_CAP_WEB_COOKIE_BYTES 4096
+/* bytes of the path and query that a login page is told to go on with */
+#define BIDE_CAP_WEB_NEXT_BYTES 2000
 
 /* HTTP connections */
 

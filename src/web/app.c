@@ -262,6 +262,8 @@ static void check(bide_app *app)
         bide__plan_mount(app, &mount->page);
     for (struct bide__files *files = app->files; files && !app->problem; files = files->next)
         bide__files_prepare(app, files);
+    if (!app->problem && app->error_page)
+        bide__error_page_prepare(app);
     if (!app->problem && !app->options.no_docs)
         add_docs(app);
     if (!app->problem)

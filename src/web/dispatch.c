@@ -1,7 +1,8 @@
 /*
  * From a request to its reply: the router, the parameters, the steps of the plan. Called by serve.c
  * and client.c through bide__web_answer, and by providers through provide(); calls body.c, bind.c
- * and security.c for the inputs, render.c for the result, failure.c for what was raised.
+ * and security.c for the inputs, render.c for the result, failure.c for what was raised,
+ * error_page.c for who wants a page of it.
  */
 #include "web/file_cache.h"
 #include "web/observe.h"
@@ -39,16 +40,16 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
 static void drop_fields(bide_request *req)
 {
     struct bide__web_field **end = &req->fields;
+    req->fields_bytes = 0;
     for (struct bide__web_field *field = req->fields; field; field = field->next) {
         if (field->kept) {
             *end = field;
             end = &field->next;
+            req->fields_bytes += field->bytes;
         }
     }
     *end = NULL;
     req->fields_end = end;
-    if (!req->fields)
-        req->fields_bytes = 0;
 }
 
 void bide__web_clear(bide_request *req)
@@ -57,6 +58,7 @@ void bide__web_clear(bide_request *req)
     req->content_type = req->own_type = NULL;
     req->own_status = 0;
     req->see_other = NULL;
+    req->failure.status = 0;
     req->body = "";
     req->body_size = 0;
     if (bide__unlikely(req->fields != NULL))
@@ -311,8 +313,7 @@ static bool bind_all(bide_request *req)
 }
 
 /* Behind a boundary: everything of a route that may fail. */
-static void run(void *arg) BIDE__UNCHECKED;
-static void run(void *arg)
+void bide__web_run(void *arg)
 {
     bide_request *req = arg;
     const struct bide__plan *plan = req->plan;
@@ -340,7 +341,7 @@ static void add_allow(bide_request *req, unsigned methods)
     bide__route_allow(methods, text);
     char *copy = bide_arena_strdup(bide_arena_of(req), text);
     if (copy)
-        bide_set_header(req, "Allow", copy);
+        (void)bide__web_add_field(req, "Allow", copy);
 }
 
 /* To the path with its last slash, or without it; relative, as a proxy may have taken a prefix off,
@@ -357,12 +358,10 @@ static void redirect_slash(bide_request *req)
                                        has_slash ? "../" : "./", (int)last.length, last.bytes,
                                        has_slash ? "" : "/", req->query.length > 0 ? "?" : "",
                                        (int)req->query.length, req->query.bytes);
-    if (!to) {
-        refuse_memory(req);
-        return;
-    }
-    bide__web_reply(req, 308, NULL, "", 0);
-    bide_set_header(req, "Location", to);
+    if (!to || bide__web_add_field(req, "Location", to) < 0)
+        bide__web_refuse(req, 414, "URI Too Long");
+    else
+        bide__web_reply(req, 308, NULL, "", 0);
 }
 
 static void refuse(bide_request *req, enum bide__route_result result,
@@ -381,12 +380,17 @@ static void refuse(bide_request *req, enum bide__route_result result,
     }
 }
 
+void bide__web_pass_cancel(bide_request *req, bide_error *error)
+{
+    if (!bide__error_is_cancel(error))
+        return;
+    bide__task_current()->memory = req->outer_memory;
+    bide__fail(error->at, error);
+}
+
 static __attribute__((cold)) void failed(bide_request *req, bide_error *error)
 {
-    if (bide__error_is_cancel(error)) {
-        bide__task_current()->memory = req->outer_memory;
-        bide__fail(error->at, error);
-    }
+    bide__web_pass_cancel(req, error);
     bide__web_failed(req, error);
     bide__error_free(bide__task_current()->loop, error);
 }
@@ -424,7 +428,7 @@ static void respond(bide_request *req)
     const bide_route *route = req->plan->route;
     if (bide__unlikely(route && (route->max_body || route->deadline_ms)))
         req->transport->allow(req, route->max_body, bide_ms(route->deadline_ms));
-    bide_error *raised = bide__boundary(run, req);
+    bide_error *raised = bide__boundary(bide__web_run, req);
     req->match = NULL; /* these lay in frames that are left */
     req->block = NULL;
     if (bide__unlikely(raised != NULL))
@@ -449,6 +453,8 @@ bide_async(void) bide_proceed(bide_next *next)
     } else {
         respond(next->req);
     }
+    if (bide__unlikely(next->req->failure.status != 0))
+        bide__error_page_show(next->req);
     return bide_void;
 }
 
@@ -489,5 +495,7 @@ void bide__web_answer(bide_request *req)
         raised = bide__boundary(run_middleware, req);
     if (bide__unlikely(raised != NULL))
         failed(req, raised);
+    if (bide__unlikely(req->failure.status != 0))
+        bide__error_page_show(req);
     me->memory = req->outer_memory;
 }

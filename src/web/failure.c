@@ -35,7 +35,7 @@ static void put_text(bide_buf *buf, const char *text)
     bide__json_write_text(buf, text, strlen(text));
 }
 
-static void log_it(bide_request *req, const bide_error *error)
+void bide__web_log_failure(bide_request *req, const bide_error *error)
 {
     char report[2048];
     bide_error_format(error, report, sizeof report);
@@ -52,64 +52,76 @@ static const struct bide__error_rule *rule_for(const bide_app *app, int code)
     return rule;
 }
 
-/* Starts an error's body: the members that all errors have. NULL without memory. */
-static bide_buf *start(bide_request *req, int status, const char *detail)
+/* The body of a failure as JSON; false without memory. */
+static bool write_json(bide_request *req, const bide_failure *failure)
 {
-    req->own_type = NULL;
+    bool details = req->server->app->options.problem_details;
     bide_buf *buf = bide__web_buf(req);
     if (!buf)
-        return NULL;
-    if (req->server->app->options.problem_details) {
+        return false;
+    if (details) {
         bide_buf_append_str(buf, "{\"type\":\"about:blank\",\"title\":");
-        put_text(buf, bide__http_reason(status));
-        bide_buf_printf(buf, ",\"status\":%d,\"detail\":", status);
+        put_text(buf, failure->title);
+        bide_buf_printf(buf, ",\"status\":%d,", failure->status);
     } else {
-        bide_buf_append_str(buf, "{\"detail\":");
+        bide_buf_append_char(buf, '{');
     }
-    if (detail)
-        put_text(buf, detail);
-    return buf;
+    bide_buf_append_str(buf, "\"detail\":");
+    if (details || !failure->problems)
+        put_text(buf, failure->detail);
+    if (details && failure->problems)
+        bide_buf_append_str(buf, ",\"errors\":");
+    if (failure->problems)
+        bide_problems_write(failure->problems, buf);
+    if (failure->id)
+        bide_buf_printf(buf, ",\"id\":\"%s\"", failure->id);
+    return bide_buf_append_char(buf, '}') == 0;
 }
 
-static void finish(bide_request *req, bide_buf *buf, int status)
+static void refuse(bide_request *req, bide_failure failure)
 {
-    if (buf)
-        bide_buf_append_char(buf, '}');
-    if (!buf || bide_buf_error(buf))
-        bide__web_reply(req, status, NULL, "", 0);
-    else
-        bide__web_reply_buf(req, status,
+    failure.title = bide__http_reason(failure.status);
+    req->own_type = NULL;
+    if (write_json(req, &failure))
+        bide__web_reply_buf(req, failure.status,
                             req->server->app->options.problem_details ? "application/problem+json"
                                                                       : "application/json");
-    const char *challenge = status == 401 ? bide__web_challenge(req) : NULL;
+    else
+        bide__web_reply(req, failure.status, NULL, "", 0);
+    const char *challenge = failure.status == 401 ? bide__web_challenge(req) : NULL;
     if (challenge)
-        bide_set_header(req, "WWW-Authenticate", challenge);
+        (void)bide__web_add_field(req, "WWW-Authenticate", challenge);
+    const char *detail = bide_arena_strdup(bide_arena_of(req), failure.detail);
+    failure.detail = detail ? detail : failure.title;
+    req->failure = failure;
+    req->failure_is_new = true;
 }
 
 void bide__web_refuse(bide_request *req, int status, const char *detail)
 {
-    finish(req, start(req, status, detail), status);
+    refuse(req, (bide_failure){.status = status, .detail = detail});
 }
 
+/* The list may lie in a frame, its problems are in the arena. */
 void bide__web_refuse_problems(bide_request *req, const bide_problems *problems)
 {
-    bool as_errors = req->server->app->options.problem_details;
-    bide_buf *buf = start(req, 422, as_errors ? "the request has problems" : NULL);
-    if (buf) {
-        if (as_errors)
-            bide_buf_append_str(buf, ",\"errors\":");
-        bide_problems_write(problems, buf);
-    }
-    finish(req, buf, 422);
+    bide_problems *kept = bide_arena_alloc(bide_arena_of(req), sizeof *kept);
+    refuse(req, (bide_failure){
+                    .status = 422, .detail = "the request has problems", .problems = problems});
+    if (kept)
+        *kept = *problems;
+    req->failure.problems = kept;
+}
+
+const bide_failure *bide_failure_of(const bide_request *req)
+{
+    return req->failure.status ? &req->failure : NULL;
 }
 
 static void refuse_unknown(bide_request *req, const bide_error *error)
 {
-    log_it(req, error);
-    bide_buf *buf = start(req, 500, "Internal Server Error");
-    if (buf)
-        bide_buf_printf(buf, ",\"id\":\"%s\"", req->id);
-    finish(req, buf, 500);
+    bide__web_log_failure(req, error);
+    refuse(req, (bide_failure){.status = 500, .detail = "Internal Server Error", .id = req->id});
 }
 
 /* What the application's rule says; without a body of its own, the error's message. */
@@ -175,10 +187,10 @@ static void answer_by_code(bide_request *req, const bide_error *error)
     int code = error->code;
     bool is_away = code == BIDE_UNREACHABLE || code == BIDE_TIMEOUT;
     if (is_away || code == BIDE_OUTCOME_UNKNOWN)
-        log_it(req, error);
+        bide__web_log_failure(req, error);
     bide__web_refuse(req, status_of(error), told(error));
     if (is_away || code == BIDE_TX_RETRY)
-        bide_set_header(req, "Retry-After", "1");
+        (void)bide__web_add_field(req, "Retry-After", "1");
 }
 
 void bide__web_failed(bide_request *req, const bide_error *error)

@@ -17,8 +17,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* callables belong to 
 /* What is being planned. */
 struct draft {
     bide_app *app;
-    const bide_route *route;
+    bide_route *route;
     const char *pattern;
+    bool bare; /* the site is a row of zeros */
     struct bide__callable *order[BIDE_CAP_WEB_STEPS];
     unsigned count;
     struct bide__callable
@@ -165,7 +166,7 @@ static int check_inputs(struct draft *draft, struct bide__callable *callable)
     struct bide__route_pattern pattern;
     if (prepare(callable) < 0)
         return refuse(draft, "no memory");
-    if (bide__route_pattern_parse(draft->pattern, &pattern))
+    if (bide__route_pattern_parse(*draft->pattern ? draft->pattern : "/", &pattern))
         return 0; /* the router has refused it */
     for (uint32_t i = 0; i < callable->field_count; i++) {
         const bide_field *field = &callable->fields[i];
@@ -230,6 +231,8 @@ static int lay_out(struct draft *draft, struct bide__plan *plan)
         if (callable->field_count + callable->upload_count + callable->security_count > 0)
             plan->steps[i].row_at = take(&at, callable->row_size);
     }
+    if (plan->has_site && draft->bare)
+        plan->site_at = take(&at, draft->app->site->size);
     plan->rows_bytes = at;
     plan->binds = at > 0 || plan->body;
     if (plan->body)
@@ -237,7 +240,7 @@ static int lay_out(struct draft *draft, struct bide__plan *plan)
     for (unsigned i = 0; i < draft->count; i++)
         plan->steps[i].value_at = take(&at, draft->order[i]->value_size);
     plan->block_bytes = take(&at, 0);
-    if (plan->has_site)
+    if (plan->has_site && !draft->bare)
         plan->site_at =
             value_of(plan, chosen(draft->app, draft->app->site_provider, &draft->route->callable));
     for (unsigned i = 0; i < draft->count; i++) {
@@ -311,7 +314,9 @@ static int find_template(struct draft *draft, struct bide__plan *plan)
     if (!plan->template)
         return refuse(draft, "%s", bide_templates_problem(app->templates));
     plan->has_site = bide__template_uses_site(plan->template);
-    return plan->has_site ? visit(draft, chosen(app, app->site_provider, &route->callable)) : 0;
+    return plan->has_site && !draft->bare
+               ? visit(draft, chosen(app, app->site_provider, &route->callable))
+               : 0;
 }
 
 static int find_output(struct draft *draft, struct bide__plan *plan)
@@ -353,31 +358,61 @@ static int add(bide_app *app, struct bide__plan *plan, enum bide__http_method me
     return keep(app, plan, result, problem);
 }
 
+/* A plan and its steps. */
+static int begin(struct draft *draft, struct bide__plan *plan)
+{
+    plan->pattern = draft->pattern;
+    plan->route = draft->route;
+    int result = find_template(draft, plan);
+    return result < 0 ? result : visit(draft, &draft->route->callable);
+}
+
+/* What its steps take and give. */
+static int complete(struct draft *draft, struct bide__plan *plan)
+{
+    int result = 0;
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < draft->count && result == 0; i++)
+        result = check_inputs(draft, draft->order[i]);
+    pthread_mutex_unlock(&lock);
+    if (result == 0)
+        result = find_body(draft, plan);
+    if (result == 0)
+        result = find_needs(draft, plan);
+    if (result == 0)
+        result = find_output(draft, plan);
+    return result < 0 ? result : lay_out(draft, plan);
+}
+
 int bide__plan_add(bide_app *app, bide_route *route, const char *prefix)
 {
     struct bide__plan *plan = bide_arena_alloc_zero(&app->arena, 1, sizeof *plan);
     struct draft draft = {.app = app, .route = route};
-    if (!plan || !(plan->pattern = bide_arena_printf(&app->arena, "%s%s", prefix, route->pattern)))
+    draft.pattern = bide_arena_printf(&app->arena, "%s%s", prefix, route->pattern);
+    if (!plan || !draft.pattern)
         return bide__app_problem(app, "out of memory");
-    draft.pattern = plan->pattern;
-    plan->route = route;
-    int result = find_template(&draft, plan);
-    if (result == 0)
-        result = visit(&draft, &route->callable);
+    int result = begin(&draft, plan);
     if (result == 0)
         result = add(app, plan, bide__web_method(bide__slice_of(route->method)),
                      route->callable.at.file, route->callable.at.line);
-    pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < draft.count && result == 0; i++)
-        result = check_inputs(&draft, draft.order[i]);
-    pthread_mutex_unlock(&lock);
-    if (result == 0)
-        result = find_body(&draft, plan);
-    if (result == 0)
-        result = find_needs(&draft, plan);
-    if (result == 0)
-        result = find_output(&draft, plan);
-    return result < 0 ? result : lay_out(&draft, plan);
+    return result < 0 ? result : complete(&draft, plan);
+}
+
+struct bide__plan *bide__plan_alone(bide_app *app, bide_route *route, bool bare)
+{
+    struct bide__plan *plan = bide_arena_alloc_zero(&app->arena, 1, sizeof *plan);
+    struct draft draft = {.app = app, .route = route, .pattern = route->pattern, .bare = bare};
+    if (!plan) {
+        bide__app_problem(app, "out of memory");
+        return NULL;
+    }
+    if (begin(&draft, plan) < 0 || complete(&draft, plan) < 0)
+        return NULL;
+    if (plan->body || plan->takes_form) {
+        refuse(&draft, "its functions take a body");
+        return NULL;
+    }
+    return plan;
 }
 
 static struct bide__plan *plan_of(bide_app *app, const struct bide__builtin *builtin)

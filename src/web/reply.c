@@ -6,6 +6,8 @@
 
 #include "http/fields.h"
 
+#include <string.h>
+
 struct bide__web_field *bide__web_field(const bide_request *req, const char *name)
 {
     struct bide__web_field *field = req->fields;
@@ -38,7 +40,14 @@ void bide__web_vary(bide_request *req, const char *name)
     } else if (!bide__web_field_lists(req, "Vary", name) &&
                !bide__web_field_lists(req, "Vary", "*")) {
         const char *both = bide_arena_printf(bide_arena_of(req), "%s, %s", vary->value, name);
-        vary->value = both ? both : "*"; /* without memory: nobody keeps it */
+        uint32_t more = (uint32_t)strlen(name) + 2;
+        if (!both || more > BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - req->fields_bytes) {
+            vary->value = "*"; /* without room: nobody keeps it */
+            return;
+        }
+        vary->value = both;
+        vary->bytes += more;
+        req->fields_bytes += more;
     }
 }
 

@@ -114,33 +114,52 @@ static void set_type(bide_request *req, const char *type)
         req->content_type = type;
 }
 
-/* Written once to see whether it may stand in a head, so that it is the caller's line that fails.
- */
-void bide_set_header(bide_request *req, const char *name, const char *value)
+/* The bytes of a field in a head, written once to see whether it may stand there; or as
+   bide__web_add_field. */
+static int measure(bide_request *req, const char *name, const char *value)
+{
+    size_t room = strlen(name) + strlen(value) + 8;
+    char *written = bide_arena_alloc(bide_arena_of(req), room);
+    if (!written)
+        return -ENOMEM;
+    int size = bide__http_field_write(written, room, bide__slice_of(name), bide__slice_of(value));
+    if (size < 0)
+        return -EINVAL;
+    return (size_t)size > BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - req->fields_bytes ? -EMSGSIZE : size;
+}
+
+int bide__web_add_field(bide_request *req, const char *name, const char *value)
 {
     bide_arena *arena = bide_arena_of(req);
-    size_t room = strlen(name) + strlen(value) + 8;
-    char *written = bide_arena_alloc(arena, room);
-    struct bide__web_field *field = bide_arena_alloc(arena, sizeof *field);
-    if (!written || !field)
-        raise_header(BIDE_NO_MEMORY, "no memory for a header field", name);
-    int size = bide__http_field_write(written, room, bide__slice_of(name), bide__slice_of(value));
-    bool is_type = strcasecmp(name, "content-type") == 0;
-    if (size < 0 || (!is_type && bide__http_field_is_ours(name)))
-        raise_header(BIDE_INVALID, "not a header field of a response", name);
-    if ((size_t)size > BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - req->fields_bytes)
-        raise_header(BIDE_LIMIT, "too many bytes of header fields", name);
+    int size = bide__http_field_is_ours(name) ? -EINVAL : measure(req, name, value);
+    struct bide__web_field *field = size < 0 ? NULL : bide_arena_alloc(arena, sizeof *field);
+    if (!field)
+        return size < 0 ? size : -ENOMEM;
     *field = (struct bide__web_field){.name = bide_arena_strdup(arena, name),
-                                      .value = bide_arena_strdup(arena, value)};
+                                      .value = bide_arena_strdup(arena, value),
+                                      .bytes = (uint32_t)size};
     if (!field->name || !field->value)
-        raise_header(BIDE_NO_MEMORY, "no memory for a header field", name);
-    if (is_type) {
-        set_type(req, field->value);
-        return;
-    }
+        return -ENOMEM;
     *req->fields_end = field;
     req->fields_end = &field->next;
     req->fields_bytes += (size_t)size;
+    return 0;
+}
+
+/* The caller's line fails, not the one that writes the head. */
+void bide_set_header(bide_request *req, const char *name, const char *value)
+{
+    bool is_type = strcasecmp(name, "content-type") == 0;
+    int result = is_type ? measure(req, name, value) : bide__web_add_field(req, name, value);
+    const char *type = is_type && result >= 0 ? bide_arena_strdup(bide_arena_of(req), value) : NULL;
+    if (result == -EINVAL)
+        raise_header(BIDE_INVALID, "not a header field of a response", name);
+    if (result == -EMSGSIZE)
+        raise_header(BIDE_LIMIT, "too many bytes of header fields", name);
+    if (result < 0 || (is_type && !type))
+        raise_header(BIDE_NO_MEMORY, "no memory for a header field", name);
+    if (is_type)
+        set_type(req, type);
 }
 
 void bide_set_status(bide_request *req, int status)
@@ -239,6 +258,16 @@ const char *bide_url_escape(bide_arena *arena, const char *text)
     return escaped;
 }
 
+const char *bide_local_path(const char *text)
+{
+    if (!text || text[0] != '/' || text[1] == '/' || strpbrk(text, "\\\"<>^`{|}"))
+        return NULL;
+    for (const char *at = text; *at; at++)
+        if (*at <= ' ' || *at >= 0x7f)
+            return NULL;
+    return text;
+}
+
 void bide_answer(bide_request *req, int status, const char *content_type, const void *body,
                  size_t size)
 {
@@ -246,4 +275,5 @@ void bide_answer(bide_request *req, int status, const char *content_type, const 
     if (!buf || bide_buf_append(buf, body, size) < 0)
         bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for a reply"));
     bide__web_reply(req, status, content_type, bide_buf_str(buf), size);
+    req->failure.status = 0;
 }

@@ -4,7 +4,7 @@
  *
  *     serve.c (http)  \
  *                      > dispatch.c -> router.c -> bind.c -> the plan's steps -> render
- *     client.c (tests)/       \-> failure.c, when something was raised
+ *     client.c (tests)/       \-> failure.c, when something was raised -> error_page.c
  *
  * Invariants
  *  1. After bide_app_check nothing of an application changes but its counter of ids and what its
@@ -105,6 +105,15 @@ struct bide__mount {
 
 struct bide__files; /* files.h */
 
+/* Failures as pages. */
+struct bide__error_page {
+    struct bide_error_page_options options;
+    struct bide__dependency dependency; /* of `route`: the provider of its row */
+    bide_route route;                   /* in no router */
+    struct bide__plan *plan;            /* NULL before the check */
+    struct bide__plan *bare;            /* the same with a site of zeros */
+};
+
 struct bide_app {
     struct bide_app_options options;
     bide_arena arena; /* everything below */
@@ -115,6 +124,7 @@ struct bide_app {
     const bide_model *site;    /* of all templates, or NULL */
     struct bide__callable *site_provider;
     struct bide__error_rule *error_rules;
+    struct bide__error_page *error_page; /* or NULL */
     struct bide__middleware *middleware, **middleware_end;
     struct bide__mount *mounts;            /* the last added first */
     struct bide__files *files;             /* the same */
@@ -131,6 +141,10 @@ struct bide_app {
 
 /* Makes the plan of a route and adds it to the router. 0, or -EINVAL after bide__app_problem. */
 int bide__plan_add(bide_app *app, bide_route *route, const char *prefix);
+
+/* The plan of a page that no path leads to; `bare`: its site is a row of zeros. NULL after
+   bide__app_problem. */
+struct bide__plan *bide__plan_alone(bide_app *app, bide_route *route, bool bare);
 
 /* A zeroed piece of the application before its check, or NULL, which the check will report. */
 void *bide__app_piece(bide_app *app, size_t size);
@@ -186,7 +200,8 @@ struct bide__web_server {
 struct bide__web_field {
     struct bide__web_field *next;
     const char *name, *value;
-    bool kept; /* by a failure too */
+    uint32_t bytes; /* in a head */
+    bool kept;      /* by a failure too */
 };
 
 struct bide_request {
@@ -210,6 +225,8 @@ struct bide_request {
     const char *own_type;  /* of a body, whatever made it; or NULL */
     int own_status;        /* of a success, in place of the route's; or 0 */
     const char *see_other; /* where to, in place of what the handler returns; or NULL */
+    bide_failure failure;  /* that the reply answers; its status is 0: none */
+    bool failure_is_new;   /* nobody has asked yet whether it is to be a page */
     const char *body;
     size_t body_size;
     struct bide__web_field *fields, **fields_end;
@@ -239,6 +256,12 @@ void bide__web_server_done(void *server);
 
 /* dispatch.c: the reply so far is forgotten, its fields too. */
 void bide__web_clear(bide_request *req);
+
+/* dispatch.c: raises a cancel again, out of the request. */
+void bide__web_pass_cancel(bide_request *req, bide_error *error);
+
+/* dispatch.c: runs the plan of the request, a bide_request *, behind a boundary. */
+void bide__web_run(void *req) BIDE__UNCHECKED;
 
 /* The buffer for the body; NULL without memory. */
 bide_buf *bide__web_buf(bide_request *req);
@@ -311,6 +334,16 @@ void bide__web_refuse(bide_request *req, int status, const char *detail);
 void bide__web_refuse_problems(bide_request *req, const bide_problems *problems);
 void bide__web_failed(bide_request *req, const bide_error *error);
 const char *bide__web_id(bide_request *req);
+void bide__web_log_failure(bide_request *req, const bide_error *error);
+
+/* error_page.c: the plans, before the first request; a failure, whose reply is JSON so far, as a
+   page for those who want one. The second is called once for each; raises nothing but a cancel. */
+int bide__error_page_prepare(bide_app *app);
+void bide__error_page_show(bide_request *req) BIDE__TASK;
+
+/* request.c: adds a field as bide_set_header does, but Content-Type. 0; -EINVAL: it is none of a
+   response; -EMSGSIZE: there are too many bytes of them; -ENOMEM. */
+int bide__web_add_field(bide_request *req, const char *name, const char *value);
 
 /* The number of a method's name; BIDE__HTTP_OTHER_METHOD. */
 enum bide__http_method bide__web_method(struct bide__slice text);
