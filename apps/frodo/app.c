@@ -95,6 +95,8 @@ bide_app *frodo_app_with(const frodo_settings *settings)
                    .max_age_s = 600);
     bide_app_metrics(app, "/metrics");
     bide_app_site(app, frame, frame_of_page);
+    bide_app_error_page(app, "site/error", error_page, page_of_error, .login = "/login",
+                        .api = "/api");
     bide_app_add_all(app, "");
     if (strcmp(site->settings->smtp_url, "outbox:") == 0)
         bide_outbox_routes(app);

@@ -110,11 +110,12 @@ static inline void frodo_logout(bide_client *client)
     client_header(client, "Authorization", NULL);
 }
 
-/* Later requests of the client are those of a browser: forms of our own pages, and their cookies.
- */
+/* Later requests of the client are those of a browser: it wants pages, and sends forms of our own
+   pages, and their cookies. */
 static inline void frodo_browse(bide_client *client)
 {
     client_header(client, "Sec-Fetch-Site", "same-origin");
+    client_header(client, "Accept", "text/html,application/xml;q=0.9,*/*;q=0.8");
 }
 
 /* The same for a browser that logs in. */

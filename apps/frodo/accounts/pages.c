@@ -9,16 +9,6 @@
 
 /* ---- what all of them do ---- */
 
-/* A path of this site, whatever somebody put into a link: never another host. */
-static const char *own_path(const char *next)
-{
-    bool is_path = next && next[0] == '/' && next[1] != '/' && !strpbrk(next, "\\\"<>^`{|} ") &&
-                   strspn(next, "\x7f") == 0;
-    for (const char *c = next; is_path && *c; c++)
-        is_path = *c > ' ' && *c < 0x7f;
-    return is_path ? next : "/";
-}
-
 /* Whether the form can go on: no problem, and no error. What somebody can do something about
    becomes a problem of `field`, or of the field that the error names; other errors are raised. */
 static bool went_well(bide_request *req, bide_error *error, const char *field)
@@ -153,7 +143,8 @@ POST(send_login, "/login", html("accounts/login", login_page), hidden,
                             .username_error = bide_problem_of(req, "username"),
                             .password_error = bide_problem_of(req, "password")};
     await(session_begin(req, u, had));
-    bide_see_other(req, own_path(form->next));
+    const char *next = bide_local_path(form->next); /* whatever somebody put into a link */
+    bide_see_other(req, next ? next : "/");
     return (login_page){.note = login_note_none};
 }
 
@@ -174,13 +165,6 @@ MODEL(profile_page, "", (profile_note, note), (str, email, optional), (str, user
 MODEL(profile_form, "", (str, username, USER_NAME),
       (str, about, len(0, 500)));
 
-/* Who is not logged in is sent there first. */
-static profile_page log_in_first(bide_request *req)
-{
-    bide_see_other(req, "/login?next=/profile");
-    return (profile_page){.note = profile_note_none};
-}
-
 static const int64_t day_us = INT64_C(86400000000);
 
 static async(profile_page) profile_of(bide_request *req, const account *who)
@@ -195,22 +179,18 @@ static async(profile_page) profile_of(bide_request *req, const account *who)
 }
 
 GET(show_profile, "/profile", html("accounts/profile", profile_page), hidden,
-    depends(const account *, who, somebody), query(profile_note, note, optional))
+    depends(const account *, who, me), query(profile_note, note, optional))
 {
-    if (!who)
-        return log_in_first(req);
     profile_page page = await(profile_of(req, who));
     page.note = note;
     return page;
 }
 
 POST(send_profile, "/profile", html("accounts/profile", profile_page), hidden,
-     depends(bool, ours, own_form), depends(const account *, who, somebody),
+     depends(bool, ours, own_form), depends(const account *, who, me),
      form_body(profile_form, form), takes_problems)
 {
     bide_error *error = NULL;
-    if (!who)
-        return log_in_first(req);
     if (!bide_problems_of(req)->first) {
         profile_changes changes = {.bide_set = 0};
         bide_set_field(&changes, username, form->username);
@@ -230,13 +210,11 @@ POST(send_profile, "/profile", html("accounts/profile", profile_page), hidden,
 }
 
 POST(send_password, "/profile/password", html("accounts/profile", profile_page), hidden,
-     depends(bool, ours, own_form), depends(const account *, who, somebody),
+     depends(bool, ours, own_form), depends(const account *, who, me),
      form_body(password_form, form), takes_problems, cookie(str, had, alias("session"), optional))
 {
     bide_error *error = NULL;
     const user *u = NULL;
-    if (!who)
-        return log_in_first(req);
     password_judge(req, who, form);
     if (!bide_problems_of(req)->first)
         u = attempt(&error, change_password, req, who, form);

@@ -117,9 +117,10 @@ FRODO_TEST(a_session_begins_and_ends)
 {
     with_frodo(client, site, c) {
         check(await(frodo_make_user(site->db, "sam", "member")) > 0);
+        frodo_browse(client);
         reply r = await(client_get(client, "/profile"));
         check_int(r.status, 303);
-        check_str(place(r), "/login?next=/profile");
+        check_str(place(r), "/login?next=%2Fprofile");
         await(frodo_login_page(client, "sam"));
         check_int(await(client_get(client, "/profile")).status, 200);
         check_int(await(client_get(client, "/api/users/me")).status, 200);

@@ -1,5 +1,6 @@
 /*
- * What every page has: its frame, the files it loads, and what machines ask (health).
+ * What every page has: its frame, the files it loads; how failures look; and what machines ask
+ * (health).
  */
 #ifndef FRODO_SITE_H
 #define FRODO_SITE_H
@@ -21,6 +22,17 @@ PROVIDER(frame, frame_of_page, depends(const account *, who, somebody))
                        .may_moderate = account_may(who, "comments:moderate"),
                        .may_see_users = account_may(who, "users:read")};
     provide(seen);
+}
+
+/* A failure, in that frame. */
+MODEL(error_page, "", (i32, status), (str, heading), (str, detail, optional), (str, id, optional),
+      (list(str), problems));
+
+error_page error_page_of(bide_request *req);
+
+PROVIDER(error_page, page_of_error)
+{
+    provide(error_page_of(req));
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* Health, files, and the page of the documents. */
 #include "testing.h"
 
+#include <bide/log.h>
+
 FRODO_TEST(the_application_starts_and_is_ready)
 {
     with_frodo(client, site, c) {
@@ -27,6 +29,48 @@ FRODO_TEST(pages_have_one_frame)
         check_contains(r.body, "href=\"/profile\">pippin</a>");
         check_contains(r.body, "href=\"/admin/posts\"");
         check(strstr(r.body, "href=\"/admin/users\"") == NULL);
+    }
+}
+
+FRODO_TEST(failures_are_pages_for_browsers)
+{
+    with_frodo(client, site, c) {
+        await(frodo_make_user(site->db, "pippin", "member"));
+        frodo_browse(client);
+        reply r = await(client_get(client, "/nowhere"));
+        check_int(r.status, 404);
+        check_contains(r.body, "<h1>There is nothing here</h1>");
+        check_contains(r.body, "href=\"/login\"");
+        r = await(client_get(client, "/?page=0"));
+        check_int(r.status, 422);
+        check_contains(r.body, "<li>page: ");
+        r = await(client_get(client, "/admin/users?page=2"));
+        check_int(r.status, 303);
+        check_str(reply_header(r, "Location"), "/login?next=%2Fadmin%2Fusers%3Fpage%3D2");
+        await(frodo_login_page(client, "pippin"));
+        r = await(client_get(client, "/admin/users"));
+        check_int(r.status, 403);
+        check_contains(r.body, "<h1>This is not allowed</h1>\n<p>Not allowed: users:read</p>");
+        check_contains(r.body, "href=\"/profile\">pippin</a>");
+        r = await(client_get(client, "/api/users/9999"));
+        check_contains(reply_header(r, "Content-Type"), "application/json");
+    }
+}
+
+FRODO_TEST(a_page_says_so_without_a_database)
+{
+    with_frodo(client, site, c) {
+        await(frodo_make_user(site->db, "pippin", "member"));
+        await(frodo_login_page(client, "pippin"));
+        await(bide_do(site->db, "drop table post_tags"));
+        await(bide_do(site->db, "drop table sessions"));
+        test_capture_stderr();
+        reply r = await(client_get(client, "/tags/none"));
+        bide_log_flush(1000);
+        (void)test_captured();
+        check_int(r.status, 500);
+        check_contains(r.body, "<h1>Something went wrong</h1>");
+        check_contains(r.body, "href=\"/login\"");
     }
 }
 
