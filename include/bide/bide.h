@@ -18,7 +18,9 @@
 #include <bide/spawn_on.h>
 #include <bide/resource.h>
 #include <bide/mutex.h>
+#include <bide/rwlock.h>
 #include <bide/semaphore.h>
+#include <bide/barrier.h>
 #include <bide/condition.h>
 #include <bide/event.h>
 #include <bide/once.h>
