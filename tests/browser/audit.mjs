@@ -29,7 +29,6 @@ export function structureProblems() {
       !document.getElementById(one.getAttribute(attribute))));
   let level = 0;
   for (const heading of all("h1, h2, h3, h4, h5, h6")) {
-    if (heading.closest(".prose")) continue; // its writer chose it
     const next = Number(heading.tagName[1]);
     if (next > level + 1) problems.push(`a level is left out before ${brief(heading)}`);
     level = next;

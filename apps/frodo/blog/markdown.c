@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <md4c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,8 +29,12 @@ typedef struct writer {
     unsigned images;     /* around the text: it is an alternative text */
     unsigned no_prose;   /* headings, code and tables around the text */
     bool image_is_shown; /* of the outermost image */
+    bool image_is_link;
+    char image_host[256]; /* of one that is elsewhere; "" for one that is not */
+    size_t image_at;      /* where its alternative text begins */
     bool link_is_open;
-    int error; /* 0 or a negative errno */
+    unsigned headings, levels[6]; /* those around the text, as they were typed */
+    int error;                    /* 0 or a negative errno */
 } writer;
 typedef writer *writer_ptr;
 
@@ -141,6 +146,23 @@ static bool is_allowed(const char *url, const char *schemes)
     return false;
 }
 
+/* The host that an allowed URL goes to; "" for a place of this site. */
+static void host_of(const char *url, char *ret_host, size_t room)
+{
+    const char *after = url + strcspn(url, ":/?#");
+    bool has_scheme = *after == ':', has_host = strncmp(after + has_scheme, "//", 2) == 0;
+    has_host = has_host && (has_scheme || after == url);
+    *ret_host = '\0';
+    if (has_host) {
+        const char *host = after + has_scheme + 2, *end = host + strcspn(host, "/?#");
+        for (const char *at = host; at < end; at++)
+            host = *at == '@' ? at + 1 : host; /* behind a name and a password */
+        snprintf(ret_host, room, "%.*s", (int)(end - host), host);
+    }
+    if (!*ret_host && (has_scheme || has_host))
+        snprintf(ret_host, room, "elsewhere");
+}
+
 static void url_text(writer *w, const char *url, size_t length)
 {
     static const char kept[] = "!#$%&'()*+,-./:;=?@_~[]";
@@ -233,6 +255,15 @@ static int go_on(writer *w)
     return w->error ? 1 : 0;
 }
 
+/* Which of `headings` one of this level is: below those around it, and no level is left out. */
+static unsigned enter_heading(writer *w, unsigned level)
+{
+    while (w->headings > 0 && w->levels[w->headings - 1] >= level)
+        w->headings--;
+    w->levels[w->headings++] = level;
+    return w->headings;
+}
+
 static const char *const headings[] = {"", "h2>", "h3>", "h4>", "h5>", "h6>", "h6>"};
 static const char *const blocks[] = {
     [MD_BLOCK_QUOTE] = "blockquote>\n", [MD_BLOCK_UL] = "ul>\n",       [MD_BLOCK_P] = "p>",
@@ -263,7 +294,7 @@ static int enter_block(MD_BLOCKTYPE type, void *detail, void *arg)
         raw(w, ">\n");
     } else if (type == MD_BLOCK_H) {
         raw(w, "<");
-        raw(w, headings[((MD_BLOCK_H_DETAIL *)detail)->level]);
+        raw(w, headings[enter_heading(w, ((MD_BLOCK_H_DETAIL *)detail)->level)]);
     } else if (type != MD_BLOCK_DOC && blocks[type]) {
         raw(w, "<");
         raw(w, blocks[type]);
@@ -274,6 +305,7 @@ static int enter_block(MD_BLOCKTYPE type, void *detail, void *arg)
 static int leave_block(MD_BLOCKTYPE type, void *detail, void *arg)
 {
     writer *w = arg;
+    (void)detail;
     w->no_prose -= !is_prose(type);
     if (w->mode != MODE_HTML) {
         size_t length = bide_buf_length(&w->out);
@@ -289,7 +321,7 @@ static int leave_block(MD_BLOCKTYPE type, void *detail, void *arg)
         raw(w, "</table></div>\n");
     } else if (type == MD_BLOCK_H) {
         raw(w, "</");
-        raw(w, headings[((MD_BLOCK_H_DETAIL *)detail)->level]);
+        raw(w, headings[w->headings]);
         raw(w, "\n");
     } else if (type != MD_BLOCK_DOC && type != MD_BLOCK_HR && blocks[type]) {
         raw(w, "</");
@@ -300,6 +332,7 @@ static int leave_block(MD_BLOCKTYPE type, void *detail, void *arg)
     return go_on(w);
 }
 
+static const char open_link[] = "<a rel=\"nofollow noopener\" href=\"";
 static const char *const spans[] = {
     [MD_SPAN_EM] = "em>",
     [MD_SPAN_STRONG] = "strong>",
@@ -307,22 +340,54 @@ static const char *const spans[] = {
     [MD_SPAN_DEL] = "del>",
 };
 
+/* One that is elsewhere is a link: a reader's browser asks no other host unless the reader does. */
+static void enter_image(writer *w, const MD_SPAN_IMG_DETAIL *image)
+{
+    char *decoded = malloc(image->src.size + 1);
+    if (!decoded) {
+        w->error = -ENOMEM;
+        return;
+    }
+    attribute(&image->src, decoded);
+    bool allowed = is_allowed(decoded, "http https ");
+    host_of(allowed ? decoded : "", w->image_host, sizeof w->image_host);
+    free(decoded);
+    if (allowed && *w->image_host && !w->link_is_open) {
+        w->image_is_link = linked(w, open_link, &image->src, "http https ");
+        titled(w, &image->title);
+        raw(w, ">");
+    } else if (allowed && !*w->image_host) {
+        w->image_is_shown = linked(w, "<img loading=\"lazy\" src=\"", &image->src, "http https ");
+        titled(w, &image->title);
+        bide_buf_append_str(&w->out, " alt=\"");
+    }
+    w->image_at = bide_buf_length(&w->out);
+}
+
+static void leave_image(writer *w)
+{
+    bool has_text = bide_buf_length(&w->out) > w->image_at;
+    if (*w->image_host) {
+        raw(w, has_text ? " (picture: " : "picture: ");
+        escaped(w, w->image_host, strlen(w->image_host));
+        raw(w, has_text ? ")" : "");
+    }
+    raw(w, w->image_is_link ? "</a>" : w->image_is_shown ? "\">" : "");
+    w->image_is_link = w->image_is_shown = false;
+    *w->image_host = '\0';
+}
+
 static int enter_span(MD_SPANTYPE type, void *detail, void *arg)
 {
     writer *w = arg;
     bool is_shown = w->mode == MODE_HTML && w->images == 0;
     if (type == MD_SPAN_IMG) {
-        const MD_SPAN_IMG_DETAIL *image = detail;
-        if (is_shown && linked(w, "<img loading=\"lazy\" src=\"", &image->src, "http https ")) {
-            titled(w, &image->title);
-            bide_buf_append_str(&w->out, " alt=\"");
-            w->image_is_shown = true;
-        }
+        if (is_shown)
+            enter_image(w, detail);
         w->images++;
     } else if (type == MD_SPAN_A) {
         const MD_SPAN_A_DETAIL *link = detail;
-        if (is_shown && linked(w, "<a rel=\"nofollow noopener\" href=\"", &link->href,
-                               "http https mailto tel ")) {
+        if (is_shown && linked(w, open_link, &link->href, "http https mailto tel ")) {
             titled(w, &link->title);
             bide_buf_append_char(&w->out, '>');
             w->link_is_open = true;
@@ -340,10 +405,8 @@ static int leave_span(MD_SPANTYPE type, void *detail, void *arg)
     (void)detail;
     if (type == MD_SPAN_IMG) {
         w->images--;
-        if (w->images == 0 && w->image_is_shown) {
-            raw(w, "\">");
-            w->image_is_shown = false;
-        }
+        if (w->mode == MODE_HTML && w->images == 0)
+            leave_image(w);
     } else if (type == MD_SPAN_A) {
         if (w->images == 0 && w->link_is_open) {
             raw(w, "</a>");

@@ -3,8 +3,11 @@
  * a page, and as plain text.
  *
  * HTML in the source is text. A link goes to http, https, mailto, tel or a place of this site, an
- * image comes from http, https or this site; other links keep their words only. Headings begin at
- * <h2>: the page has the <h1>.
+ * image comes from this site; other links keep their words only. An image of http or https is a
+ * link that says its host, "a rose (picture: example.org)": browsers ask no other host on their
+ * own, which would tell it who reads what, and the content policy forbids it. Headings begin at
+ * <h2>, since the page has the <h1>, and leave no level out: how deep one stands counts, not the
+ * number of its #.
  */
 #ifndef FRODO_BLOG_MARKDOWN_H
 #define FRODO_BLOG_MARKDOWN_H

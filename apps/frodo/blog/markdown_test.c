@@ -27,7 +27,7 @@ TEST(what_markdown_has_becomes_html)
               "<th scope=\"col\" class=\"right\">b</th></tr>\n</thead>\n<tbody>\n<tr><td>1</td>"
               "<td class=\"right\">2</td></tr>\n</tbody>\n</table></div>\n");
     check_str(html_of("> a\\\nb\n\n---\n"), "<blockquote>\n<p>a<br>\nb</p>\n</blockquote>\n<hr>\n");
-    check_str(html_of("###### six"), "<h6>six</h6>\n");
+    check_str(html_of("###### six"), "<h2>six</h2>\n");
     check_str(html_of(""), "");
 }
 
@@ -48,6 +48,43 @@ TEST(links_and_images)
               "<p><a rel=\"nofollow noopener\" href=\"mailto:frodo@shire.example\">"
               "frodo@shire.example</a></p>\n");
     check_str(html_of("[a](javascript:b) ![c](data:d)"), "<p>a c</p>\n");
+}
+
+/* The content policy would show nothing in their place. */
+TEST(images_of_other_hosts_are_links)
+{
+    static const struct {
+        const char *source, *html;
+    } cases[] = {
+        {"![a *rose*](https://roses.example:8443/r.png \"red\")",
+         "<a rel=\"nofollow noopener\" href=\"https://roses.example:8443/r.png\" title=\"red\">"
+         "a rose (picture: roses.example:8443)</a>"},
+        {"![](//roses.example)", "<a rel=\"nofollow noopener\" href=\"//roses.example\">"
+                                 "picture: roses.example</a>"},
+        {"![a](HTTP://us:er@shire.example@roses.example?b)",
+         "<a rel=\"nofollow noopener\" href=\"HTTP://us:er@shire.example@roses.example?b\">"
+         "a (picture: roses.example)</a>"},
+        {"![a](https:r.png)",
+         "<a rel=\"nofollow noopener\" href=\"https:r.png\">a (picture: elsewhere)</a>"},
+        {"[![a](http://x.example/b.png)](/c)",
+         "<a rel=\"nofollow noopener\" href=\"/c\">a (picture: x.example)</a>"},
+        {"![a](http://&lt;b&gt;/c)", "<a rel=\"nofollow noopener\" href=\"http://%3Cb%3E/c\">"
+                                     "a (picture: &lt;b&gt;)</a>"},
+        {"![a](/b//c:d)", "<img loading=\"lazy\" src=\"/b//c:d\" alt=\"a\">"},
+        {"![a ![b](//c.example)](/d)", "<img loading=\"lazy\" src=\"/d\" alt=\"a b\">"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_str(html_of(cases[i].source),
+                  bide_arena_printf(bide_task_arena(), "<p>%s</p>\n", cases[i].html));
+}
+
+/* For those who go through a page by its headings: the page's own is the <h1>. */
+TEST(headings_leave_no_level_out)
+{
+    check_str(html_of("## a\n## b\n#### c\n### d\n# e\n###### f"),
+              "<h2>a</h2>\n<h2>b</h2>\n<h3>c</h3>\n<h3>d</h3>\n<h2>e</h2>\n<h3>f</h3>\n");
+    check_str(html_of("# 1\n## 2\n### 3\n#### 4\n##### 5\n###### 6"),
+              "<h2>1</h2>\n<h3>2</h3>\n<h4>3</h4>\n<h5>4</h5>\n<h6>5</h6>\n<h6>6</h6>\n");
 }
 
 /* ---- what an attacker writes ---- */
