@@ -60,8 +60,9 @@ bide_async(void) bide_https_only(bide_request *req, bide_next *next, const void 
  * and RateLimit (draft-ietf-httpapi-ratelimit-headers-09).
  *
  * A client may do `burst` at once and gets the next one after `per / requests`: a token bucket. It
- * is shared by all loops of the process; several processes each have their own. When more clients
- * come than are remembered, those are forgotten first that have used least.
+ * is shared by all loops of the process: applications that were given the same options (by their
+ * address) share them; several processes each have their own. When more clients come than are
+ * remembered, those are forgotten first that have used least.
  */
 typedef bide_text bide_rate_key(bide_request *req);
 typedef struct bide_rate_limit_options {
@@ -75,6 +76,26 @@ typedef struct bide_rate_limit_options {
     uint32_t clients;   /* that are remembered, 16 bytes each; 0: 16384 */
 } bide_rate_limit_options;
 bide_async(void) bide_rate_limit(bide_request *req, bide_next *next, const void *arg);
+
+/*
+ * The same for what only a handler or a provider knows: which account asks, and whether this
+ * counts.
+ *
+ *     static const bide_rate_limit_options of_account = {.requests = 10};    // in a minute
+ *
+ *     state->comments = bide_app_limit(app, &of_account);       // where the application is made
+ *
+ *     bide_limit_take(req, state->comments, who->username);     // in a handler: 429 if too many
+ *     bide_limit_take(req, state->comments_of_client, NULL);    // counts for the client's address
+ *
+ * bide_app_limit: before the application is served; `options` live as long as it, and `key` is not
+ * asked. NULL when they are wrong: bide_app_check says why. A limit lives as long as the
+ * application. bide_limit_take counts one of `subject` (any text); raises 429, with the header
+ * field Retry-After, and counts nothing when that is too many. Neither suspends.
+ */
+typedef struct bide_limit bide_limit;
+bide_limit *bide_app_limit(bide_app *app, const bide_rate_limit_options *options);
+void bide_limit_take(bide_request *req, bide_limit *limit, const char *subject);
 
 /*
  * Gives replies to GET and HEAD an ETag, a hash of their bytes, unless they have one, and answers

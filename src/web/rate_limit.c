@@ -1,15 +1,17 @@
 /*
- * bide_rate_limit: so many requests of one client in some time. Called through bide_proceed; calls
- * siphash.c.
+ * bide_rate_limit, bide_limit_take: so many requests of one client in some time. Called through
+ * bide_proceed, by handlers and by middleware.c; calls siphash.c.
  *
  * Each client has a bucket of `burst` tokens that fills evenly; a request takes one. All that has
  * to be kept of it is when it will be full again (GCRA, the generic cell rate algorithm). A bucket
  * that is full by now is as good as none.
  *
  * The buckets are shared by all loops, so the limit is that of the process however many loops there
- * are. They lie in sets of eight, found by a keyed hash of the client; a new client takes the place
- * of the one in its set that is nearest to full, so a flood of clients forgets the harmless first
- * and never takes more memory. A set is locked for some dozen instructions.
+ * are: each may have an application of its own, and those that were given the same options, by
+ * their address, have the same limit. They lie in sets of eight, found by a keyed hash of the
+ * client; a new client takes the place of the one in its set that is nearest to full, so a flood of
+ * clients forgets the harmless first and never takes more memory. A set is locked for some dozen
+ * instructions.
  *
  * Invariants
  *  1. A bucket never gives more than `burst` at once, nor more than `requests` in `per` on average.
@@ -19,10 +21,12 @@
  */
 #include "web/middleware.h"
 
+#include "base/mem.h"
 #include "base/siphash.h"
 #include "web/reply.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,15 +39,22 @@ struct bucket {
     int64_t full_ns; /* when it is full again; 0: nobody's */
 };
 
-struct limit {
-    bide_rate_limit_options options;
-    int64_t token_ns; /* the time that gives one token */
-    int64_t burst_ns; /* the time that fills an empty bucket */
+struct bide_limit {
+    struct bide_limit *next;              /* of `limits` */
+    const bide_rate_limit_options *given; /* who has these has this limit */
+    unsigned users;                       /* applications */
+    bide_rate_limit_options options;      /* with what was left out */
+    int64_t token_ns;                     /* the time that gives one token */
+    int64_t burst_ns;                     /* the time that fills an empty bucket */
     uint64_t hash_key[2];
     struct bucket (*sets)[WAYS];
     uint64_t set_mask;
     pthread_mutex_t locks[LOCKS]; /* of the sets */
 };
+
+/* Those of the process. */
+static struct bide_limit *limits;
+static pthread_mutex_t limits_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- who ---- */
 
@@ -72,21 +83,24 @@ static size_t put_address(bide_text text, unsigned char *out, size_t room)
     return length;
 }
 
-/* False: a client that is not limited. */
-static bool find_client(const struct limit *limit, bide_request *req, uint64_t *ret_client)
+static uint64_t client_of(const struct bide_limit *limit, bide_request *req)
 {
     unsigned char bytes[256];
-    bide_text text;
-    if (limit->options.key) {
-        text = limit->options.key(req);
-        if (!text.at)
-            return false;
-        *ret_client = bide__siphash(limit->hash_key, text.at, text.length);
+    size_t length = put_address(bide_client_of(req), bytes, sizeof bytes);
+    return bide__siphash(limit->hash_key, bytes, length);
+}
+
+/* False: a client that is not limited. */
+static bool find_client(const struct bide_limit *limit, bide_request *req, uint64_t *ret_client)
+{
+    if (!limit->options.key) {
+        *ret_client = client_of(limit, req);
         return true;
     }
-    size_t length = put_address(bide_client_of(req), bytes, sizeof bytes);
-    *ret_client = bide__siphash(limit->hash_key, bytes, length);
-    return true;
+    bide_text text = limit->options.key(req);
+    if (text.at)
+        *ret_client = bide__siphash(limit->hash_key, text.at, text.length);
+    return text.at != NULL;
 }
 
 /* ---- how much ---- */
@@ -107,7 +121,7 @@ static struct bucket *bucket_of(struct bucket set[WAYS], uint64_t client)
 
 /* Takes a token: 0, or for how long there is none. *ret_used_ns is the time that would fill the
    bucket afterwards. */
-static int64_t take(struct limit *limit, uint64_t client, int64_t now_ns, int64_t *ret_used_ns)
+static int64_t take(struct bide_limit *limit, uint64_t client, int64_t now_ns, int64_t *ret_used_ns)
 {
     uint64_t set = client & limit->set_mask;
     pthread_mutex_t *lock = &limit->locks[set % LOCKS];
@@ -129,7 +143,7 @@ static long long seconds_up(int64_t ns)
     return (long long)((ns + 999999999) / 1000000000);
 }
 
-static void add_fields(bide_request *req, const struct limit *limit, int64_t used_ns)
+static void add_fields(bide_request *req, const struct bide_limit *limit, int64_t used_ns)
 {
     char text[160];
     snprintf(text, sizeof text, "\"%s\";q=%u;w=%lld", limit->options.name, limit->options.burst,
@@ -142,7 +156,7 @@ static void add_fields(bide_request *req, const struct limit *limit, int64_t use
 
 bide_async(void) bide_rate_limit(bide_request *req, bide_next *next, const void *arg)
 {
-    struct limit *limit = (struct limit *)(uintptr_t)arg;
+    struct bide_limit *limit = (struct bide_limit *)(uintptr_t)arg;
     uint64_t client;
     int64_t used_ns, wait_ns;
     if (!find_client(limit, req, &client)) {
@@ -162,13 +176,45 @@ bide_async(void) bide_rate_limit(bide_request *req, bide_next *next, const void 
     return bide_void;
 }
 
+void bide_limit_take(bide_request *req, bide_limit *limit, const char *subject)
+{
+    uint64_t client =
+        subject ? bide__siphash(limit->hash_key, subject, strlen(subject)) : client_of(limit, req);
+    int64_t used_ns, wait_ns = take(limit, client, bide_clock_ns(), &used_ns);
+    char text[24];
+    if (wait_ns == 0)
+        return;
+    snprintf(text, sizeof text, "%lld", seconds_up(wait_ns));
+    bide_keep_header(req, "Retry-After", text);
+    bide__fail(bide__current->at,
+               bide_http_error(429, "Too many requests: try again in %s seconds", text));
+}
+
 /* ---- the start and the end ---- */
 
-static void end_limit(void *arg)
+static void limit_free(struct bide_limit *limit)
 {
-    struct limit *limit = arg;
     for (int i = 0; i < LOCKS; i++)
         pthread_mutex_destroy(&limit->locks[i]);
+    bide__free(limit->sets);
+    bide__free(limit);
+}
+
+/* An application ends. */
+static void leave(void *arg)
+{
+    struct bide_limit *limit = arg;
+    pthread_mutex_lock(&limits_lock);
+    bool is_last = --limit->users == 0;
+    for (struct bide_limit **at = &limits; is_last && *at; at = &(*at)->next) {
+        if (*at == limit) {
+            *at = limit->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&limits_lock);
+    if (is_last)
+        limit_free(limit);
 }
 
 /* A name is a string of a structured field: quoted as it is (RFC 8941 3.3.3). */
@@ -192,14 +238,20 @@ static const char *wrong_with(const bide_rate_limit_options *options)
     return NULL;
 }
 
-int bide__rate_limit_prepare(bide_app *app, struct bide__middleware *middleware)
+/* NULL: no memory. */
+static struct bide_limit *limit_new(const bide_rate_limit_options *options)
 {
-    const bide_rate_limit_options *options = middleware->arg;
-    if (wrong_with(options))
-        return bide__app_problem(app, "bide_rate_limit: %s", wrong_with(options));
-    struct limit *limit = bide_arena_alloc_zero(&app->arena, 1, sizeof *limit);
-    if (!limit)
-        return bide__app_problem(app, "out of memory");
+    struct bide_limit *limit = bide__calloc(1, sizeof *limit);
+    uint64_t sets = 1, clients = options->clients ? options->clients : CLIENTS;
+    while (sets * WAYS < clients)
+        sets *= 2;
+    if (limit)
+        limit->sets = bide__calloc(sets, sizeof *limit->sets);
+    if (!limit || !limit->sets) {
+        bide__free(limit);
+        return NULL;
+    }
+    limit->given = options;
     limit->options = *options;
     if (!options->burst)
         limit->options.burst = options->requests;
@@ -207,19 +259,63 @@ int bide__rate_limit_prepare(bide_app *app, struct bide__middleware *middleware)
         limit->options.name = "default";
     int64_t per_ns = options->per.ns ? options->per.ns : 60000000000;
     limit->token_ns = per_ns / options->requests > 0 ? per_ns / options->requests : 1;
-    if (__builtin_mul_overflow(limit->token_ns, (int64_t)limit->options.burst, &limit->burst_ns))
-        return bide__app_problem(app, "bide_rate_limit: its burst takes longer than there is time");
-    uint64_t sets = 1, clients = options->clients ? options->clients : CLIENTS;
-    while (sets * WAYS < clients)
-        sets *= 2;
+    limit->burst_ns = limit->token_ns * limit->options.burst;
     limit->set_mask = sets - 1;
-    limit->sets = bide_arena_alloc_zero(&app->arena, sets, sizeof *limit->sets);
-    if (!limit->sets || bide_arena_on_reset(&app->arena, end_limit, limit) < 0)
-        return bide__app_problem(app, "out of memory");
-    if (getrandom(limit->hash_key, sizeof limit->hash_key, GRND_NONBLOCK) < 0)
-        limit->hash_key[0] = app->id_seed;
     for (int i = 0; i < LOCKS; i++)
         pthread_mutex_init(&limit->locks[i], NULL);
+    return limit;
+}
+
+/* The limit of these options, which is made for the first who asks. */
+static struct bide_limit *limit_of(const bide_rate_limit_options *options, uint64_t seed)
+{
+    pthread_mutex_lock(&limits_lock);
+    struct bide_limit *limit = limits;
+    while (limit && limit->given != options)
+        limit = limit->next;
+    if (!limit && (limit = limit_new(options))) {
+        if (getrandom(limit->hash_key, sizeof limit->hash_key, GRND_NONBLOCK) < 0)
+            limit->hash_key[0] = seed;
+        limit->next = limits;
+        limits = limit;
+    }
+    if (limit)
+        limit->users++;
+    pthread_mutex_unlock(&limits_lock);
+    return limit;
+}
+
+/* Whether a bucket is filled within some centuries. */
+static bool has_time(const bide_rate_limit_options *options)
+{
+    int64_t per_ns = options->per.ns ? options->per.ns : 60000000000, all_ns;
+    return !__builtin_mul_overflow(per_ns / options->requests + 1,
+                                   (int64_t)(options->burst ? options->burst : options->requests),
+                                   &all_ns);
+}
+
+bide_limit *bide_app_limit(bide_app *app, const bide_rate_limit_options *options)
+{
+    const char *wrong = wrong_with(options);
+    if (!wrong && !has_time(options))
+        wrong = "its burst takes longer than there is time";
+    if (wrong) {
+        bide__app_problem(app, "bide_rate_limit: %s", wrong);
+        return NULL;
+    }
+    struct bide_limit *limit = limit_of(options, app->id_seed);
+    if (limit && bide_arena_on_reset(&app->arena, leave, limit) < 0) {
+        leave(limit);
+        limit = NULL;
+    }
+    if (!limit)
+        bide__app_problem(app, "out of memory");
+    return limit;
+}
+
+int bide__rate_limit_prepare(bide_app *app, struct bide__middleware *middleware)
+{
+    struct bide_limit *limit = bide_app_limit(app, middleware->arg);
     middleware->arg = limit;
-    return 0;
+    return limit ? 0 : -EINVAL;
 }

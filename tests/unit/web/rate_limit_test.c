@@ -195,3 +195,83 @@ TEST(over_a_socket, .real_clock = true)
         check_contains(answer, "\r\nRetry-After: 60\r\n");
     })
 }
+
+/* ---- in handlers ---- */
+
+static bide_limit *of_names, *of_clients;
+
+POST(comment_on, "/comments", text, query(str, name, optional))
+{
+    bide_limit_take(req, of_clients, NULL);
+    if (name)
+        bide_limit_take(req, of_names, name);
+    served++;
+    return "thanks";
+}
+
+static bide_app *make_comments(const bide_rate_limit_options *names,
+                               const bide_rate_limit_options *clients)
+{
+    bide_app *app = bide_app_new(.title = "comments");
+    bide_app_add(app, "", &comment_on_route);
+    of_names = bide_app_limit(app, names);
+    of_clients = bide_app_limit(app, clients);
+    return app;
+}
+
+static int status_of(bide_client *c, const char *path) BIDE__TASK;
+static int status_of(bide_client *c, const char *path)
+{
+    return await(client_post(c, path, no_body)).status;
+}
+
+TEST(a_handler_says_whose_requests_are_counted)
+{
+    static const bide_rate_limit_options names = {.requests = 2}, clients = {.requests = 5};
+    with_client(c, make_comments(&names, &clients)) {
+        served = 0;
+        check_int(status_of(c, "/comments?name=sam"), 200);
+        check_int(status_of(c, "/comments?name=sam"), 200);
+        reply r = await(client_post(c, "/comments?name=sam", no_body));
+        check_int(r.status, 429);
+        check_str(r.body, "{\"detail\":\"Too many requests: try again in 30 seconds\"}");
+        check_str(reply_header(r, "Retry-After"), "30");
+        check_int(status_of(c, "/comments?name=pippin"), 200);
+        check_int(status_of(c, "/comments"), 200);
+        check_int(status_of(c, "/comments"), 429); /* five of this client, one of them in vain */
+        bide_client_from(c, "192.0.2.7", "http");
+        check_int(status_of(c, "/comments?name=sam"), 429);
+        await(bide_sleep(bide_s(30)));
+        check_int(status_of(c, "/comments?name=sam"), 200);
+        check_int(served, 5);
+    }
+}
+
+/* As each worker has an application of its own. */
+TEST(applications_with_the_same_options_share_a_limit)
+{
+    static const bide_rate_limit_options names = {.requests = 2}, clients = {.requests = 100};
+    bide_limit *first;
+    bide_app *one = make_comments(&names, &clients);
+    first = of_names;
+    with_client(c, one) {
+        with_client(other, make_comments(&names, &clients)) {
+            check(of_names == first && of_clients != first);
+            check_int(status_of(c, "/comments?name=sam"), 200);
+            check_int(status_of(other, "/comments?name=sam"), 200);
+            check_int(status_of(c, "/comments?name=sam"), 429);
+        }
+        check_int(status_of(c, "/comments?name=sam"), 429); /* the other has ended */
+    }
+    with_client(c, make_comments(&names, &clients)) /* and now all of them: a new limit */
+        check_int(status_of(c, "/comments?name=sam"), 200);
+}
+
+TEST(wrong_limits_of_handlers_are_found)
+{
+    static const bide_rate_limit_options names = {.requests = 0}, clients = {.requests = 1};
+    bide_app *app = make_comments(&names, &clients);
+    check(of_names == NULL);
+    check_contains(bide_app_check(app), "it says no number of requests");
+    bide_app_free(app);
+}
