@@ -106,18 +106,6 @@ static bool is_told(const struct bide__plan *plan, uint32_t step, uint8_t source
 
 /* ---- proofs ---- */
 
-/* Whether a step asks for a proof: one that is needed, or one that is optional. */
-static bool asks_for_proof(const struct bide__plan *plan, bool optional)
-{
-    for (uint32_t i = 0; i < plan->step_count; i++) {
-        const struct bide__callable *callable = plan->steps[i].callable;
-        for (uint32_t n = 0; n < callable->security_count; n++)
-            if (callable->security[n].optional == optional)
-                return true;
-    }
-    return false;
-}
-
 static const char *const scheme_names[] = {
     [BIDE__SCHEME_BEARER] = "bearer",   [BIDE__SCHEME_OAUTH2] = "oauth2",
     [BIDE__SCHEME_BASIC] = "basic",     [BIDE__SCHEME_HEADER_KEY] = "header",
@@ -141,34 +129,78 @@ static bool is_same_scheme(const struct bide__security *a, const struct bide__se
     return a->scheme == b->scheme && (!is_key(a) || strcmp(a->detail, b->detail) == 0);
 }
 
-/* One way of proving: all proofs that are needed, and the optional ones too or not. */
-static void put_proofs(const struct bide__plan *plan, bool optional, bide_buf *out)
+/* Proofs, each scheme once: it is optional if all that ask for it say so. */
+struct proofs {
+    const struct bide__security *all[OPENAPI_SCHEMES];
+    size_t count;
+};
+
+static void add_proof(struct proofs *proofs, const struct bide__security *security)
 {
-    const char *before = "{";
-    for (uint32_t i = 0; i < plan->step_count; i++) {
-        const struct bide__callable *callable = plan->steps[i].callable;
-        for (uint32_t n = 0; n < callable->security_count; n++) {
-            if (callable->security[n].optional && !optional)
-                continue;
-            bide_buf_append_str(out, before);
-            put_scheme_name(&callable->security[n], out);
-            bide_buf_append_str(out, "[]");
-            before = ",";
-        }
-    }
-    bide_buf_append_str(out, *before == '{' ? "{}" : "}");
+    size_t at = 0;
+    while (at < proofs->count && !is_same_scheme(proofs->all[at], security))
+        at++;
+    if (at == OPENAPI_SCHEMES)
+        return;
+    if (at == proofs->count)
+        proofs->count++;
+    else if (security->optional)
+        return;
+    proofs->all[at] = security;
 }
 
+/* Those that the steps of a plan ask for. */
+static void add_proofs(struct proofs *proofs, const struct bide__plan *plan)
+{
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        const struct bide__callable *callable = plan->steps[i].callable;
+        for (uint32_t n = 0; n < callable->security_count; n++)
+            add_proof(proofs, &callable->security[n]);
+    }
+}
+
+static bool needs_proof(const struct bide__plan *plan)
+{
+    struct proofs proofs = {.count = 0};
+    add_proofs(&proofs, plan);
+    for (size_t i = 0; i < proofs.count; i++)
+        if (!proofs.all[i]->optional)
+            return true;
+    return false;
+}
+
+/* One way of proving: all that is needed, and one that is optional, or NULL. */
+static void put_way(const struct proofs *proofs, const struct bide__security *optional,
+                    bide_buf *out)
+{
+    const char *before = "";
+    bide_buf_append_char(out, '{');
+    for (size_t i = 0; i < proofs->count; i++) {
+        if (proofs->all[i]->optional && proofs->all[i] != optional)
+            continue;
+        bide_buf_append_str(out, before);
+        put_scheme_name(proofs->all[i], out);
+        bide_buf_append_str(out, "[]");
+        before = ",";
+    }
+    bide_buf_append_char(out, '}');
+}
+
+/* Any one of the ways will do: with each of the optional proofs, and without. */
 static void put_security(const struct bide__plan *plan, bide_buf *out)
 {
-    if (!plan->is_secured)
+    struct proofs proofs = {.count = 0};
+    add_proofs(&proofs, plan);
+    if (proofs.count == 0)
         return;
     bide_buf_append_str(out, ",\"security\":[");
-    put_proofs(plan, true, out);
-    if (asks_for_proof(plan, true)) {
+    for (size_t i = 0; i < proofs.count; i++) {
+        if (!proofs.all[i]->optional)
+            continue;
+        put_way(&proofs, proofs.all[i], out);
         bide_buf_append_char(out, ',');
-        put_proofs(plan, false, out);
     }
+    put_way(&proofs, NULL, out);
     bide_buf_append_char(out, ']');
 }
 
@@ -196,28 +228,17 @@ static void put_scheme(const struct bide__security *security, bide_buf *out)
     }
 }
 
-/* All schemes of all plans, each once by name. */
+/* All schemes of all plans. */
 static void put_schemes(const bide_app *app, bide_buf *out)
 {
-    const struct bide__security *told[OPENAPI_SCHEMES];
-    size_t count = 0;
-    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next) {
-        for (uint32_t i = 0; i < plan->step_count; i++) {
-            const struct bide__callable *callable = plan->steps[i].callable;
-            for (uint32_t n = 0; n < callable->security_count; n++) {
-                const struct bide__security *security = &callable->security[n];
-                size_t at = 0;
-                while (at < count && !is_same_scheme(told[at], security))
-                    at++;
-                if (at < count || count == OPENAPI_SCHEMES)
-                    continue;
-                bide_buf_append_str(out, count ? "," : ",\"securitySchemes\":{");
-                put_scheme(security, out);
-                told[count++] = security;
-            }
-        }
+    struct proofs proofs = {.count = 0};
+    for (const struct bide__plan *plan = app->plans; plan; plan = plan->next)
+        add_proofs(&proofs, plan);
+    for (size_t i = 0; i < proofs.count; i++) {
+        bide_buf_append_str(out, i ? "," : ",\"securitySchemes\":{");
+        put_scheme(proofs.all[i], out);
     }
-    if (count > 0)
+    if (proofs.count > 0)
         bide_buf_append_char(out, '}');
 }
 
@@ -372,7 +393,7 @@ static void put_responses(const struct document *document, const struct bide__pl
                         plan->status);
     put_content(document, plan, out);
     bide_buf_append_char(out, '}');
-    if (asks_for_proof(plan, false))
+    if (needs_proof(plan))
         bide_buf_append_str(out, ",\"401\":{\"description\":\"Not authenticated\"}");
     if (plan->shape == bide__kind_maybe_)
         bide_buf_append_str(out, ",\"404\":{\"description\":\"Not Found\"}");

@@ -34,10 +34,35 @@ GET(with_keys, "/keys", text, api_key(a, header, "X-Key"), api_key(b, query, "ke
     return bide_arena_printf(bide_arena_of(req), "%s %s %s", a, b, c ? c : "-");
 }
 
+PROVIDER(const char *, somebody, oauth2(token, "/auth", optional),
+         api_key(session, cookie, "session", optional))
+{
+    provide(token ? token : session);
+}
+
+GET(either, "/either", text, depends(const char *, proof, somebody))
+{
+    return proof;
+}
+
+GET(key_and_either, "/both", text, api_key(key, header, "X-Key"),
+    depends(const char *, proof, somebody), oauth2(again, "/auth", optional))
+{
+    (void)again;
+    return proof ? proof : key;
+}
+
+GET(twice, "/twice", text, bearer(token), depends(account *, a, who), bearer(other, optional))
+{
+    (void)a;
+    return other ? token : NULL;
+}
+
 static bide_app *make_app(void)
 {
     bide_app *app = bide_app_new(.title = "proofs");
-    bide_app_add(app, "", &me_route, &maybe_me_route, &with_password_route, &with_keys_route);
+    bide_app_add(app, "", &me_route, &maybe_me_route, &with_password_route, &with_keys_route,
+                 &either_route, &key_and_either_route, &twice_route);
     return app;
 }
 
@@ -136,7 +161,24 @@ TEST(schemes_are_documented)
                        "\"tokenUrl\":\"/auth\"}}}");
         check_contains(r.body, "\"security\":[{\"oauth2\":[]},{}]");
         check_contains(r.body,
-                       "\"security\":[{\"header.X-Key\":[],\"query.key\":[],\"cookie.sid\":[]}");
+                       "\"security\":[{\"header.X-Key\":[],\"query.key\":[],\"cookie.sid\":[]},"
+                       "{\"header.X-Key\":[],\"query.key\":[]}]");
+    }
+}
+
+/* OpenAPI 3.1.0, "security": a list of which one is enough; {} is none. */
+TEST(any_one_of_the_optional_proofs_is_enough)
+{
+    with_client(c, make_app()) {
+        reply r = await(client_get(c, "/openapi.json"));
+        check_contains(r.body, "\"operationId\":\"either\","
+                               "\"security\":[{\"oauth2\":[]},{\"cookie.session\":[]},{}],"
+                               "\"responses\":{\"200\"");
+        check_contains(r.body, "\"operationId\":\"key_and_either\","
+                               "\"security\":[{\"oauth2\":[],\"header.X-Key\":[]},"
+                               "{\"cookie.session\":[],\"header.X-Key\":[]},"
+                               "{\"header.X-Key\":[]}],");
+        check_contains(r.body, "\"operationId\":\"twice\",\"security\":[{\"bearer\":[]}],");
     }
 }
 
