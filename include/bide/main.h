@@ -68,7 +68,9 @@ typedef bide_app *bide_make_app(void);
  *
  * It runs in a task, with an application that make_app has made and between its hooks `start` and
  * `stop`, as a request would; nothing listens. `argv[0]` is the command, `argv[argc]` NULL. It
- * gives the exit status; an error that leaves it is printed in one line, and the status is 1.
+ * gives the exit status; an error that leaves it is printed in one line, and the status is 1. A
+ * command of the library (run, routes, openapi, check, migrate, help, version) is never the
+ * program's, whatever its name says.
  */
 typedef struct bide_command {
     const char *name;  /* NULL ends the list */
@@ -79,8 +81,9 @@ typedef struct bide_command {
 struct bide_main_options {
     bide_make_app *make_app;
     const bide_command *commands; /* NULL: no more than those above */
-    /* Called once when all workers accept, in a task of one of them, with what is listened on:
-       "127.0.0.1:8000", "unix:/run/notes.sock". May be NULL. */
+    /* Called once when all workers accept, in a task of one of them, with its application and what
+       is listened on: "127.0.0.1:8000", "unix:/run/notes.sock". An error of it stops the program.
+       May be NULL. */
     void (*started)(bide_app *app, const char *address);
     struct bide_http_options
         http;                /* limits and deadlines; what the command line says counts more */

@@ -60,8 +60,7 @@
  * Types, attributes and errors are those of models (model.h): `optional` gives zero (NULL for
  * texts) when it is absent, bide_given(req, v) tells; dflt(value) its default; alias("name") is the
  * name outside. Files and proofs of who asks (bearer, basic ...) take `optional` too: of several
- * optional proofs any one will do, or none, says the documentation. The response
- * is one of
+ * optional proofs any one will do, or none, says the documentation. The response is one of
  *
  *   NAME            of MODEL or VIEW: returned by value, as an object
  *   list(NAME)      returned as NAME_list, as an array

@@ -377,17 +377,14 @@ bide_async(bide_client_ptr) bide_client_open(bide_app_ptr app)
     const char *problem = bide_app_check(app);
     if (problem)
         bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "%s", problem));
-    if (app->options.start)
-        bide_await(app->options.start(app));
+    bide_await(bide__app_start(app));
     return bide_ready(bide_client_ptr, client);
 }
 
 bide_async(void) bide_client_close(bide_client_ptr client, bide_error *error)
 {
-    bide_app *app = client->server.app;
     (void)error;
     bide_defer(free_client, client);
-    if (app->options.stop)
-        bide_await(app->options.stop(app));
+    bide_await(bide__app_stop(client->server.app));
     return bide_void;
 }

@@ -164,7 +164,7 @@ static void on_started(void *arg)
         return;
     say_started();
     if (server.options->started)
-        server.options->started(server.apps[0], server.sockets.address);
+        server.options->started(server.apps[bide_loop_index()], server.sockets.address);
 }
 
 static bide_async(void) serve(void);
@@ -263,26 +263,14 @@ static struct command_run {
     char **argv;
 } command_run;
 
-static bide_async(void) stop_app(void *arg);
-static bide_async(void) stop_app(void *arg)
-{
-    bide_app *app = arg;
-    bide_await(app->options.stop(app));
-    return bide_void;
-}
-
 static bide_async(int) command_work(void);
 SPAWNABLE(int, command_work)
 static bide_async(int) command_work(void)
 {
     const struct command_run *run = &command_run;
-    if (run->app->options.start)
-        bide_await(run->app->options.start(run->app));
-    if (run->app->options.stop) {
-        bide_defer(stop_app, run->app);
-        return bide_ready(int, bide_await(run->command->run(run->app, run->argc, run->argv)));
-    }
-    return run->command->run(run->app, run->argc, run->argv);
+    bide_await(bide__app_start(run->app));
+    bide_defer(bide__app_stop, run->app);
+    return bide_ready(int, bide_await(run->command->run(run->app, run->argc, run->argv)));
 }
 
 static bide_async(void) command_main(void);
@@ -391,15 +379,15 @@ int bide__main(int argc, char **argv, const struct bide_main_options *options)
         return run_server(options, arguments);
     if (is(command, "check"))
         return check(options, arguments);
-    const bide_command *own = command_of(options, command);
-    if (own)
-        return run_command(options, own, (int)(argv + argc - arguments) + 1,
-                           argv + (arguments - argv) - 1);
     const struct bide__subcommand *more = bide__subcommand_find(command);
     if (more)
         return more->run(bide__main_name, arguments);
-    if (!is(command, "routes") && !is(command, "openapi"))
-        return say_unknown(options, command);
+    if (!is(command, "routes") && !is(command, "openapi")) {
+        const bide_command *own = command_of(options, command);
+        return own ? run_command(options, own, (int)(argv + argc - arguments) + 1,
+                                 argv + (arguments - argv) - 1)
+                   : say_unknown(options, command);
+    }
     if (*arguments) {
         bide__main_say("%s takes no argument '%s'", command, *arguments);
         return BIDE__EXIT_USAGE;

@@ -83,11 +83,18 @@ static bide_async(void) serve(bide_exchange *exchange, void *arg)
     return bide_void;
 }
 
-static bide_async(void) stop(void *arg);
-static bide_async(void) stop(void *arg)
+bide_async(void) bide__app_start(bide_app *app)
+{
+    if (app->options.start)
+        bide_await(app->options.start(app));
+    return bide_void;
+}
+
+bide_async(void) bide__app_stop(void *arg)
 {
     bide_app *app = arg;
-    bide_await(app->options.stop(app));
+    if (app->options.stop)
+        bide_await(app->options.stop(app));
     return bide_void;
 }
 
@@ -113,16 +120,11 @@ bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
     struct bide__web_server server = {.app = app};
     struct bide_http_options with = with_bodies(app, options);
     bide_defer(bide__web_server_done, &server);
-    if (app->options.start)
-        bide_await(app->options.start(app));
+    bide_await(bide__app_start(app));
+    bide_defer(bide__app_stop, app);
     if (started)
         started(arg);
-    if (app->options.stop) {
-        bide_defer(stop, app);
-        bide_await(bide_http_serve(listener, serve, &server, &with));
-    } else {
-        bide_await(bide_http_serve(listener, serve, &server, &with));
-    }
+    bide_await(bide_http_serve(listener, serve, &server, &with));
     return bide_void;
 }
 

@@ -162,6 +162,10 @@ int bide__app_problem(bide_app *app, const char *format, ...)
 int bide__openapi_make(bide_app *app);
 void bide__openapi_page(bide_request *req);
 
+/* serve.c: the application's hooks, if it has them. `app` is a bide_app *, for bide_defer. */
+bide_async(void) bide__app_start(bide_app *app);
+bide_async(void) bide__app_stop(void *app);
+
 /* serve.c: as bide_app_serve; calls `started` (may be NULL) when the application has. */
 bide_async(void) bide__app_serve(bide_app *app, bide_listener *listener,
                                  const struct bide_http_options *options,

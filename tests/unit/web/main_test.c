@@ -32,9 +32,15 @@ GET(list_users, "/users", list(user_out))
     return (user_out_list){NULL, 0};
 }
 
+static bide_app *apps[2]; /* of the workers */
+
+/* The second worker starts after the first. */
 static async(void) start(bide_app *app)
 {
     check(bide_app_state(app) != NULL);
+    apps[bide_loop_index()] = app;
+    if (bide_loop_index() == 1)
+        await(bide_sleep(bide_ms(20)));
     if (__atomic_add_fetch(&started, 1, __ATOMIC_ACQ_REL) == bide_loop_count())
         bide_stop("all have started");
     return bide_void;
@@ -120,7 +126,8 @@ static int announced; /* atomic */
 
 static void announce(bide_app *app, const char *address)
 {
-    check(app != NULL);
+    check_int(bide_loop_index(), 1);
+    check(app == apps[1]);
     check_contains(address, "127.0.0.1:");
     __atomic_add_fetch(&announced, 1, __ATOMIC_RELAXED);
 }
@@ -132,6 +139,22 @@ TEST_PLAIN(who_asked_is_told_once_when_all_accept)
     check_int(bide_main(3, arguments, make_app, .started = announce, .http = {.lame_duck = {1}}),
               0);
     check_int(announced, 1);
+}
+
+static void announce_badly(bide_app *app, const char *address)
+{
+    (void)app;
+    fail(bide_error_new(BIDE_INVALID, "nobody is to know %s", address));
+}
+
+TEST_PLAIN(what_has_started_is_stopped_whoever_fails)
+{
+    char *arguments[] = {WORD("users"), WORD("--port=0"), NULL};
+    test_capture_stderr();
+    check_int(bide_main(2, arguments, make_app, .started = announce_badly), 1);
+    check_contains(test_captured(), "nobody is to know 127.0.0.1:");
+    check_int(started, 1);
+    check_int(stopped, 1);
 }
 
 /* Waits, as a query would; gives the number of its arguments, or fails. */
@@ -164,6 +187,8 @@ static bide_app *make_quiet(void)
 static const char *said_by_command(int expected, char **arguments, int count)
 {
     static const bide_command commands[] = {{"count", "count WORDS   counts", count_words},
+                                            {"routes", "routes   is the library's", count_words},
+                                            {"run", "run   is the library's", count_words},
                                             {NULL, NULL, NULL}};
     test_capture_stderr();
     check_int(bide_main(count, arguments, make_quiet, .commands = commands), expected);
@@ -180,6 +205,11 @@ TEST_PLAIN(a_command_of_the_program_runs_beside_its_application)
     check_str(said_by_command(1, words, 5), "users: too many words\n");
     check_int(stopped, 1);
     check_str(said_by_command(2, wrong, 2), "users: no command 'coumt'; did you mean count?\n");
+    words[1] = WORD("routes");
+    check_str(said_by_command(2, words, 3), "users: routes takes no argument 'a'\n");
+    words[1] = WORD("run");
+    check_str(said_by_command(2, words, 3),
+              "users: unexpected argument 'a'; --help lists the options\n");
 }
 
 static bide_app *make_none(void)
