@@ -249,6 +249,60 @@ TEST(fields_of_a_response_have_a_limit)
     }
 }
 
+GET(failing_fields, "/failing", text)
+{
+    char *value = bide_arena_alloc_zero(bide_arena_of(req), 1, 8001);
+    memset(value, 'x', 8000);
+    bide_keep_header(req, "Retry-After", "7");
+    bide_set_header(req, "X-Large", value);
+    fail(http_error(401, "no"));
+}
+
+static async(void) add_large(bide_request *req, bide_next *next, const void *arg)
+{
+    await(bide_proceed(next));
+    bide_set_header(req, "X-Late", arg);
+    return bide_void;
+}
+
+GET(full_fields, "/full", text, bearer(token))
+{
+    char *value = bide_arena_alloc_zero(bide_arena_of(req), 1, BIDE_CAP_HTTP_REPLY_HEADERS_BYTES);
+    memset(value, 'x', BIDE_CAP_HTTP_REPLY_HEADERS_BYTES - 10);
+    bide_keep_header(req, "X-Full", value);
+    fail(http_error(401, "%s", token));
+}
+
+TEST(a_failure_without_room_for_its_fields)
+{
+    bide_app *app = bide_app_new(.title = "full");
+    bide_app_add(app, "", &full_fields_route);
+    with_client(c, app) {
+        client_header(c, "Authorization", "Bearer t");
+        reply r = await(client_get(c, "/full"));
+        check_int(r.status, 401);
+        check(reply_header(r, "WWW-Authenticate") == NULL);
+        check_str(r.body, "{\"detail\":\"t\"}");
+    }
+}
+
+/* What a failure drops takes no room from what is added later. */
+TEST(fields_that_are_dropped_take_no_room)
+{
+    static char late[9001];
+    memset(late, 'z', 9000);
+    bide_app *app = fields_app();
+    bide_app_add(app, "", &failing_fields_route);
+    bide_app_use(app, add_large, late);
+    with_client(c, app) {
+        reply r = await(client_get(c, "/failing"));
+        check_int(r.status, 401);
+        check_str(reply_header(r, "Retry-After"), "7");
+        check(reply_header(r, "X-Large") == NULL);
+        check_str(reply_header(r, "X-Late"), late);
+    }
+}
+
 /* There is one, whoever says it last; that of an error stays. */
 TEST(the_type_of_a_response)
 {
