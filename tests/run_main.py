@@ -137,6 +137,22 @@ def expect_refused(result, status, *words):
            and all(word in result[2] for word in words), result, words)
 
 
+def check_io_backends():
+    """What --io says is what the first line of the log says; where io_uring is refused, epoll."""
+    for how in ((["--io", "uring"], {}), ([], {"BIDE_IO": "uring"})):
+        with Server(*QUICK, *how[0], **how[1]) as server:
+            expect(re.search(r"\(1 worker, (io_uring|epoll), pid", server.text()), server.text())
+            expect("io_uring: " in server.text() or "worker, io_uring," in server.text(),
+                   server.text())
+            status, body = get(server.port)
+            expect(status == 200 and body["pid"] == server.process.pid, body)
+            expect(server.end() == 0, server.text())
+    with Server(*QUICK, "--io", "epoll", BIDE_IO="uring") as server:
+        expect("worker, epoll," in server.text(), server.text())
+        expect(server.end() == 0, server.text())
+    expect_refused(run("run", APP, "--io", "iocp"), 2, "--io")
+
+
 # ---- serving -------------------------------------------------------------------------------------
 def check_serves_and_stops():
     with Server(*QUICK) as server:

@@ -149,7 +149,7 @@ void frodo_started(bide_app *app, const char *address)
     const char *http = is_unix ? "" : "http://";
     printf("mails:    %s%s%s\n", outbox ? http : "sent by ", outbox ? address : "SMTP",
            outbox ? "/dev/outbox" : "");
-    printf("loops:    %d, on epoll: the io_uring backend is not built yet\n", bide_loop_count());
+    printf("loops:    %d, on %s\n", bide_loop_count(), bide_io_name());
     printf("blog:     %s%s/\n", http, address);
     printf("API:      %s%s/docs\n", http, address);
     printf("examples: %s%s/dev/documents\n", http, address);

@@ -131,7 +131,8 @@ void bide_close_stream(void *stream);
 void bide_close_listener(void *listener);
 
 /* The peer's address and the descriptor, valid until the stream is closed. Accepted unix
-   connections have the listener's address. */
+   connections have the listener's address. Do not receive from the descriptor: bytes that have
+   come may be in the loop's buffers already. */
 const char *bide_stream_peer(const bide_stream *stream);
 int bide_stream_fd(const bide_stream *stream);
 

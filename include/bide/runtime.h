@@ -19,6 +19,14 @@
 
 #include <bide/group.h>
 
+/* How a loop asks the kernel for I/O. They behave alike; see docs/internals/io_uring.md. */
+enum bide_io {
+    BIDE_IO_AUTO, /* what the environment says in BIDE_IO (auto, epoll, uring), else epoll */
+    BIDE_IO_EPOLL,
+    BIDE_IO_URING, /* io_uring, Linux 6.1 or later; epoll, with a line in the log, where it is
+                      missing or refused */
+};
+
 struct bide_options {
     int loops;              /* loops, each a thread of its own, pinned to a core if that many are
                                allowed; 0 or 1: the calling thread only, not pinned */
@@ -28,6 +36,7 @@ struct bide_options {
     bide_duration watchdog; /* report a task that runs longer without an await; 0: the default
                                (BIDE_CAP_WATCHDOG_MS), BIDE_FOREVER: off */
     bide_duration drain;    /* how long stopping may take; 0: the default (BIDE_CAP_DRAIN_MS) */
+    enum bide_io io;        /* which I/O backend; 0: BIDE_IO_AUTO */
     void (*error_hook)(const bide_error *error, void *arg); /* errors nobody owns; it must neither
                                  await nor fail. NULL: they are printed */
     void *error_hook_arg;
@@ -41,6 +50,9 @@ struct bide_options {
  * one at a time.
  */
 #define bide_run(...) BIDE__CAT(BIDE__RUN_, BIDE__COUNT(__VA_ARGS__))(__VA_ARGS__)
+
+/* What the running task's loop does its I/O with: "epoll" or "io_uring". Static. */
+const char *bide_io_name(void);
 
 /* Which loop the running task is on, from 0, and of how many. */
 int bide_loop_index(void);

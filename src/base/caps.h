@@ -43,6 +43,30 @@
 /* threads of the blocking lane */
 #define BIDE_CAP_BLOCKING_THREADS 64
 
+/* I/O */
+
+/* entries of a loop's submission queue (a full one costs a system call) and of its completion
+   queue (what does not fit waits in the kernel), and the fewest that are tried */
+#if BIDE_DEBUG
+#define BIDE_CAP_URING_ENTRIES 4
+#define BIDE_CAP_URING_COMPLETIONS 8
+#else
+#define BIDE_CAP_URING_ENTRIES 256
+#define BIDE_CAP_URING_COMPLETIONS 4096
+#endif
+#define BIDE_CAP_URING_LEAST_ENTRIES 4
+/* buffers of a loop that the kernel receives into, bytes of each: a usual request fits; and how
+   many a connection may hold whose reader is busy, until it is received from only when he asks */
+#if BIDE_DEBUG
+#define BIDE_CAP_URING_BUFFERS 8
+#define BIDE_CAP_URING_BUFFER_BYTES 64
+#define BIDE_CAP_URING_HELD 3
+#else
+#define BIDE_CAP_URING_BUFFERS 1024
+#define BIDE_CAP_URING_BUFFER_BYTES 2048
+#define BIDE_CAP_URING_HELD 16
+#endif
+
 /* Errors */
 
 /* bytes of an error's message, NUL included: one line */

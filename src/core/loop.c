@@ -346,7 +346,7 @@ int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int 
     bide__list_init(&loop->reporters);
     int result = open_pools(loop);
     if (result == 0)
-        result = bide__io_epoll.open(loop, &loop->io);
+        result = bide__io_open(loop, &loop->io);
     if (result < 0)
         return result;
     bide__stacks_init(&loop->stacks);

@@ -1,6 +1,6 @@
 /*
- * What an I/O backend must offer; io/epoll.c implements it, uring and a simulation will. Called by
- * the loop (poll, wake) and by src/io (the rest).
+ * What an I/O backend must offer; io/epoll.c and io/uring.c implement it. Called by the loop (poll,
+ * wake) and by src/io (the rest).
  *
  * An operation lives in the frame of the task that waits for it. `perform` tries it; when it cannot
  * finish at once the task is suspended, and the wait is decided exactly once, also when it is
@@ -37,8 +37,13 @@ struct bide__fd {
     int fd;              /* -1: somebody closed it behind its owner's back */
     uint32_t generation; /* the backend's: tells late events of the number's earlier owner apart */
     uint8_t readiness;   /* the backend's */
-    bool short_is_drained; /* reading less than asked for means that nothing is left: true of TCP */
-    struct bide__io *io;   /* set by attach */
+    bool short_is_drained : 1; /* reading less than asked for means that nothing is left: true of
+                                  TCP */
+    bool is_stream : 1;        /* nobody else reads it, so that a backend may read ahead */
+    uint8_t armed;             /* io_uring: what the kernel has been asked for */
+    uint8_t ended;             /* io_uring: how reading has ended */
+    uint16_t held, held_last;  /* io_uring: filled buffers, and the last of them */
+    struct bide__io *io;       /* set by attach */
     struct bide__queue readers, writers;
     /* From the poll: it may be read and nobody waits for that; the peer is gone (reset, or both
        directions ended). NULL: nothing is called. They only make tasks ready, and may detach. */
@@ -80,6 +85,9 @@ struct bide__io_ops {
        with a hook on_readable, told to that. */
     int (*attach)(struct bide__io *io, struct bide__fd *fd);
     void (*detach)(struct bide__io *io, struct bide__fd *fd);
+    /* `to` gets the descriptor of `from`, with what has come for it; nobody may wait for `from`,
+       and its hooks stay behind. */
+    void (*move)(struct bide__io *io, struct bide__fd *from, struct bide__fd *to);
     /* Does the operation for the running task and gives its result: >= 0, a negative errno,
        -ECANCELED, or what the descriptor's owner decided its waits with. Suspends if it must. */
     int (*perform)(struct bide__io *io, struct bide__op *op);
@@ -87,6 +95,11 @@ struct bide__io_ops {
        not be a task. */
     int (*receive_now)(struct bide__fd *fd, void *buffer, size_t size);
     int (*send_now)(struct bide__fd *fd, const void *buffer, size_t size);
+    /* Whether there is something to read, without taking it: > 0, 0 at the end of the stream,
+       -EAGAIN, or an error. */
+    int (*peek)(struct bide__fd *fd);
+    /* For perform: READ or WRITE is clear, and somebody is about to wait for it. May be NULL. */
+    void (*want)(struct bide__fd *fd);
     /* Waits at most until `deadline_ns` of the monotonic clock (0: not at all, INT64_MAX: until
        something happens) and wakes what is done. */
     void (*poll)(struct bide__io *io, int64_t deadline_ns);
@@ -95,6 +108,18 @@ struct bide__io_ops {
 };
 
 extern const struct bide__io_ops bide__io_epoll;
+extern const struct bide__io_ops bide__io_uring; /* -ENOTSUP where it was not built */
+
+/* The backend that this loop's options name, or one that the kernel allows. Negative errno. */
+int bide__io_open(struct bide__loop *loop, struct bide__io **ret_io);
+
+/* For who waits in fd->readers by himself: nothing is left to read, and an edge is to tell. */
+static inline void bide__fd_want_read(struct bide__fd *fd)
+{
+    fd->readiness &= (uint8_t)~BIDE__FD_READ;
+    if (fd->io->ops->want)
+        fd->io->ops->want(fd);
+}
 
 /*
  * Ends the threads of the offload lanes and waits for them; NULL until a lane has a thread. For the

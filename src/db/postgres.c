@@ -183,6 +183,7 @@ static int wait_readable(struct bide__pg *pg)
     me->loop->outside++;
     me->loop->endless += idle;
     pg->reader_idle = idle;
+    bide__fd_want_read(&pg->fd);
     code = bide__wait(me, &pg->fd.readers, &wait, &pg->object);
     me->loop->endless -= pg->reader_idle;
     me->loop->outside--;

@@ -481,6 +481,7 @@ void bide__http_connection_open(struct bide__http_server *server, int fd,
     connection->peer = *peer;
     connection->fd.fd = fd;
     connection->fd.short_is_drained = server->short_is_drained;
+    connection->fd.is_stream = true;
     connection->fd.on_readable = wake;
     connection->fd.on_gone = peer_is_gone;
     connection->fd.object = (struct bide__object){&kind_connection, NULL, NULL};
@@ -512,8 +513,7 @@ void bide__http_connection_close(struct bide__http_connection *connection)
     bide__wake_all(&server->room, 0);
 }
 
-bool bide__http_connection_quiet(const struct bide__http_connection *connection)
+bool bide__http_connection_quiet(struct bide__http_connection *connection)
 {
-    char byte;
-    return recv(connection->fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+    return connection->fd.io->ops->peek(&connection->fd) <= 0;
 }

@@ -143,7 +143,7 @@ void bide__http_connection_close(struct bide__http_connection *connection);
 void bide__http_buffers_free(struct bide__http_buffers *buffers);
 
 /* Whether nothing has arrived on an idle connection that its next wake would read. */
-bool bide__http_connection_quiet(const struct bide__http_connection *connection);
+bool bide__http_connection_quiet(struct bide__http_connection *connection);
 
 /* transfer.c. That long from now, on the loop's clock. */
 int64_t bide__http_after(const struct bide__http_server *server, bide_duration duration);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* bytes of a protocol's name: those that are registered have 12 at most */
 enum { PROTOCOL_BYTES = 256 };
@@ -53,16 +52,11 @@ static int hand_over(struct bide_exchange *exchange)
     struct bide__http_connection *connection = exchange->connection;
     char name[BIDE_ADDRESS_BYTES];
     bide_text peer = bide_request_peer(exchange);
-    int fd = connection->fd.fd;
     *(char *)mempcpy(name, peer.at, peer.length) = 0;
-    connection->fd.io->ops->detach(connection->fd.io, &connection->fd);
-    connection->fd.fd = -1;
+    int result = bide__stream_move(&connection->fd, name, &exchange->upgraded);
     connection->gone = true;
-    int result = bide__stream_new(fd, name, &exchange->upgraded);
-    if (result < 0) {
-        close(fd);
+    if (result < 0)
         return result;
-    }
     bide__stream_lend(exchange->upgraded, connection->buffers->in + connection->start,
                       connection->end - connection->start, &exchange->upgraded);
     connection->start = connection->end;

@@ -13,7 +13,7 @@
 
 __thread struct bide__queue bide__descriptors_wanted;
 
-int bide__endpoint_open(size_t object_size, size_t endpoint_offset, int fd,
+int bide__endpoint_open(size_t object_size, size_t endpoint_offset, struct bide__fd *as,
                         const struct bide__kind *kind, const char *name, void **ret_object)
 {
     size_t name_bytes = strlen(name) + 1;
@@ -23,10 +23,16 @@ int bide__endpoint_open(size_t object_size, size_t endpoint_offset, int fd,
     memset(object, 0, object_size);
     struct bide__endpoint *endpoint = (void *)(object + endpoint_offset);
     char *own_name = memcpy(object + object_size, name, name_bytes);
-    endpoint->fd.fd = fd;
+    endpoint->fd.fd = as->fd;
+    endpoint->fd.short_is_drained = as->short_is_drained;
+    endpoint->fd.is_stream = as->is_stream;
     bide__object_init(&endpoint->fd.object, kind, own_name, bide__current->at);
     struct bide__io *io = bide__loop_here->io;
-    int code = io->ops->attach(io, &endpoint->fd);
+    int code = 0;
+    if (as->io)
+        io->ops->move(io, as, &endpoint->fd);
+    else
+        code = io->ops->attach(io, &endpoint->fd);
     if (code < 0) {
         bide__free(object);
         return code;

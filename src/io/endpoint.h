@@ -29,8 +29,9 @@ static inline const char *bide__endpoint_name(const struct bide__endpoint *endpo
 }
 
 /* A zeroed stream or listener of `object_size` bytes with its endpoint at `endpoint_offset`, for a
-   non-blocking descriptor, which it takes if it succeeds. */
-int bide__endpoint_open(size_t object_size, size_t endpoint_offset, int fd,
+   non-blocking descriptor, which it takes if it succeeds: `as` says which, and what is known of it.
+   With `as->io` it is attached already, and moves. */
+int bide__endpoint_open(size_t object_size, size_t endpoint_offset, struct bide__fd *as,
                         const struct bide__kind *kind, const char *name, void **ret_object);
 
 /* Wakes who waits with -ESHUTDOWN and closes the descriptor. True: free the memory now, else the
@@ -84,8 +85,14 @@ void bide__listener_own(bide_listener *listener);
 void bide__listener_hold(bide_listener *listener);
 void bide__listener_refuse(bide_listener *listener);
 
-/* A new stream for a connected, non-blocking socket, which it takes if it succeeds. */
+/* A new stream for a connected, non-blocking socket, which it takes if it succeeds. The second is
+   for one that is attached already: it moves, with what has come for it. */
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);
+int bide__stream_move(struct bide__fd *fd, const char *peer, bide_stream **ret_stream);
+
+/* Whether there is something to read, without taking it: > 0, 0 at the end, or a negative errno;
+   -EAGAIN: all is quiet. */
+int bide__stream_peek(bide_stream *stream);
 
 /* For a stream that somebody else opened for its user: reads give these bytes first, which stay
    where they are until the stream is closed; the close sets `*slot` to NULL. */

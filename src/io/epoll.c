@@ -1,47 +1,24 @@
 /*
  * epoll.c: the I/O backend on epoll(7), behind core/op.h.
  *
- * Called by the loop (poll, wake) and by the files of this folder (attach, perform, detach). A
- * descriptor is registered once, edge-triggered, for reading and writing; after that only the
- * operations themselves are system calls:
- *
- *     perform: ready? -> recv, send ... -> result
- *                 no, or EAGAIN -> wait in fd->readers or ->writers -> woken by poll -> again
- *
- * Invariants
- *  1. READ (WRITE) is clear in `readiness` only after the kernel said that nothing is left (no room
- *     is left), and no edge came since. So whoever waits will see an edge.
- *  2. An edge wakes the first waiter. One that leaves with the descriptor still ready wakes the
- *     next, also when it failed: no edge is lost with a task.
- *  3. A poll makes tasks ready and calls the hooks of core/op.h, nothing else; a hook may detach
- *     its own descriptor, and the generation keeps later events of the batch off it. What arrives
- *     for an earlier owner of a number is told apart by the generation.
+ * Called by the loop (poll, wake) and by the files of this folder (attach, detach). A descriptor is
+ * registered once, edge-triggered, for reading and writing; after that only the operations
+ * themselves are system calls (readiness.c).
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/graph.h"
-#include "core/loop.h"
-
-#include <bide/log.h>
+#include "io/readiness.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum {
-    READ = BIDE__FD_READ,
-    WRITE = BIDE__FD_WRITE,
-    /* The peer has ended, an error is pending, or urgent data splits the stream: now a short read
-       does not mean that nothing is left. */
-    UNEVEN = 4,
-};
-
-enum { BATCH_EVENTS = 256, FIRST_NUMBERS = 64 };
+enum { BATCH_EVENTS = 256 };
 
 /* The data of the wake-up's event; no descriptor has this number. */
 static const uint64_t wake_data = UINT64_MAX;
@@ -50,9 +27,7 @@ struct epoll_io {
     struct bide__io io;
     int epoll_fd, wake_fd;
     bool whole_ms; /* the kernel has no epoll_pwait2(2) */
-    uint32_t generations;
-    struct bide__fd **by_number; /* the attached one of each descriptor number */
-    size_t numbers;
+    struct bide__fd_table table;
     struct epoll_event events[BATCH_EVENTS];
 };
 
@@ -64,20 +39,11 @@ static struct epoll_io *epoll_of(struct bide__io *io)
 static void epoll_close(struct bide__io *io)
 {
     struct epoll_io *self = epoll_of(io);
-    for (size_t i = 0; i < self->numbers; i++) {
-        const struct bide__fd *fd = self->by_number[i];
-        if (!fd)
-            continue;
-        const struct bide_site *made = fd->object.made;
-        bide_log(BIDE_LOG_WARN, "%s %s was never closed; it was opened at %s:%d",
-                 fd->object.kind->noun, fd->object.name ? fd->object.name : "",
-                 made ? made->file : "?", made ? made->line : 0);
-    }
+    bide__fd_table_done(&self->table);
     if (self->wake_fd >= 0)
         close(self->wake_fd);
     if (self->epoll_fd >= 0)
         close(self->epoll_fd);
-    bide__free(self->by_number);
     bide__free(self);
 }
 
@@ -101,222 +67,34 @@ static int epoll_open(struct bide__loop *loop, struct bide__io **ret_io)
     return 0;
 }
 
-static int reach_number(struct epoll_io *self, size_t number)
-{
-    size_t numbers = self->numbers ? self->numbers : FIRST_NUMBERS;
-    while (numbers <= number)
-        numbers *= 2;
-    if (numbers == self->numbers)
-        return 0;
-    struct bide__fd **grown = bide__realloc(self->by_number, numbers * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    memset(grown + self->numbers, 0, (numbers - self->numbers) * sizeof *grown);
-    self->by_number = grown;
-    self->numbers = numbers;
-    return 0;
-}
-
 static int epoll_attach(struct bide__io *io, struct bide__fd *fd)
 {
     struct epoll_io *self = epoll_of(io);
-    size_t number = (size_t)fd->fd;
-    int code = reach_number(self, number);
+    int code = bide__fd_table_reach(&self->table, (size_t)fd->fd);
     if (code < 0)
         return code;
-    uint32_t generation = ++self->generations;
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
-        .data.u64 = (uint64_t)generation << 32 | number,
+        .data.u64 = (uint64_t)(self->table.generations + 1) << 32 | (uint32_t)fd->fd,
     };
     if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd->fd, &event) < 0)
         return -errno;
-    struct bide__fd *earlier = self->by_number[number];
-    if (earlier) {
-        bide_log(BIDE_LOG_ERROR, "descriptor %d of %s %s was closed behind its back", fd->fd,
-                 earlier->object.kind->noun, earlier->object.name ? earlier->object.name : "");
-        earlier->fd = -1;
-    }
-    self->by_number[number] = fd;
-    fd->generation = generation;
-    /* Whatever is there already: the first operations find out, or the first edge, which tells all,
-       for who is called on it. */
-    fd->readiness = fd->on_readable ? WRITE : READ | WRITE;
-    fd->readers = fd->writers = (struct bide__queue){0};
-    fd->io = io;
+    bide__fd_table_put(&self->table, io, fd);
     return 0;
 }
 
 static void epoll_detach(struct bide__io *io, struct bide__fd *fd)
 {
     struct epoll_io *self = epoll_of(io);
-    BIDE_ASSERT(!fd->readers.first && !fd->writers.first, "descriptor %d is still waited for",
-                fd->fd);
-    fd->readiness = READ | WRITE; /* nobody may wait for it from now on */
-    if (fd->fd < 0)
-        return;
-    self->by_number[fd->fd] = NULL;
     /* A close alone would not do: while a copy of the descriptor is open, in a child perhaps, its
        events would go on waking this loop. */
-    epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, fd->fd, NULL);
+    if (bide__fd_table_remove(&self->table, fd))
+        epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, fd->fd, NULL);
 }
 
-/* Until poll(2) says that it would not block. */
-static int look(int fd, short events)
+static void epoll_move(struct bide__io *io, struct bide__fd *from, struct bide__fd *to)
 {
-    struct pollfd one = {.fd = fd, .events = events};
-    int n = poll(&one, 1, 0);
-    return n == 0 ? -EAGAIN : n < 0 ? -errno : one.revents & POLLNVAL ? -EBADF : 0;
-}
-
-/* A second connect(2) on a socket tells how the first one went on, see POSIX. */
-static int connect_once(const struct bide__op *op)
-{
-    if (connect(op->fd->fd, op->address, op->address_size) == 0 || errno == EISCONN)
-        return 0;
-    if (errno == EAGAIN)
-        return -EBUSY;
-    return errno == EINPROGRESS || errno == EALREADY ? -EAGAIN : -errno;
-}
-
-/*
- * recv(2) and send(2), but without being points of thread cancellation: in a process with several
- * threads (there is a watchdog) that costs libc four locked instructions a call. Sanitizers watch
- * the library's functions.
- */
-static ssize_t receive_some(int fd, void *buffer, size_t size)
-{
-    if (BIDE__ASAN || BIDE__TSAN)
-        return recv(fd, buffer, size, 0);
-    return syscall(SYS_recvfrom, fd, buffer, size, 0, NULL, NULL);
-}
-
-static ssize_t send_some(int fd, const void *buffer, size_t size)
-{
-    if (BIDE__ASAN || BIDE__TSAN)
-        return send(fd, buffer, size, MSG_NOSIGNAL);
-    return syscall(SYS_sendto, fd, buffer, size, MSG_NOSIGNAL, NULL, 0);
-}
-
-static int capped(size_t size)
-{
-    return size < INT_MAX ? (int)size : INT_MAX;
-}
-
-/* After a try. Somebody else may wait for the same; -EAGAIN means that an edge will come. */
-static inline int tried(struct bide__fd *fd, uint8_t bit, struct bide__queue *queue, int result)
-{
-    if (bide__unlikely(result == -EAGAIN))
-        fd->readiness &= (uint8_t)~bit;
-    else if (bide__unlikely(queue->first) && (fd->readiness & bit))
-        bide__wake(queue->first, 0);
-    return result;
-}
-
-static int epoll_receive_now(struct bide__fd *fd, void *buffer, size_t size)
-{
-    int most = capped(size), n;
-    if (!(fd->readiness & READ))
-        return -EAGAIN;
-    do
-        n = (int)receive_some(fd->fd, buffer, (size_t)most);
-    while (bide__unlikely(n < 0) && errno == EINTR);
-    if (n >= 0 && n < most && fd->short_is_drained && !(fd->readiness & UNEVEN))
-        fd->readiness &= (uint8_t)~READ;
-    return tried(fd, READ, &fd->readers, bide__unlikely(n < 0) ? -errno : n);
-}
-
-static int epoll_send_now(struct bide__fd *fd, const void *buffer, size_t size)
-{
-    int most = capped(size), n;
-    if (!(fd->readiness & WRITE))
-        return -EAGAIN;
-    do
-        n = (int)send_some(fd->fd, buffer, (size_t)most);
-    while (bide__unlikely(n < 0) && errno == EINTR);
-    if (n >= 0 && n < most)
-        fd->readiness &= (uint8_t)~WRITE;
-    return tried(fd, WRITE, &fd->writers, bide__unlikely(n < 0) ? -errno : n);
-}
-
-static bool reads(const struct bide__op *op)
-{
-    return op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_ACCEPT ||
-           op->kind == BIDE__OP_READABLE;
-}
-
-/* The operations that transfer nothing through a buffer. */
-static int try_other(struct bide__op *op)
-{
-    int fd = op->fd->fd, n;
-    switch ((enum bide__op_kind)op->kind) {
-    case BIDE__OP_ACCEPT:
-        n = accept4(fd, op->address, op->address ? &op->address_size : NULL,
-                    SOCK_NONBLOCK | SOCK_CLOEXEC);
-        return n < 0 ? -errno : n;
-    case BIDE__OP_CONNECT:
-        return connect_once(op);
-    case BIDE__OP_READABLE:
-        return look(fd, POLLIN);
-    default:
-        return look(fd, POLLOUT);
-    }
-}
-
-static int perform_now(struct bide__op *op)
-{
-    struct bide__fd *fd = op->fd;
-    bool reading = reads(op);
-    uint8_t bit = reading ? READ : WRITE;
-    int result;
-    if (op->kind == BIDE__OP_RECEIVE)
-        return epoll_receive_now(fd, op->buffer, op->size);
-    if (op->kind == BIDE__OP_SEND)
-        return epoll_send_now(fd, op->buffer, op->size);
-    if (!(fd->readiness & bit))
-        return -EAGAIN;
-    do
-        result = try_other(op);
-    while (result == -EINTR);
-    return tried(fd, bit, reading ? &fd->readers : &fd->writers, result);
-}
-
-static int epoll_perform(struct bide__io *io, struct bide__op *op)
-{
-    struct bide__fd *fd = op->fd;
-    int result;
-    while ((result = perform_now(op)) == -EAGAIN) {
-        struct bide_task *me = bide__task_current();
-        if (op->waited && (result = bide__checkpoint(me)) < 0)
-            return result;
-        op->waited = true;
-        io->loop->outside++;
-        result = bide__wait(me, reads(op) ? &fd->readers : &fd->writers, &op->wait, &fd->object);
-        io->loop->outside--;
-        /* `fd` may be gone now, if its owner says so. */
-        if (result < 0)
-            return result;
-    }
-    return result;
-}
-
-/* The hooks come last: they may detach. */
-static void notice(struct bide__fd *fd, uint32_t events)
-{
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
-        fd->readiness |= UNEVEN | READ;
-    if (events & EPOLLIN)
-        fd->readiness |= READ;
-    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-        fd->readiness |= WRITE;
-    if ((fd->readiness & WRITE) && fd->writers.first)
-        bide__wake(fd->writers.first, 0);
-    if ((fd->readiness & READ) && fd->readers.first)
-        bide__wake(fd->readers.first, 0);
-    else if ((fd->readiness & READ) && fd->on_readable)
-        fd->on_readable(fd);
-    else if ((events & (EPOLLHUP | EPOLLERR)) && fd->on_gone)
-        fd->on_gone(fd);
+    bide__fd_table_move(&epoll_of(io)->table, from, to);
 }
 
 /* epoll_wait(2), but until a point in time. */
@@ -352,9 +130,10 @@ static void epoll_poll(struct bide__io *io, int64_t deadline_ns)
         uint64_t data = self->events[i].data.u64;
         if (data == wake_data)
             continue; /* edge-triggered: it need not be read */
-        struct bide__fd *fd = self->by_number[(uint32_t)data];
-        if (bide__likely(fd && fd->generation == data >> 32))
-            notice(fd, self->events[i].events);
+        struct bide__fd *fd =
+            bide__fd_table_find(&self->table, (uint32_t)data, (uint32_t)(data >> 32));
+        if (fd)
+            bide__fd_notice(fd, self->events[i].events);
     }
 }
 
@@ -374,9 +153,11 @@ const struct bide__io_ops bide__io_epoll = {
     .close = epoll_close,
     .attach = epoll_attach,
     .detach = epoll_detach,
-    .perform = epoll_perform,
-    .receive_now = epoll_receive_now,
-    .send_now = epoll_send_now,
+    .move = epoll_move,
+    .perform = bide__fd_perform,
+    .receive_now = bide__fd_receive_now,
+    .send_now = bide__fd_send_now,
+    .peek = bide__fd_peek,
     .poll = epoll_poll,
     .wake = epoll_wake,
 };

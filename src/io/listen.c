@@ -60,9 +60,10 @@ static int listener_new(int fd, bide_listener **ret_listener)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     bide__address_format(&address, name, sizeof name);
     void *object;
+    struct bide__fd as = {.fd = fd};
     int code = prepare(fd);
     if (code == 0)
-        code = bide__endpoint_open(sizeof(bide_listener), offsetof(bide_listener, endpoint), fd,
+        code = bide__endpoint_open(sizeof(bide_listener), offsetof(bide_listener, endpoint), &as,
                                    &kind_listener, name, &object);
     if (code < 0)
         return code;

@@ -40,17 +40,27 @@ static const char reading[] = "read from";
 static const char writing[] = "write to";
 static const char connecting[] = "connect to";
 
-int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream)
+int bide__stream_move(struct bide__fd *fd, const char *peer, bide_stream **ret_stream)
 {
     void *object;
     int code = bide__endpoint_open(sizeof(bide_stream), offsetof(bide_stream, endpoint), fd,
                                    &kind_stream, peer, &object);
-    if (code < 0)
-        return code;
-    *ret_stream = object;
+    if (code == 0)
+        *ret_stream = object;
+    return code;
+}
+
+int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream)
+{
     /* A unix socket may stop in the middle, where a descriptor was passed along. */
-    (*ret_stream)->endpoint.fd.short_is_drained = peer[0] != 'u';
-    return 0;
+    struct bide__fd as = {.fd = fd, .is_stream = true, .short_is_drained = peer[0] != 'u'};
+    return bide__stream_move(&as, peer, ret_stream);
+}
+
+int bide__stream_peek(bide_stream *stream)
+{
+    struct bide__fd *fd = &stream->endpoint.fd;
+    return stream->ahead_size > 0 ? 1 : fd->io->ops->peek(fd);
 }
 
 void bide__stream_lend(bide_stream *stream, const char *ahead, size_t size, bide_stream **slot)

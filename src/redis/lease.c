@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "core/graph.h"
 #include "core/scope.h"
+#include "io/endpoint.h"
 
 #include <bide/log.h>
 
@@ -55,26 +56,18 @@ static bide_async(void) close_one(void *connection)
     return bide_void;
 }
 
-/* recv(2) without taking anything: 0 at the end, or a negative errno; -EAGAIN: all is quiet. */
-static int peek(const struct bide__redis_link *link)
-{
-    char byte;
-    ssize_t n = recv(bide_stream_fd(link->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n < 0 ? -errno : (int)n;
-}
-
 static bool is_quiet(void *connection)
 {
     const struct lease *lease = connection;
     const struct bide__redis_link *link = &lease->link;
     return link->stream && !lease->discarded && !link->busy &&
-           !bide__redis_reader_holds(link->reader) && peek(link) == -EAGAIN;
+           !bide__redis_reader_holds(link->reader) && bide__stream_peek(link->stream) == -EAGAIN;
 }
 
 static bool is_broken(void *connection)
 {
     const struct bide__redis_link *link = &((const struct lease *)connection)->link;
-    int found = link->stream ? peek(link) : 0;
+    int found = link->stream ? bide__stream_peek(link->stream) : 0;
     return found <= 0 && found != -EAGAIN;
 }
 

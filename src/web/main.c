@@ -149,7 +149,7 @@ static void say_started(void)
                  is_all ? strrchr(at, ':') : at);
     bide_log(BIDE_LOG_INFO, "%s %s on %s%s%s (%d worker%s, %s, pid %d)", app->title, app->version,
              is_unix ? "" : "http://", at, docs, server.workers, server.workers > 1 ? "s" : "",
-             bide__io_epoll.name, (int)getpid());
+             bide_io_name(), (int)getpid());
     if (server.workers > 1 && app->state && server.apps[1]->options.state == app->state)
         bide_log(BIDE_LOG_WARN,
                  "all %d workers have the same state, and use it at the same time: it must be "
@@ -217,10 +217,13 @@ static int serve_all(const bide__run *run)
 {
     static const bide_log_level levels[] = {BIDE_LOG_DEBUG, BIDE_LOG_INFO, BIDE_LOG_WARN,
                                             BIDE_LOG_WARN, BIDE_LOG_ERROR};
+    static const enum bide_io backends[] = {BIDE_IO_AUTO, BIDE_IO_EPOLL, BIDE_IO_URING};
     struct bide_log_options log = {.level = levels[run->log_level],
                                    .json = run->log_format == bide__log_format_name_json};
     struct bide_options options = server.options->run;
     options.loops = server.workers;
+    if (bide_has(run, io))
+        options.io = backends[run->io];
     if (bide_has(run, drain))
         options.drain = seconds(run->drain);
     bool own_log = bide_log_open(&log) == 0;

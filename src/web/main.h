@@ -22,6 +22,7 @@ enum { BIDE__EXIT_FAILED = 1, BIDE__EXIT_USAGE = 2, BIDE__EXIT_LISTEN = 3 };
 
 ENUM(bide__log_level_name, debug, info, warn, warning, error);
 ENUM(bide__log_format_name, text, json);
+ENUM(bide__io_name, auto, epoll, uring); /* as enum bide_io */
 
 /* The options of `run`. The name of a field with - for _ is the option. */
 MODEL(bide__run, "",
@@ -32,6 +33,7 @@ MODEL(bide__run, "",
       (i32, fd, range(0, 1048576), optional),
       (i32, backlog, range(1, 65535), optional),
       (i32, workers, range(0, BIDE_CAP_WORKERS), dflt(1)),
+      (bide__io_name, io, optional),
       (f64, keep_alive, range(0.001, 86400), optional),
       (f64, lame_duck, range(0, 3600), optional),
       (f64, drain, range(0.001, 86400), optional),

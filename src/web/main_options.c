@@ -22,6 +22,7 @@ static const struct option {
     {"fd", "--fd", "N", "a descriptor that is bound, or listens already"},
     {"backlog", "--backlog", "N", "connections that wait to be accepted: the system's most"},
     {"workers", "--workers", "N", "1; 0 or auto: one for each core. See the manual of bide_main"},
+    {"io", "--io", "BACKEND", "auto, epoll or uring: auto, which is epoll"},
     {"keep_alive", "--keep-alive", "SECONDS", "of a connection without a request: 75"},
     {"lame_duck", "--lame-duck", "SECONDS", "of accepting after SIGTERM: 2, in a terminal 0"},
     {"drain", "--drain", "SECONDS", "of stopping, before what runs is cancelled: 25"},

@@ -1,12 +1,13 @@
 /*
- * The epoll backend by itself: polling and waking, late events, waiting for a descriptor that is
- * not a socket.
+ * The epoll backend by itself: polling and waking. Of each backend: late events, waiting for a
+ * descriptor that is not a socket.
  */
 #include "net_case.h"
 
 #include "base/clock.h"
 #include "core/graph.h"
 #include "core/loop.h"
+#include "io/endpoint.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -237,6 +238,92 @@ TEST(a_closed_stream_with_a_copy_wakes_nobody, .real_clock = true)
     check(bide__clock_monotonic_ns() >= until_ns);
     bide_close(pair[1]);
     close(copy);
+}
+
+/* Bytes that came while another object had the descriptor are the next one's. */
+TEST(a_descriptor_moves_with_what_has_come, .real_clock = true)
+{
+    char buffer[8];
+    int fds[2];
+    bide_stream *stream;
+    struct bide__io *io = bide__loop_here->io;
+    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    struct bide__fd fd = {.fd = fds[0], .is_stream = true, .object = {&kind_pipe, "moving", NULL}};
+    check_int(io->ops->attach(io, &fd), 0);
+    check_int(io->ops->receive_now(&fd, buffer, sizeof buffer), -EAGAIN);
+    check_int(io->ops->peek(&fd), -EAGAIN);
+    io->ops->poll(io, 0);
+    check_int(write(fds[1], "early", 5), 5);
+    io->ops->poll(io, 0);
+    check_int(io->ops->peek(&fd), 1);
+    check_int(bide__stream_move(&fd, "unix:", &stream), 0);
+    check_int(fd.fd, -1);
+    check_int(bide__stream_peek(stream), 1);
+    check_int(await(bide_read(stream, buffer, sizeof buffer)), 5);
+    check_mem(buffer, "early", 5);
+    with_group(g) {
+        task(size_t) reader = spawn(g, bide_read, stream, buffer, sizeof buffer);
+        await(bide_sleep(bide_ms(2)));
+        check_int(write(fds[1], "later", 5), 5);
+        check_int(await_task(reader), 5);
+    }
+    close(fds[1]);
+    check_int(await(bide_read(stream, buffer, sizeof buffer)), 0);
+    check_int(bide__stream_peek(stream), 0);
+    bide_close(stream);
+}
+
+static int readable, gone;
+
+static void count_readable(struct bide__fd *fd)
+{
+    (void)fd;
+    readable++;
+}
+
+static void count_gone(struct bide__fd *fd)
+{
+    (void)fd;
+    gone++;
+}
+
+/* A peer that has sent all and then is gone for good, while nobody reads. */
+TEST(a_reset_after_the_end_is_told, .real_clock = true)
+{
+    char buffer[8];
+    struct linger reset = {1, 0};
+    struct bide__io *io = bide__loop_here->io;
+    struct tcp_pair pair = connected_pair();
+    int far = dup(bide_stream_fd(pair.far)), near = dup(bide_stream_fd(pair.near));
+    bide_close(pair.far);
+    bide_close(pair.near);
+    struct bide__fd fd = {.fd = far,
+                          .is_stream = true,
+                          .short_is_drained = true,
+                          .on_readable = count_readable,
+                          .on_gone = count_gone,
+                          .object = {&kind_pipe, "reset", NULL}};
+    check_int(io->ops->attach(io, &fd), 0);
+    io->ops->poll(io, 0);
+    check_int(readable, 0);
+    check_int(write(near, "all", 3), 3);
+    shutdown(near, SHUT_WR);
+    for (int i = 0; i < 10 && readable == 0; i++)
+        io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+    check(readable > 0);
+    fd.on_readable = NULL;
+    check_int(io->ops->receive_now(&fd, buffer, sizeof buffer), 3);
+    io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+    check_int(io->ops->receive_now(&fd, buffer, sizeof buffer), 0);
+    check_int(gone, 0);
+    setsockopt(near, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    check_int(write(far, "answer", 6), 6);
+    close(near);
+    for (int i = 0; i < 100 && gone == 0; i++)
+        io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+    check(gone > 0);
+    io->ops->detach(io, &fd);
+    close(far);
 }
 
 static async(void) leave_open(void);

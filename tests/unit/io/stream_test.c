@@ -299,6 +299,114 @@ TEST(a_write_out_of_time_cuts_its_direction_only, .real_clock = true)
     bide_close(pair.far);
 }
 
+/* ---- buffers ---- */
+
+static async(void) read_into(bide_stream_ptr stream, char *buffer, size_t size);
+SPAWNABLE(void, read_into, bide_stream_ptr, char *, size_t)
+static async(void) read_into(bide_stream_ptr stream, char *buffer, size_t size)
+{
+    with_deadline(bide_ms(10)) {
+        (void)await(bide_read(stream, buffer, size));
+    }
+    return bide_void;
+}
+
+/* The kernel must not write into what is somebody else's by then. */
+TEST(a_cancelled_read_leaves_its_buffer_alone, .real_clock = true)
+{
+    bide_error *err;
+    char buffer[64], untouched[64], next[8];
+    struct tcp_pair pair = connected_pair();
+    memset(untouched, '#', sizeof untouched);
+    for (int i = 0; i < 5; i++) {
+        memset(buffer, '#', sizeof buffer);
+        attempt(&err, read_into, pair.far, (char *)buffer, sizeof buffer);
+        require(err);
+        check_int(err->code, BIDE_TIMEOUT);
+        await(bide_write(pair.near, "later", 5));
+        await(bide_sleep(bide_ms(5)));
+        check_mem(buffer, untouched, sizeof untouched);
+        await(bide_read_exactly(pair.far, next, 5));
+        check_mem(next, "later", 5);
+    }
+    bide_close(pair.near);
+    bide_close(pair.far);
+}
+
+static async(void) write_from(bide_stream_ptr stream, char *data, size_t size);
+SPAWNABLE(void, write_from, bide_stream_ptr, char *, size_t)
+static async(void) write_from(bide_stream_ptr stream, char *data, size_t size)
+{
+    with_deadline(bide_ms(10)) {
+        await(bide_write(stream, data, size));
+    }
+    return bide_void;
+}
+
+/* What is sent is what stood there while the writer waited, whatever he does with it later. */
+TEST(a_cancelled_write_leaves_its_buffer_alone, .real_clock = true)
+{
+    bide_error *err;
+    size_t n, seen = 0, other = 0;
+    char part[4096];
+    struct tcp_pair pair = connected_pair();
+    char *data = malloc(MANY);
+    require(data);
+    defer(free, data);
+    memset(data, 'a', MANY);
+    attempt(&err, write_from, pair.near, data, (size_t)MANY);
+    require(err);
+    check_int(err->code, BIDE_TIMEOUT);
+    memset(data, 'b', MANY);
+    bide_close(pair.near);
+    while ((n = await(bide_read(pair.far, part, sizeof part))) > 0) {
+        for (size_t i = 0; i < n; i++)
+            other += part[i] != 'a';
+        seen += n;
+    }
+    check(seen > 0 && seen < MANY);
+    check_int((int)other, 0);
+    bide_close(pair.far);
+}
+
+/* Readers that do not read take nothing away from those who do, and get everything later, in
+   order. */
+TEST(a_reader_that_does_not_read_holds_up_nobody, .real_clock = true, .timeout_ms = 30000)
+{
+    enum { IDLERS = 8, SENT = 60000 };
+    struct tcp_pair idle[IDLERS], busy = connected_pair();
+    static char data[SENT], back[SENT];
+    for (int i = 0; i < SENT; i++)
+        data[i] = (char)(i * 31 + i / 251);
+    for (int i = 0; i < IDLERS; i++) {
+        bide_error *err;
+        idle[i] = connected_pair();
+        attempt(&err, read_into, idle[i].far, (char *)back, sizeof back); /* it has waited */
+        require(err);
+        await(bide_write(idle[i].near, data, SENT));
+    }
+    with_group(g) {
+        spawn_void(g, echo, busy.far);
+        for (int i = 0; i < 50; i++)
+            await(check_echo(busy.near, "not held up by anybody, though there are few buffers"));
+        bide_close(busy.near);
+    }
+    for (int i = 0; i < IDLERS; i++) {
+        size_t done = 0;
+        memset(back, 0, SENT);
+        while (done < SENT) {
+            size_t want = (size_t)(1 + done * 7 % 999);
+            want = want < SENT - done ? want : SENT - done;
+            done += await(bide_read(idle[i].far, back + done, want));
+        }
+        check_mem(back, data, SENT);
+        bide_close(idle[i].near);
+        check_int(await(bide_read(idle[i].far, back, 1)), 0);
+        check_int(await(bide_read(idle[i].far, back, 1)), 0);
+        bide_close(idle[i].far);
+    }
+}
+
 TEST(two_readers_are_misuse, .real_clock = true)
 {
     bide_error *err;

@@ -1,0 +1,522 @@
+/*
+ * uring.c: the I/O backend on io_uring(7), behind core/op.h.
+ *
+ * Called by the loop (poll, wake) and by the files of this folder (attach, detach, perform).
+ * Requests are collected and go to the kernel with the next poll: attaching is no system call, a
+ * detach is one.
+ *
+ *     attach -> queued --poll--> armed --completion, F_MORE--> armed
+ *                                  |--completion, no F_MORE--> queued again
+ *                                  `--detach: cancelled, and its reference to the file is gone
+ *
+ * A request is made when somebody needs its edge: when READ or WRITE becomes clear in `readiness`.
+ * A descriptor of somebody else's (libpq's, libcurl's) or a listener has multishot polls, whose
+ * completions are edges; its operations are system calls (readiness.c). A stream is read by a
+ * multishot receive into buffers of the ring: reading copies what has come already. It sends by
+ * system calls, and has a poll only when the socket was full.
+ *
+ *     stream, reading:  direct --EAGAIN, or less than asked for--> receive armed --bytes--> held
+ *                          ^------------- ended: ENOBUFS, too many held -----'
+ *
+ * Invariants
+ *  1. A request that is in the kernel has its bit in fd->armed, until the completion without
+ *     IORING_CQE_F_MORE. While READ (WRITE) is clear, the request that will tell is armed, or
+ *     `wanted` is set and the next poll makes it.
+ *  2. After a detach the kernel holds no reference to the file: the owner's close(2) closes.
+ *  3. A failing io_uring_enter(2) loses nothing: requests stay in the submission queue, completions
+ *     in the kernel, and the loop polls again.
+ *  4. Only the loop's thread touches the ring (IORING_SETUP_SINGLE_ISSUER). Others write to the
+ *     eventfd, which is polled as any descriptor.
+ *  5. While RECEIVE is armed nobody else receives, so bytes stay in order.
+ *  6. No request of this file has a pointer into a task's memory: whoever is cancelled may leave.
+ *
+ * Source: io_uring_setup(2), io_uring_enter(2), io_uring_prep_poll_multishot(3),
+ * io_uring_prep_recv_multishot(3), io_uring_prep_cancel(3).
+ */
+#include "core/op.h"
+
+#if BIDE_URING
+#include "base/caps.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/graph.h"
+#include "io/readiness.h"
+#include "io/uring_buffers.h"
+
+#include <bide/log.h>
+
+#include <errno.h>
+#include <liburing.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ = BIDE__FD_READ, WRITE = BIDE__FD_WRITE };
+
+/* The requests of a descriptor, and with 1 << as bits of bide__fd.armed. OF_READ of a stream only
+   tells that its peer is gone. */
+enum { OF_OTHERS, OF_READ, OF_WRITE, OF_RECEIVE, DATA_BITS = 2 };
+enum {
+    ARMED_READ = 1 << OF_READ,
+    ARMED_WRITE = 1 << OF_WRITE,
+    ARMED_RECEIVE = 1 << OF_RECEIVE,
+    STOPPING = 1 /* a cancel of the receive is on its way */
+};
+
+/* The data of requests that are nobody's: a cancel, the wake-up. The others have the generation,
+   the number and which of them it is. */
+enum { DATA_OF_CANCEL = OF_OTHERS, DATA_OF_WAKE = 1 << DATA_BITS | OF_OTHERS };
+
+/* bide__fd.ended: how the stream has ended, or else an errno. */
+enum { OPEN = 0, END = UINT8_MAX };
+
+/* Hang-up and errors, which polls tell unasked. */
+enum { GONE = EPOLLHUP | EPOLLERR };
+
+/* Attempts to make room in a full submission queue, while the kernel takes nothing. */
+enum { ROOM_TRIES = 1000 };
+
+struct uring_io {
+    struct bide__io io;
+    int wake_fd;
+    bool wake_armed;
+    bool wanted; /* some request could not be queued */
+    struct bide__fd_table table;
+    struct bide__uring_buffers buffers;
+    struct io_uring ring;
+};
+
+static struct uring_io *uring_of(struct bide__io *io)
+{
+    return bide__container_of(io, struct uring_io, io);
+}
+
+static uint64_t data_of(const struct bide__fd *fd, unsigned what)
+{
+    return (uint64_t)fd->generation << 32 | (uint32_t)fd->fd << DATA_BITS | what;
+}
+
+/* ---- opening and closing ---- */
+
+static void uring_close(struct bide__io *io)
+{
+    struct uring_io *self = uring_of(io);
+    bide__fd_table_done(&self->table);
+    if (self->ring.ring_fd >= 0)
+        io_uring_queue_exit(&self->ring);
+    bide__uring_buffers_close(&self->buffers);
+    if (self->wake_fd >= 0)
+        close(self->wake_fd);
+    bide__free(self);
+}
+
+/* Where memory is short, or locked memory is counted, a smaller one may do. */
+static int make_ring(struct io_uring *ring)
+{
+    int code = -ENOMEM;
+    for (unsigned entries = BIDE_CAP_URING_ENTRIES;
+         code == -ENOMEM && entries >= BIDE_CAP_URING_LEAST_ENTRIES; entries /= 4) {
+        struct io_uring_params params = {
+            .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |
+                     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                     IORING_SETUP_TASKRUN_FLAG,
+            .cq_entries = BIDE_CAP_URING_COMPLETIONS / (BIDE_CAP_URING_ENTRIES / entries),
+        };
+        code = io_uring_queue_init_params(entries, ring, &params);
+        if (code == 0 && (~params.features & (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG))) {
+            io_uring_queue_exit(ring);
+            code = -EINVAL;
+        }
+    }
+    if (code < 0)
+        ring->ring_fd = -1;
+    else
+        io_uring_ring_dontfork(ring); /* a child that comes near it dies, and disturbs nobody */
+    return code;
+}
+
+static int uring_open(struct bide__loop *loop, struct bide__io **ret_io)
+{
+    struct uring_io *self = bide__calloc(1, sizeof *self);
+    if (!self)
+        return -ENOMEM;
+    self->io = (struct bide__io){&bide__io_uring, loop};
+    self->wake_fd = -1;
+    int code = make_ring(&self->ring);
+    if (code == 0 && (self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        code = -errno;
+    if (code < 0) {
+        uring_close(&self->io);
+        return code;
+    }
+    (void)bide__uring_buffers_open(&self->buffers, &self->ring); /* without, all is polled */
+    self->wanted = true;
+    *ret_io = &self->io;
+    return 0;
+}
+
+/* ---- requests ---- */
+
+/* NULL: the queue is full, and the kernel takes nothing at the moment. */
+static struct io_uring_sqe *next_request(struct uring_io *self)
+{
+    struct io_uring_sqe *request = io_uring_get_sqe(&self->ring);
+    if (bide__likely(request != NULL))
+        return request;
+    io_uring_submit(&self->ring);
+    return io_uring_get_sqe(&self->ring);
+}
+
+/* Whether the kernel may receive for it before anybody asks. */
+static bool reads_ahead(const struct uring_io *self, const struct bide__fd *fd)
+{
+    return fd->is_stream && self->buffers.ring;
+}
+
+static void arm(struct uring_io *self, struct bide__fd *fd, unsigned what)
+{
+    struct io_uring_sqe *request = next_request(self);
+    if (!request) {
+        self->wanted = true;
+        return;
+    }
+    switch (what) {
+    case OF_READ:
+        io_uring_prep_poll_multishot(request, fd->fd,
+                                     reads_ahead(self, fd) ? 0 : EPOLLIN | EPOLLRDHUP | EPOLLPRI);
+        break;
+    case OF_WRITE:
+        io_uring_prep_poll_multishot(request, fd->fd, EPOLLOUT);
+        break;
+    default:
+        io_uring_prep_recv_multishot(request, fd->fd, NULL, 0, 0);
+        request->flags |= IOSQE_BUFFER_SELECT;
+        request->buf_group = 0;
+        request->ioprio |= IORING_RECVSEND_POLL_FIRST; /* somebody has just looked */
+    }
+    io_uring_sqe_set_data64(request, data_of(fd, what));
+    fd->armed |= (uint8_t)(1u << what);
+}
+
+/* The requests without which nobody would see an edge. */
+static inline void arm_missing(struct uring_io *self, struct bide__fd *fd)
+{
+    unsigned reading = reads_ahead(self, fd) ? OF_RECEIVE : OF_READ;
+    if (!(fd->readiness & READ) && !(fd->armed & 1u << reading))
+        arm(self, fd, reading);
+    if (bide__unlikely(!(fd->readiness & WRITE)) && !(fd->armed & ARMED_WRITE))
+        arm(self, fd, OF_WRITE);
+}
+
+static void arm_wake(struct uring_io *self)
+{
+    struct io_uring_sqe *request = next_request(self);
+    if (!request) {
+        self->wanted = true;
+        return;
+    }
+    io_uring_prep_poll_multishot(request, self->wake_fd, EPOLLIN);
+    io_uring_sqe_set_data64(request, DATA_OF_WAKE);
+    self->wake_armed = true;
+}
+
+/* What could not be queued before. */
+static void arm_wanted(struct uring_io *self)
+{
+    self->wanted = false;
+    if (!self->wake_armed)
+        arm_wake(self);
+    for (size_t i = 0; i < self->table.numbers && !self->wanted; i++) {
+        struct bide__fd *fd = self->table.by_number[i];
+        if (fd)
+            arm_missing(self, fd);
+    }
+}
+
+/* Sends a cancel, and lets the kernel drop what it held. Without room in the queue, which only
+   happens while the kernel fails, again and again. */
+static void cancel(struct uring_io *self, uint64_t data)
+{
+    struct io_uring_sqe *request = next_request(self);
+    for (int i = 0; !request && i < ROOM_TRIES; i++) {
+        io_uring_submit_and_get_events(&self->ring);
+        request = io_uring_get_sqe(&self->ring);
+    }
+    BIDE_ASSERT(request, "io_uring: the kernel takes no requests any more");
+    io_uring_prep_cancel64(request, data, 0);
+    io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
+    request->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+/* Takes back what is armed, and gives back what is held. */
+static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
+{
+    uint64_t data = (uint64_t)fd->generation << 32 | (uint32_t)number << DATA_BITS;
+    bide__uring_drop(&self->buffers, fd);
+    if (!fd->armed)
+        return;
+    for (unsigned what = OF_READ; what <= OF_RECEIVE; what++)
+        if (fd->armed & 1u << what)
+            cancel(self, data | what);
+    fd->armed = 0;
+    int code;
+    do
+        code = io_uring_submit_and_get_events(&self->ring);
+    while (code == -EINTR);
+}
+
+static int uring_attach(struct bide__io *io, struct bide__fd *fd)
+{
+    struct uring_io *self = uring_of(io);
+    struct stat status;
+    bool ahead = reads_ahead(self, fd);
+    int code = bide__fd_table_reach(&self->table, (size_t)fd->fd);
+    if (code < 0)
+        return code;
+    if (!ahead && fstat(fd->fd, &status) < 0)
+        return -errno;
+    if (!ahead && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+        return -EPERM; /* as epoll: it never waits */
+    struct bide__fd *earlier = bide__fd_table_put(&self->table, io, fd);
+    if (earlier) {
+        earlier->readiness = READ | WRITE;
+        disarm(self, earlier, fd->fd);
+    }
+    arm_missing(self, fd);
+    return 0;
+}
+
+static void uring_detach(struct bide__io *io, struct bide__fd *fd)
+{
+    if (bide__fd_table_remove(&uring_of(io)->table, fd))
+        disarm(uring_of(io), fd, fd->fd);
+}
+
+static void uring_move(struct bide__io *io, struct bide__fd *from, struct bide__fd *to)
+{
+    bide__fd_table_move(&uring_of(io)->table, from, to);
+}
+
+/* ---- operations ---- */
+
+/* What has come for a stream already: bytes, its end, or -EAGAIN. */
+static int receive_held(struct uring_io *self, struct bide__fd *fd, void *buffer, size_t size)
+{
+    int result = -EAGAIN;
+    if (bide__likely(fd->held > 0))
+        result = bide__uring_take(&self->buffers, fd, buffer, size);
+    else if (fd->ended == END)
+        result = 0;
+    else if (fd->ended != OPEN) {
+        result = -fd->ended;
+        fd->ended = END; /* recv(2), too, tells an error once */
+    }
+    if (fd->held == 0 && (fd->armed & ARMED_RECEIVE))
+        fd->readiness &= (uint8_t)~READ;
+    return bide__fd_tried(fd, READ, &fd->readers, result);
+}
+
+static int uring_receive_now(struct bide__fd *fd, void *buffer, size_t size)
+{
+    struct uring_io *self = uring_of(fd->io);
+    if (!(fd->readiness & READ))
+        return -EAGAIN;
+    if (fd->held > 0 || fd->ended != OPEN || (fd->armed & ARMED_RECEIVE))
+        return receive_held(self, fd, buffer, size);
+    int result = bide__fd_receive_now(fd, buffer, size);
+    arm_missing(self, fd);
+    return result;
+}
+
+static int uring_send_now(struct bide__fd *fd, const void *buffer, size_t size)
+{
+    int result = bide__fd_send_now(fd, buffer, size);
+    if (bide__unlikely(!(fd->readiness & WRITE)))
+        arm_missing(uring_of(fd->io), fd);
+    return result;
+}
+
+static void uring_want(struct bide__fd *fd)
+{
+    arm_missing(uring_of(fd->io), fd);
+}
+
+/* A completion that nobody has seen yet may have it. */
+static int uring_peek(struct bide__fd *fd)
+{
+    struct uring_io *self = uring_of(fd->io);
+    struct io_uring_cqe *seen;
+    unsigned head;
+    if (fd->held > 0)
+        return 1;
+    if (fd->ended != OPEN)
+        return fd->ended == END ? 0 : -fd->ended;
+    io_uring_for_each_cqe(&self->ring, head, seen)
+    {
+        if (seen->user_data == data_of(fd, OF_RECEIVE))
+            return seen->res > 0 ? 1 : seen->res == -ENOBUFS ? -EAGAIN : seen->res;
+    }
+    return bide__fd_peek(fd);
+}
+
+/* ---- completions ---- */
+
+/* Without a receive nobody else would see the peer of a stream go. */
+static void watch_for_end(struct uring_io *self, struct bide__fd *fd, uint32_t events)
+{
+    if (fd->on_gone && reads_ahead(self, fd) && !(fd->armed & (ARMED_RECEIVE | ARMED_READ)) &&
+        !(events & GONE))
+        arm(self, fd, OF_READ);
+}
+
+static void poll_completed(struct uring_io *self, struct bide__fd *fd, unsigned what,
+                           const struct io_uring_cqe *seen)
+{
+    uint32_t events = seen->res < 0 ? 0 : (uint32_t)seen->res;
+    if (what == OF_WRITE || reads_ahead(self, fd))
+        events &= EPOLLOUT | GONE;
+    /* The receive, if there is one, tells of a peer that is gone when its bytes are read. */
+    if (fd->armed & ARMED_RECEIVE)
+        events = events ? EPOLLOUT : 0;
+    if (!(seen->flags & IORING_CQE_F_MORE)) {
+        /* Who waits, tries, and makes another; what it failed with, he finds out. */
+        fd->armed &= (uint8_t) ~(1u << what);
+        events |= what == OF_WRITE ? EPOLLOUT : reads_ahead(self, fd) ? 0 : EPOLLIN;
+        watch_for_end(self, fd, events);
+    }
+    if (events)
+        bide__fd_notice(fd, events);
+}
+
+/* What ends a receive but not the stream. ENOBUFS: all buffers are held. */
+static bool only_the_request(int code)
+{
+    return code == -ENOBUFS || code == -ECANCELED || code == -ENOMEM || code == -EINTR ||
+           code == -EAGAIN;
+}
+
+static void receive_completed(struct uring_io *self, struct bide__fd *fd,
+                              const struct io_uring_cqe *seen)
+{
+    uint32_t events = EPOLLIN;
+    if (seen->res > 0)
+        bide__uring_hold(&self->buffers, fd, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT),
+                         (uint32_t)seen->res);
+    else if (seen->flags & IORING_CQE_F_BUFFER)
+        bide__uring_buffer_give(&self->buffers, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT));
+    if (seen->res == 0) {
+        fd->ended = END;
+    } else if (seen->res < 0 && !only_the_request(seen->res)) {
+        fd->ended = (uint8_t)-seen->res;
+        events |= GONE;
+    }
+    if (!(seen->flags & IORING_CQE_F_MORE)) {
+        fd->armed &= (uint8_t) ~(ARMED_RECEIVE | STOPPING);
+        watch_for_end(self, fd, events);
+    } else if (fd->held >= BIDE_CAP_URING_HELD && !(fd->armed & STOPPING)) {
+        fd->armed |= STOPPING;
+        cancel(self, data_of(fd, OF_RECEIVE));
+    }
+    bide__fd_notice(fd, events);
+}
+
+static void completed(struct uring_io *self, const struct io_uring_cqe *seen)
+{
+    uint32_t number = (uint32_t)seen->user_data >> DATA_BITS;
+    uint32_t generation = (uint32_t)(seen->user_data >> 32);
+    unsigned what = (unsigned)seen->user_data & ((1u << DATA_BITS) - 1);
+    if (seen->user_data == DATA_OF_WAKE && !(seen->flags & IORING_CQE_F_MORE)) {
+        self->wake_armed = false;
+        arm_wake(self);
+    }
+    if (what == OF_OTHERS)
+        return;
+    struct bide__fd *fd = bide__fd_table_find(&self->table, number, generation);
+    if (fd && what == OF_RECEIVE)
+        receive_completed(self, fd, seen);
+    else if (fd)
+        poll_completed(self, fd, what, seen);
+    else if (seen->flags & IORING_CQE_F_BUFFER)
+        bide__uring_buffer_give(&self->buffers, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT));
+}
+
+/* Asks the kernel: hands over what is queued, waits, gets completions. A failure is one of this
+   moment: the loop comes again. */
+static void enter(struct uring_io *self, int64_t deadline_ns)
+{
+    struct io_uring *ring = &self->ring;
+    struct io_uring_cqe *first;
+    if (deadline_ns == 0 || io_uring_cq_ready(ring) > 0) {
+        unsigned flags = __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED);
+        if (io_uring_sq_ready(ring) > 0 || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
+            io_uring_submit_and_get_events(ring);
+        return;
+    }
+    if (deadline_ns == INT64_MAX) {
+        io_uring_submit_and_wait_timeout(ring, &first, 1, NULL, NULL);
+        return;
+    }
+    int64_t left_ns = deadline_ns - bide__clock_monotonic_ns();
+    if (left_ns < 0)
+        left_ns = 0;
+    struct __kernel_timespec left = {left_ns / BIDE__NS_PER_S, left_ns % BIDE__NS_PER_S};
+    io_uring_submit_and_wait_timeout(ring, &first, 1, &left, NULL);
+}
+
+static void uring_poll(struct bide__io *io, int64_t deadline_ns)
+{
+    struct uring_io *self = uring_of(io);
+    struct io_uring_cqe *next;
+    if (bide__unlikely(self->wanted))
+        arm_wanted(self);
+    enter(self, bide__unlikely(self->wanted) ? 0 : deadline_ns);
+    /* A detach in a hook may add to them. */
+    for (unsigned left = 2 * self->ring.cq.ring_entries;
+         left > 0 && io_uring_cq_ready(&self->ring) > 0; left--) {
+        io_uring_peek_cqe(&self->ring, &next);
+        struct io_uring_cqe seen = {
+            .user_data = next->user_data, .res = next->res, .flags = next->flags};
+        io_uring_cqe_seen(&self->ring, next);
+        completed(self, &seen);
+    }
+}
+
+static void uring_wake(struct bide__io *io)
+{
+    int saved = errno;
+    uint64_t one = 1;
+    /* It fails only when 2^64 - 1 wake-ups came before. */
+    ssize_t written = write(uring_of(io)->wake_fd, &one, sizeof one);
+    (void)written;
+    errno = saved;
+}
+
+const struct bide__io_ops bide__io_uring = {
+    .name = "io_uring",
+    .open = uring_open,
+    .close = uring_close,
+    .attach = uring_attach,
+    .detach = uring_detach,
+    .move = uring_move,
+    .perform = bide__fd_perform,
+    .want = uring_want,
+    .receive_now = uring_receive_now,
+    .send_now = uring_send_now,
+    .peek = uring_peek,
+    .poll = uring_poll,
+    .wake = uring_wake,
+};
+#else
+#include <errno.h>
+
+static int not_built(struct bide__loop *loop, struct bide__io **ret_io)
+{
+    (void)loop;
+    (void)ret_io;
+    return -ENOTSUP;
+}
+
+const struct bide__io_ops bide__io_uring = {.name = "io_uring", .open = not_built};
+#endif

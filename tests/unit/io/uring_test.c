@@ -1,0 +1,272 @@
+/*
+ * The io_uring backend by itself: polling and waking, what a detach leaves, a kernel that refuses.
+ * What both backends must do is in the other tests of this folder, which run on both.
+ */
+#include "net_case.h"
+
+#include "base/clock.h"
+#include "core/graph.h"
+#include "core/loop.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+static struct bide__loop no_loop;
+
+static struct bide__io *open_io(void)
+{
+    struct bide__io *io = NULL;
+    if (bide__io_uring.open(&no_loop, &io) < 0)
+        test_skip("no io_uring here");
+    return io;
+}
+
+static int64_t poll_ns(struct bide__io *io, int64_t deadline_ns)
+{
+    int64_t start_ns = bide__clock_monotonic_ns();
+    io->ops->poll(io, deadline_ns);
+    return bide__clock_monotonic_ns() - start_ns;
+}
+
+TEST_PLAIN(a_poll_keeps_its_deadline)
+{
+    struct bide__io *io = open_io();
+    check(poll_ns(io, 0) < 50 * BIDE__NS_PER_MS);
+    check(poll_ns(io, 1) < 50 * BIDE__NS_PER_MS);
+    check(poll_ns(io, bide__clock_monotonic_ns() - 1) < 50 * BIDE__NS_PER_MS);
+    for (int i = 1; i <= 5; i++) {
+        int64_t until_ns = bide__clock_monotonic_ns() + i * 300000;
+        poll_ns(io, until_ns);
+        check(bide__clock_monotonic_ns() >= until_ns);
+    }
+    io->ops->close(io);
+}
+
+TEST_PLAIN(a_wake_before_the_poll_is_not_lost)
+{
+    struct bide__io *io = open_io();
+    for (int i = 0; i < 3; i++) {
+        io->ops->wake(io);
+        io->ops->wake(io);
+        check(poll_ns(io, bide__clock_monotonic_ns() + 5 * BIDE__NS_PER_S) < BIDE__NS_PER_S);
+        /* Both wake-ups are one. */
+        check(poll_ns(io, bide__clock_monotonic_ns() + 20 * BIDE__NS_PER_MS) >=
+              20 * BIDE__NS_PER_MS);
+    }
+    io->ops->close(io);
+}
+
+static void *wake_soon(void *io_)
+{
+    struct bide__io *io = io_;
+    usleep(20000);
+    io->ops->wake(io);
+    return NULL;
+}
+
+TEST_PLAIN(another_thread_wakes_the_poll)
+{
+    pthread_t thread;
+    struct bide__io *io = open_io();
+    require(pthread_create(&thread, NULL, wake_soon, io) == 0);
+    check(poll_ns(io, INT64_MAX) >= 10 * BIDE__NS_PER_MS);
+    pthread_join(thread, NULL);
+    io->ops->close(io);
+}
+
+TEST_PLAIN(a_backend_without_descriptors_says_so)
+{
+    struct bide__io *io = open_io();
+    const struct bide__io_ops *ops = io->ops;
+    struct rlimit limit;
+    io->ops->close(io);
+    io = NULL;
+    require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    int before = open_descriptors();
+    for (int left = 0; left < 2; left++) {
+        struct rlimit tight = limit;
+        int lowest_free = dup(0);
+        close(lowest_free);
+        tight.rlim_cur = (rlim_t)(lowest_free + left);
+        require(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+        check_int(ops->open(&no_loop, &io), -EMFILE);
+        require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    }
+    check_ptr(io, NULL);
+    check_int(open_descriptors(), before);
+}
+
+static const struct bide__kind kind_pipe = {.noun = "pipe", .verb = "waits for"};
+
+/* More edges at once than the completion queue holds (of a debug build; a user's has 4096). */
+TEST_PLAIN(an_overflown_completion_queue_loses_no_edge)
+{
+    enum { PIPES = 200 };
+    struct bide__io *io = open_io();
+    struct bide__fd fds[PIPES];
+    int ends[PIPES][2];
+    want_descriptors(2 * PIPES + 50);
+    for (int i = 0; i < PIPES; i++) {
+        require(pipe2(ends[i], O_NONBLOCK | O_CLOEXEC) == 0);
+        fds[i] = (struct bide__fd){.fd = ends[i][0], .object = {&kind_pipe, NULL, NULL}};
+        check_int(io->ops->attach(io, &fds[i]), 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        char byte;
+        for (int i = 0; i < PIPES; i++) {
+            fds[i].readiness &= (uint8_t)~BIDE__FD_READ;
+            io->ops->want(&fds[i]);
+            check_int(write(ends[i][1], "x", 1), 1);
+        }
+        int seen = 0;
+        for (int polls = 0; polls < 2 * PIPES && seen < PIPES; polls++) {
+            io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+            seen = 0;
+            for (int i = 0; i < PIPES; i++)
+                seen += bide__fd_may_read(&fds[i]);
+        }
+        check_int(seen, PIPES);
+        for (int i = 0; i < PIPES; i++)
+            check_int(read(ends[i][0], &byte, 1), 1);
+    }
+    for (int i = 0; i < PIPES; i++) {
+        io->ops->detach(io, &fds[i]);
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    io->ops->close(io);
+}
+
+/* A port is free as soon as its listener is closed, and a peer sees the end of a closed stream:
+   no request in the kernel holds on to them. */
+static async(void) close_and_listen_again(void);
+static async(void) close_and_listen_again(void)
+{
+    char byte;
+    bide_listener *first = await(bide_listen_tcp("127.0.0.1", 0, NULL));
+    uint16_t port = bide_listener_port(first);
+    with_group(g) {
+        task(void) accepting = spawn(g, echo_server, first, 1);
+        await(bide_sleep(bide_ms(2)));
+        bide_cancel(accepting, "the test is over");
+    }
+    bide_close(first);
+    bide_listener *again = await(bide_listen_tcp("127.0.0.1", port, NULL));
+    bide_close(again);
+    for (int i = 0; i < 20; i++) {
+        struct tcp_pair pair = connected_pair();
+        int far = bide_stream_fd(pair.far);
+        with_group(g) {
+            task(void) reading = spawn(g, check_echo, pair.near, "never answered");
+            await(bide_sleep(bide_ms(1)));
+            check_int(recv(far, &byte, 1, 0), 1);
+            bide_cancel(reading, "the test is over");
+        }
+        bide_close(pair.near);
+        while (recv(far, &byte, 1, 0) > 0)
+            continue;
+        check_int(recv(far, &byte, 1, 0), 0); /* and not EAGAIN */
+        bide_close(pair.far);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(what_is_closed_is_closed_at_once)
+{
+    struct bide__io *io = open_io();
+    io->ops->close(io);
+    check_int(bide_run(close_and_listen_again, .io = BIDE_IO_URING), 0);
+}
+
+/* From now on this system call of this process fails. */
+static void forbid(long number, unsigned code)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        test_skip("no seccomp here");
+}
+
+static async(void) echo_once(void);
+static async(void) echo_once(void)
+{
+    check_str(bide_io_name(), "epoll");
+    struct tcp_pair pair = connected_pair();
+    with_group(g) {
+        spawn_void(g, echo, pair.far);
+        await(check_echo(pair.near, "hello"));
+        bide_close(pair.near);
+    }
+    return bide_void;
+}
+
+static void check_refused(unsigned code, const char *hint)
+{
+    struct bide__io *io = open_io();
+    io->ops->close(io);
+    forbid(SYS_io_uring_setup, code);
+    test_capture_stderr();
+    check_int(bide_run(echo_once, .io = BIDE_IO_URING, .loops = 2), 0);
+    const char *said = test_captured();
+    const char *line = strstr(said, "io_uring: ");
+    check_contains(said, hint);
+    check_contains(said, "going on with epoll");
+    require(line);
+    check_ptr(strstr(line + 1, "io_uring: "), NULL); /* once, not for each loop */
+}
+
+TEST_PLAIN(a_container_that_forbids_it_gets_epoll)
+{
+    check_refused(EPERM, "seccomp");
+}
+
+TEST_PLAIN(a_kernel_without_it_gets_epoll)
+{
+    check_refused(ENOSYS, "built without it");
+}
+
+TEST_PLAIN(a_kernel_that_is_too_old_gets_epoll)
+{
+    check_refused(EINVAL, "older than 6.1");
+}
+
+TEST_PLAIN(without_memory_for_a_ring_it_is_epoll)
+{
+    check_refused(ENOMEM, "Cannot allocate memory");
+}
+
+static async(int) name_of_backend(void);
+static async(int) name_of_backend(void)
+{
+    return ready(int, strcmp(bide_io_name(), "epoll") == 0 ? 3 : 4);
+}
+
+TEST_PLAIN(the_environment_chooses_where_the_program_does_not)
+{
+    struct bide__io *io = open_io();
+    io->ops->close(io);
+    setenv("BIDE_IO", "uring", 1);
+    check_int(bide_run(name_of_backend), 4);
+    check_int(bide_run(name_of_backend, .io = BIDE_IO_EPOLL), 3);
+    setenv("BIDE_IO", "epoll", 1);
+    check_int(bide_run(name_of_backend), 3);
+    check_int(bide_run(name_of_backend, .io = BIDE_IO_URING), 4);
+    setenv("BIDE_IO", "", 1);
+    check_int(bide_run(name_of_backend), 3);
+    setenv("BIDE_IO", "iocp", 1);
+    test_capture_stderr();
+    check_int(bide_run(name_of_backend), 3);
+    check_contains(test_captured(), "none of auto, epoll, uring");
+}
