@@ -46,6 +46,8 @@ CASES = (
     Case("cross_loop", ("bide", "eventfd"), versus("eventfd", 1.3)),
     Case("echo_64_epoll", ("bide", "epoll"), versus("epoll", 0.93, ">="), "requests/s"),
     Case("echo_1000_epoll", ("bide", "epoll"), versus("epoll", 0.93, ">="), "requests/s"),
+    Case("echo_64_uring", ("bide", "uring"), versus("uring", 0.93, ">="), "requests/s"),
+    Case("echo_1000_uring", ("bide", "uring"), versus("uring", 0.93, ">="), "requests/s"),
 )
 
 # The number that a case yields beside its own: shown under it, maybe with a bar of its own.
@@ -53,4 +55,6 @@ EXTRA = {
     "parked_1m": Case("parked_1m_mappings", PARKED, Bar("", "<", 60), "mappings"),
     "echo_64_epoll": Case("echo_64_epoll_cpu", ("bide", "epoll"), None, "us/request"),
     "echo_1000_epoll": Case("echo_1000_epoll_cpu", ("bide", "epoll"), None, "us/request"),
+    "echo_64_uring": Case("echo_64_uring_cpu", ("bide", "uring"), None, "us/request"),
+    "echo_1000_uring": Case("echo_1000_uring_cpu", ("bide", "uring"), None, "us/request"),
 }

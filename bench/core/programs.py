@@ -34,10 +34,12 @@ class Programs(Builder):
 
     def command(self, system, case):
         if system == "bide":
-            return [self.path(self.bide_program(case))]
+            backend = ["env", "BIDE_IO=uring"] if case.endswith("_uring") else []
+            return [*backend, self.path(self.bide_program(case))]
         if system in ("asyncio", "uvloop"):
             return [self.python, "-B", self.here / "rival_asyncio.py", system]
-        program = {"assembler": "rival_switch", "c++": "rival_throw", "epoll": "rival_echo"}
+        program = {"assembler": "rival_switch", "c++": "rival_throw", "epoll": "rival_echo",
+                   "uring": "rival_uring_echo"}
         return [self.path(program.get(system, f"rival_{system}"))]
 
     def build(self, systems):
@@ -48,6 +50,7 @@ class Programs(Builder):
             "assembler": ("rival_switch", [*c, "rival_switch.c"], "a C compiler"),
             "epoll": ("rival_echo", [*c, "rival_echo.c"], "a C compiler"),
             "eventfd": ("rival_eventfd", [*c, "-pthread", "rival_eventfd.c"], "a C compiler"),
+            "uring": ("rival_uring_echo", [*c, "rival_uring_echo.c", "-luring"], "liburing-dev"),
             "st": ("rival_st", [*c, "rival_st.c", "-lst"], "libst-dev"),
             "c++": ("rival_throw", cxx and [cxx, "-O2", *WARNINGS, "rival_throw.cpp"], "g++"),
             "go": ("rival_go", go and [go, "build", "rival_go.go"], "go"),
@@ -58,7 +61,7 @@ class Programs(Builder):
                 self.systems.add(system)
             else:
                 self.leave_out(system, need)
-        if "epoll" in systems:
+        if systems & {"epoll", "uring"}:
             self.compile("echo_load", [*c, "echo_load.c"])
         self.find_python(systems)
         if "bide" in systems:

@@ -38,6 +38,7 @@ class Case:
     also: tuple = ("_cpu",)  # numbers that are shown below it
     loops: int = 0  # of bide, each with a core and a load of its own; 0: one, apart from the load
     kind: str = "load"  # "idle": weighs idle connections; "calls": counts system calls
+    io: str = "epoll"  # what bide does its I/O with
     refused: tuple = ()  # bodies that every server must answer with 422
 
     def seen_by(self, system):
@@ -68,6 +69,12 @@ CASES = (
     Case("json", ("bide", "bare", *WRITERS), (Bar("bare", ">=", 0.87),), Request("/json", PERSON)),
     Case("pipelined", tuple(system for system in EVERYONE if system != NO_PIPELINES),
          (Bar("bare", ">=", 0.65),), PLAINTEXT, depth=16),
+    Case("plaintext_uring", ("bide", "bare uring"), (Bar("bare uring", ">=", 0.92),), PLAINTEXT,
+         io="uring"),
+    Case("json_uring", ("bide", "bare uring"), (Bar("bare uring", ">=", 0.87),),
+         Request("/json", PERSON), io="uring"),
+    Case("pipelined_uring", ("bide", "bare uring"), (Bar("bare uring", ">=", 0.65),), PLAINTEXT,
+         depth=16, io="uring"),
     Case("post_model", ("bide", *WRITERS), (Bar("fastapi", ">=", 20), Bar("go", ">=", 2.2)),
          Request("/accounts", ACCOUNT, body=ACCOUNT), refused=REFUSED),
     Case("sync_handler", ("bide", "fastapi"), (Bar("fastapi", ">=", 5),), Request("/sync", PERSON),

@@ -61,6 +61,8 @@ class Programs(Builder):
         plans = {
             # -O3 for the loop that looks for the ends of heads.
             "bare": ("rival_bare", [*c, "-O3", "rival_bare.c"], "a C compiler"),
+            "bare uring": ("rival_bare_uring",
+                           [*c, "-O3", "rival_bare_uring.c", "-luring"], "liburing-dev"),
             "go": ("rival_go", go and [go, "build", "rival_go.go"], "go"),
             "kore": ("rival_kore.so", self.installed("kore") and [*c, *module], "kore"),
         }
@@ -109,10 +111,12 @@ class Programs(Builder):
             return [self.installed("node"), self.here / "rival_node.js"]
         if system == "fastapi":
             return [self.python, "-B", self.here / "rival_fastapi.py"]
-        if system == "bare":
-            return [self.path("rival_bare"), self.reply_file(case.request)]
+        if system in ("bare", "bare uring"):
+            program = "rival_" + system.replace(" ", "_")
+            return [self.path(program), self.reply_file(case.request)]
         if system in ("bide", *BIDE_AGAIN):
-            return [self.path("bide_http"), *([case.loops, port] if case.loops else [])]
+            loops = [case.loops, port] if case.loops else []
+            return ["env", f"BIDE_IO={case.io}", self.path("bide_http"), *loops]
         return [self.path(f"rival_{system}")]
 
     def reply_file(self, request):
