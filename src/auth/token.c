@@ -1,11 +1,12 @@
 /*
  * token.c: random texts and their digests (include/bide/token.h), and what this folder shares: its
- * errors, its memory. Called by users and all files of this folder; calls getrandom(2), and
+ * errors, its memory. Called by users and all files of this folder; calls base/random.c, and
  * libsodium for SHA-256.
  */
 #include "auth/auth.h"
 
 #include "base/caps.h"
+#include "base/random.h"
 #include "core/error.h"
 #include "core/loop.h"
 
@@ -16,7 +17,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 void bide__auth_invalid(const char *what, const char *format, ...)
 {
@@ -55,16 +55,9 @@ void *bide__auth_alloc(bide_arena *arena, size_t size)
 
 void bide__auth_random(void *ret_bytes, size_t size)
 {
-    char *at = ret_bytes;
-    while (size > 0) {
-        ssize_t got = getrandom(at, size, 0);
-        if (got < 0 && errno != EINTR)
-            bide__fail(bide__current->at, bide_error_of_errno(errno, "no random numbers"));
-        if (got > 0) {
-            at += got;
-            size -= (size_t)got;
-        }
-    }
+    int code = bide__random(ret_bytes, size);
+    if (code < 0)
+        bide__fail(bide__current->at, bide_error_of_errno(-code, "no random numbers"));
 }
 
 const char *bide_token_make(bide_arena *arena, size_t bytes)

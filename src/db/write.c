@@ -6,11 +6,11 @@
 #include "db/write.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 static struct bide__writing *writing_of(struct bide__work *work)
 {
@@ -29,7 +29,7 @@ static bool is_zero(const bide_field *field, const void *row)
 /* A random UUID, version 4 (RFC 9562 section 5.4). */
 static int make_uuid(bide_uuid *ret_uuid, struct bide__trouble *trouble)
 {
-    if (getrandom(ret_uuid->bytes, sizeof ret_uuid->bytes, 0) != sizeof ret_uuid->bytes)
+    if (bide__random(ret_uuid->bytes, sizeof ret_uuid->bytes) < 0)
         return bide__trouble(trouble, BIDE_QUERY, "the system gives no random bytes");
     ret_uuid->bytes[6] = (unsigned char)((ret_uuid->bytes[6] & 0x0f) | 0x40);
     ret_uuid->bytes[8] = (unsigned char)((ret_uuid->bytes[8] & 0x3f) | 0x80);

@@ -10,6 +10,7 @@
 #include "mail/mail.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/utf8.h"
 #include "core/error.h"
 #include "http/date.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 struct lists {
     struct bide__mailboxes from, to, cc, bcc, reply_to;
@@ -125,12 +125,13 @@ static void make_envelope(struct bide__message *message, const struct lists *lis
 
 /* ---- the bytes ---- */
 
-/* 128 random bits as text. */
+/* 128 random bits as text. Raises. */
 static void draw(char text[33])
 {
     uint64_t random[2];
-    while (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        ;
+    int code = bide__random(random, sizeof random);
+    if (code < 0)
+        bide__fail(bide__current->at, bide_error_of_errno(-code, "mail: no random numbers"));
     snprintf(text, 33, "%016llx%016llx", (unsigned long long)random[0],
              (unsigned long long)random[1]);
 }

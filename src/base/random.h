@@ -1,0 +1,14 @@
+/*
+ * Random bytes of the system. Called by src/auth for keys and tokens, by src/mail for names of
+ * mails, by src/db for UUIDs. Numbers that only order something are rng.h's.
+ */
+#ifndef BIDE_BASE_RANDOM_H
+#define BIDE_BASE_RANDOM_H
+
+#include <stddef.h>
+
+/* Fills `size` bytes. 0, or a negative errno code: the system gives none. Waits only before the
+   system has ever had enough of them, early at its boot. Source: getrandom(2). */
+int bide__random(void *ret_bytes, size_t size) __attribute__((warn_unused_result));
+
+#endif
