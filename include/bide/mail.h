@@ -17,8 +17,9 @@
  *  2. Nothing of a mail is read after the call: not by what is sent later, nor by the outbox.
  *  3. No text of a mail becomes a header or an SMTP command: a control character in a field, an
  *     address that is none, and text that is not UTF-8 are BIDE_INVALID, before anything is sent.
- *  4. A password never goes over a connection that is not secure, unless the URL says
- *     `starttls=none`; certificates are verified, always.
+ *  4. A password goes over a connection that is not secure only to this machine (`localhost`,
+ * 127.0.0.1,
+ *     [::1]), or if the URL says `starttls=none`. Where there is TLS, certificates are verified.
  *  5. Everything has a limit: the `timeout` of the URL, and every deadline around a call.
  *  6. A handle is used on the loop that opened it.
  *  7. bide_mail_send inside an open transaction of its task is reported, as a request to any other
@@ -78,7 +79,8 @@ typedef struct bide_mail {
  *   outbox:                               nothing is sent: the mails are kept in this process,
  *                                         for bide_outbox_list and /dev/outbox
  *
- * User and password are percent-encoded. Behind `?`, with `&` between them, of the first two:
+ * User and password are percent-encoded; a host has 255 bytes at most. Behind `?`, with `&` between
+ * them, of the first two:
  *
  *   starttls=required|none   none: everything goes in the clear, a password too
  *   ca=PATH                  a PEM file of the certificates that are trusted, in place of the
@@ -117,7 +119,9 @@ bide_async(void) bide_mail_send(bide_mailer *m, const bide_mail *mail);
  * mail that is given up, for that or any other error, is a line in the log.
  *
  * bide_mail_after_commit: from the commit of the outermost transaction on; never, if it, or one
- * around it, is rolled back.
+ * around it, is rolled back. Nor when nobody knows which of them it was (BIDE_OUTCOME_UNKNOWN of
+ * the transaction): that is a line in the log, and the caller, who gets the error, may send it
+ * anew.
  *
  * Plain calls: never suspend. They raise what is wrong with the mail (BIDE_INVALID, BIDE_LIMIT) and
  * BIDE_LIMIT when BIDE_CAP_MAIL_WAITING (1,000) mails of this handle wait. An orderly stop waits

@@ -464,6 +464,7 @@
 #define BIDE_CAP_MAIL_NAME_BYTES 200
 /* bytes of the URL of a mailer */
 #define BIDE_CAP_MAIL_URL_BYTES 2048
+#define BIDE_CAP_MAIL_HOST_BYTES 255
 /* s for a mail, and connections of a mailer, unless the URL says so; the most that it may say */
 #define BIDE_CAP_MAIL_SEND_S 60
 #define BIDE_CAP_MAIL_TIMEOUT_S 3600

@@ -1,6 +1,6 @@
 /*
  * address.c: lists of addresses, as people write them: `sam@example.org`, `Sam <sam@example.org>`,
- * `"Gamgee, Sam" <sam@example.org>`, with commas between them. Called by message.c and outbox.c.
+ * `"Gamgee, Sam" <sam@example.org>`, with commas between them. Called by message.c.
  *
  * Source: RFC 5322 section 3.4, without its comments, groups and domain literals; which addresses
  * there are is said by model/format.c.

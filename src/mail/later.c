@@ -3,7 +3,7 @@
  * commit. Called by users; calls message.c and mailer.c, and the hooks of src/db.
  *
  *     HELD --commit--> RELEASED --sent, or given up--> freed
- *       +----rollback--> DROPPED --> freed
+ *       +----rollback, or nobody knows--> DROPPED --> freed
  *
  * Invariants
  *  1. What is needed after the commit is there before, the task too: a hook neither allocates nor
@@ -149,6 +149,18 @@ static void rolled_back(void *later)
     decide(later, DROPPED);
 }
 
+/* Mails of what was never saved would be worse than none. */
+static void unknown(void *later_)
+{
+    struct bide__later *later = later_;
+    if (later->state == HELD)
+        bide_log(BIDE_LOG_ERROR,
+                 "mail %s to %s%s is not sent: nobody knows whether its transaction was committed",
+                 later->message->id, later->message->recipients[0],
+                 later->message->recipient_count > 1 ? " and others" : "");
+    decide(later, DROPPED);
+}
+
 /* With one reference: the caller's. */
 static struct bide__later *make(bide_mailer *m, const bide_mail *mail)
 {
@@ -191,6 +203,6 @@ void bide_mail_after_commit(bide_tx *tx, bide_mailer *m, const bide_mail *mail)
         start(later);
         bide_tx_on_rollback(tx, rolled_back, later);
     }
-    bide_tx_on_unknown(tx, rolled_back, later);
+    bide_tx_on_unknown(tx, unknown, later);
     bide_tx_on_commit(tx, committed, later);
 }

@@ -1,6 +1,6 @@
 /*
  * outbox_page.c: /dev/outbox and /dev/outbox.json. Called by applications, for requests by the
- * dispatch; calls outbox.c.
+ * dispatch; calls outbox.c and template/escape.c.
  *
  * Invariant: a byte of a mail reaches the page through put_escaped only.
  */
@@ -8,13 +8,13 @@
 
 #include "core/error.h"
 #include "http/url.h"
+#include "template/escape.h"
 
 #include <bide/json.h>
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 MODEL(outbox_item, "", (i64, id), (time, sent_at), (str, from), (str, to), (str, cc), (str, bcc),
       (str, reply_to), (str, subject), (str, text), (str, html), (str, message_id));
@@ -107,19 +107,9 @@ static bide_async(void) serve_json(bide_request *req, bide_text rest, const void
 
 static void put_escaped(bide_buf *out, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        const char *entity = c == '&'    ? "&amp;"
-                             : c == '<'  ? "&lt;"
-                             : c == '>'  ? "&gt;"
-                             : c == '"'  ? "&quot;"
-                             : c == '\'' ? "&#39;"
-                                         : NULL;
-        if (entity)
-            bide_buf_append_str(out, entity);
-        else
-            bide_buf_append_char(out, c);
-    }
+    struct bide__out to = {.buf = out};
+    bide__out_html(&to, text, length);
+    bide__out_flush(&to);
 }
 
 /* The length of the http or https URL at `text`, 0: none. What ends a sentence is not part of it.
@@ -139,11 +129,13 @@ static size_t link_length(const char *text)
 static void put_with_links(bide_buf *out, const char *text)
 {
     while (*text) {
-        size_t length = link_length(text);
-        if (length == 0) {
-            put_escaped(out, text++, 1);
-            continue;
-        }
+        size_t length = 0, before = 0;
+        while (text[before] && (length = link_length(text + before)) == 0)
+            before++;
+        put_escaped(out, text, before);
+        text += before;
+        if (length == 0)
+            break;
         bide_buf_append_str(out, "<a rel=\"noreferrer noopener\" href=\"");
         put_escaped(out, text, length);
         bide_buf_append_str(out, "\">");
@@ -173,11 +165,8 @@ static void put_source(bide_buf *out, const char *name, const char *text)
 
 static void put_mail(bide_buf *out, const bide_outbox_mail *mail)
 {
-    char date[40];
-    time_t seconds = (time_t)(mail->sent_at / 1000000);
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &parts);
+    char date[BIDE_VALUE_TEXT];
+    bide_time_format(mail->sent_at - mail->sent_at % 1000000, date);
     bide_buf_printf(out, "<article id=\"mail-%lld\">\n<h2>", (long long)mail->id);
     const char *subject = *mail->subject ? mail->subject : "(no subject)";
     put_escaped(out, subject, strlen(subject));

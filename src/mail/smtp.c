@@ -2,8 +2,8 @@
  * smtp.c: a mail over SMTP: connections that are kept for a while, and the words on them. Called by
  * mailer.c; calls transfer/wire.c.
  *
- *     a slot -> an idle connection, or a new one -> MAIL, RCPT ..., DATA, the mail -> idle ->
- * closed
+ *     a slot -> an idle connection, or a new one -> MAIL, RCPT ..., DATA, the mail -> idle
+ *     idle -> used again, or closed
  *
  * libcurl makes a connection up to the login. From there on the words are ours: libcurl waits for
  * the reply to a mail, and to its QUIT, without letting the loop go on.
@@ -59,7 +59,7 @@ struct bide__smtp {
     bide_semaphore slots;
     struct bide__list idle;
     struct bide__timer timer; /* for the idle one that waits longest */
-    char address[280];        /* host:port */
+    char address[BIDE_CAP_MAIL_HOST_BYTES + sizeof ":65535"]; /* host:port */
 };
 
 /* A mail on its way. */

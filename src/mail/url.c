@@ -58,6 +58,8 @@ static const char *parse_host(bide_arena *arena, const char *text, size_t length
         (*colon != ':' || bide__parse_i64(colon + 1, (size_t)(end - colon - 1), &port) < 0 ||
          port < 1 || port > UINT16_MAX))
         return "its port is not a number from 1 to 65535";
+    if (colon - text > BIDE_CAP_MAIL_HOST_BYTES)
+        return "its host is longer than 255 bytes";
     for (const char *at = text; at < colon; at++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:", *at))
             return "its host is malformed";

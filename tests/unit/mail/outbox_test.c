@@ -9,6 +9,8 @@
 
 #include "base/caps.h"
 
+#include "../no_random.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -202,6 +204,34 @@ TEST(urls_are_checked)
     check(!strstr(err->message, "sec"));
 }
 
+/* What a mail is called would else be drawn for ever. */
+TEST(a_system_without_randomness_is_an_error)
+{
+    bide_error *err;
+    with(bide_mailer, m, "outbox:") {
+        test_no_random();
+        attempt(&err, bide_mail_send, m, &letter);
+        require(err);
+        check_int(err->code, BIDE_SYSTEM);
+        check_contains(err->message, "mail: no random numbers");
+    }
+}
+
+TEST(a_host_is_never_cut)
+{
+    char url[400] = "smtp://";
+    bide_error *err;
+    for (size_t i = 0; i < 255; i++)
+        strcat(url, i % 32 == 31 ? "." : "a");
+    with(bide_mailer, longest, url)
+        check(longest != NULL);
+    strcat(url, "a");
+    attempt(&err, bide_mailer_open, url);
+    require(err);
+    check_int(err->code, BIDE_INVALID);
+    check_contains(err->message, "its host is longer than 255 bytes");
+}
+
 TEST(a_closed_mailer_takes_nothing)
 {
     bide_mailer *kept = await(bide_mailer_open("outbox:"));
@@ -351,7 +381,7 @@ TEST(the_pages_escape_everything)
                 m, &(bide_mail){.from = "\"<script>alert('x')</script>\" <frodo@example.org>",
                                 .to = "sam+tag@example.org",
                                 .subject = "<b>&\"'</b> \xe4\xbd\xa0\xe5\xa5\xbd",
-                                .text = "See https://example.org/?a=1&b=\"2\". <i>javascript:x</i>",
+                                .text = "<u> https://example.org/?a=1&b=\"2\". <i>javascript:x</i>",
                                 .html = "<script>alert(1)</script>"}));
             await(bide_mail_send(m, &letter));
         }
@@ -360,6 +390,8 @@ TEST(the_pages_escape_everything)
         check_contains(reply_header(r, "Content-Type"), "text/html");
         check_contains(reply_header(r, "Content-Security-Policy"), "default-src 'none'");
         check(!strstr(r.body, "<script") && !strstr(r.body, "<b>") && !strstr(r.body, "<i>"));
+        check_contains(r.body, "<pre>&lt;u&gt; <a rel=");
+        check_contains(r.body, "&quot;2&quot;. &lt;i&gt;javascript:x&lt;/i&gt;</pre>");
         check_contains(r.body, "href=\"https://example.org/?a=1&amp;b=\"");
         check_contains(r.body, "&lt;b&gt;&amp;&quot;&#39;&lt;/b&gt; \xe4\xbd\xa0\xe5\xa5\xbd");
         check_contains(r.body, "&lt;script&gt;alert(1)&lt;/script&gt;");
