@@ -50,7 +50,8 @@ typedef struct bide_code_rules {
     bide_duration resend; /* the next one of a subject is not issued before; 60 s. Less than ttl */
 } bide_code_rules;
 
-/* A code in a table. Instants are microseconds, as bide_now_us. */
+/* A code in a table. Instants are microseconds, as bide_now_us. Old rows are deleted by
+   expires_at_us, on which an index is worth having. */
 MODEL(bide_code_row, "bide_codes", (str, id, key), (hash, digest), (i32, attempts_left),
       (i64, issued_at_us), (i64, expires_at_us));
 

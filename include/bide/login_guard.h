@@ -24,7 +24,7 @@
  *  4. What is right forgets the failures before it.
  *
  * What is stored of a subject is a digest. The table is bide_login_row's (bide_create_table or a
- * migration); old rows are deleted now and then.
+ * migration); old rows are deleted now and then, by stale_at_us, on which an index is worth having.
  * Needs libsodium at build; without it these functions raise BIDE_INVALID and say so.
  *
  * layer: auth

@@ -43,7 +43,9 @@ typedef struct bide_refresh_rules {
     bide_duration ttl;  /* 90 days; not less than idle */
 } bide_refresh_rules;
 
-/* A family. Instants are microseconds, as bide_now_us. An index on subject is worth having. */
+/* A family. Instants are microseconds, as bide_now_us. Indexes on subject, which
+   bide_refresh_revoke_all asks for, and on expires_at_us, by which old rows are deleted, are worth
+   having. */
 MODEL(bide_refresh_row, "bide_refresh_tokens", (str, id, key), (hash, digest), (str, subject),
       (i64, issued_at_us), (i64, expires_at_us), (i64, ends_at_us));
 

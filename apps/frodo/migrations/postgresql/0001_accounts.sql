@@ -46,6 +46,7 @@ create table bide_codes (
     issued_at_us bigint not null,
     expires_at_us bigint not null
 );
+create index bide_codes_by_end on bide_codes (expires_at_us);
 create table bide_refresh_tokens (
     id text primary key,
     digest text not null,
@@ -55,12 +56,14 @@ create table bide_refresh_tokens (
     ends_at_us bigint not null
 );
 create index bide_refresh_tokens_by_subject on bide_refresh_tokens (subject);
+create index bide_refresh_tokens_by_end on bide_refresh_tokens (expires_at_us);
 create table bide_login_failures (
     id text primary key,
     failed_at text not null,
     locked_until_us bigint not null,
     stale_at_us bigint not null
 );
+create index bide_login_failures_by_end on bide_login_failures (stale_at_us);
 insert into departments (id, name) values (1, 'The Shire');
 insert into roles (id, name, scope) values (1, 'admin', 'everyone'), (2, 'editor', 'department'), (3, 'member', 'own');
 insert into role_permissions (role_id, permission) values
