@@ -16,12 +16,13 @@
  *
  * Invariants
  *  1. A hash is made and verified on the cpu lane (offload.h): the loop goes on meanwhile.
- *  2. At most options.at_once of them run at a time in the process, each with options.memory_bytes;
- *     the others wait, first come, first served, up to BIDE_CAP_PASSWORD_WAITING (1024):
- *     BIDE_LIMIT then.
+ *  2. At most options.at_once of them run at a time in the process, each with options.memory_bytes,
+ *     or with what the hash that it verifies was made with; the others wait, first come, first
+ *     served, up to BIDE_CAP_PASSWORD_WAITING (1024): BIDE_LIMIT then.
  *  3. No hash (NULL: there is no such user), a damaged one, and a password that cannot be right
- *     cost what an argon2id hash of now costs, and give false: unknown user and wrong password take
- *     the same time. A hash of other parameters, or bcrypt, takes the time of its own.
+ *     cost what an argon2id hash of now costs, and give false: an unknown user takes the time of a
+ *     wrong password. A hash of other parameters, or bcrypt, takes the time of its own: until it is
+ *     made anew (bide_password_stale), who measures can tell that there is such a user.
  *  4. The password is copied, and the copy wiped on every way out. Cancelled, both functions return
  *     when nothing of it runs any more.
  *

@@ -1,8 +1,8 @@
 /*
  * token.h: random texts that open something for whoever has them: sessions, links in mails, keys.
  *
- *     const char *token = bide_token_make(arena, 32);            // mail it, or give it to the
- * client link l = {.digest = bide_token_digest(arena, token)};      // keep only this
+ *     const char *token = bide_token_make(arena, 32);           // mail it, or give it to a client
+ *     link l = {.digest = bide_token_digest(arena, token)};     // keep only this
  *     ...
  *     link *found = await(bide_maybe(db, link, "digest = $1", bide_token_digest(arena, typed)));
  *

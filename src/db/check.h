@@ -3,8 +3,7 @@
  * (bide_check_queries).
  *
  *     notes.c: the notes of the program (db_macros.h), sorted
- *     check.c: each is prepared in a transaction that is rolled back; what does not fit is a
- * finding
+ *     check.c: each is prepared in a transaction that is rolled back; what does not fit is found
  */
 #ifndef BIDE_DB_CHECK_H
 #define BIDE_DB_CHECK_H

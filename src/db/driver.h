@@ -26,8 +26,7 @@ struct bide__trouble {
     int system_errno; /* with BIDE_SYSTEM */
     int position;     /* in the statement, in bytes from 1, of what is wrong; 0: not known */
     char field[BIDE__NAME_BYTES];
-    const char
-        *told; /* for peers of a server, where the message names what is the database's own */
+    const char *told; /* for peers, where the message names what is the database's own */
     char message[200];
 };
 

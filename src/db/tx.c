@@ -2,10 +2,10 @@
  * Transactions: the block, savepoints, who owns one, what is called after it. Called by users
  * (db.h) and perform.c; calls turn.c, lease.c, engine.c.
  *
- *   NONE --first statement--> OPEN --end of the block, or bide_tx_rollback--> ENDED
- *    |                          +--a statement fails, or the database gives up--> LOST --end-->
- * ENDED
- *    +--end of the block--> ENDED
+ *     NONE --first statement--> OPEN --end of the block, or bide_tx_rollback--> ENDED
+ *      |                          +--a statement fails, or the database gives up--> LOST
+ *      +--end of the block--> ENDED
+ *     LOST --end of the block--> ENDED
  *
  * Invariants
  *  1. Between OPEN and ENDED the outermost one holds the lease (or a reader), and its connection is

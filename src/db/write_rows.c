@@ -11,11 +11,11 @@
  *     statement for one row has; where one has no array here, such rows go value by value.
  *  2. Rows are numbered by the database in the order of the structs, since it sorts before it makes
  *     defaults (PostgreSQL 9.6, release notes). That RETURNING gives them in the order in which
- * they were made is what every PostgreSQL does, and no manual promises.
+ *     they were made is what every PostgreSQL does, and no manual promises.
  *  3. While a statement is under way the next one is sent. What fails first is what is told.
  *  4. In a transaction a statement stands behind a savepoint, so that the row that breaks a rule
- * can be looked for; the transaction has failed afterwards all the same. A single statement for all
- *     rows needs no transaction.
+ *     can be looked for; the transaction has failed afterwards all the same. A single statement for
+ *     all rows needs no transaction.
  */
 #include "db/write.h"
 

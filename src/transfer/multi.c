@@ -6,8 +6,8 @@
  * whose transfers are under way one waits for it, and for libcurl's timer, and lets libcurl work:
  * the driver. The others wait for their ends. A driver that leaves hands over to the next.
  *
- *     loop -- t->fd (epoll) -- sockets of transfers     driver: wait -> socket_action -> who is
- * done? others: wait in t->others
+ *     loop -- t->fd (epoll) -- sockets of transfers
+ *     driver: wait -> socket_action -> who is done?     others: wait in t->others
  *
  * Invariants
  *  1. libcurl works only in the driver, and in the calls that add and remove a handle. Its
