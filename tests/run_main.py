@@ -336,6 +336,8 @@ def check_wrong_options():
             (("--drain", "0"), ("--drain: Input should be greater",))):
         expect_refused(run("run", APP, *arguments), 2, "app: ", *words)
     expect_refused(run("run", APP, BIDE_PORT="x"), 2, "BIDE_PORT (environment): Input")
+    expect_refused(run("run", APP, BIDE_PROT="1"), 2, "BIDE_PROT (environment): no such setting",
+                   "BIDE_PORT")
     expect_refused(run("run", APP, PORT="x"), 2, "PORT: Input")
     expect_refused(run("routes", APP, "more"), 2, "routes takes no argument 'more'")
 

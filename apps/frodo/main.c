@@ -17,7 +17,7 @@ static int place_migrations(const char *command)
     if (!is_check && strcmp(command, "migrate") != 0)
         return 0;
     bide_arena_init(&arena, NULL, 1 << 20);
-    bide_settings *read = bide_settings_read(frodo_settings, .file = "frodo.env", .arena = &arena);
+    bide_settings *read = frodo_settings_read(&arena);
     size_t problems = bide_settings_problems(read, stderr);
     if (problems == 0) {
         const char *url = bide_settings_row(frodo_settings, read)->database_url;

@@ -1,6 +1,6 @@
 /*
- * What a setting may be in production. Types and limits of each are in its model (frodo.h). Called
- * by app.c before anything is opened.
+ * Reading the settings, and what one may be in production. Types and limits of each are in its
+ * model (frodo.h). Called by main.c and app.c before anything is opened.
  */
 #include "frodo.h"
 
@@ -16,6 +16,13 @@ static int variety_of(const char *text)
         seen[*at] = true;
     }
     return count;
+}
+
+bide_settings *frodo_settings_read(bide_arena *arena)
+{
+    static const char *const others[] = {"FRODO_FOLDER", NULL};
+    return bide_settings_read(frodo_settings, .file = "frodo.env", .strict = "FRODO_",
+                              .others = others, .arena = arena);
 }
 
 static const char *key_problem(const frodo_settings *set)
@@ -34,6 +41,8 @@ const char *frodo_settings_problem(const frodo_settings *set)
         return "CODES=redis needs REDIS_URL";
     if (set->mode != run_mode_production)
         return NULL;
+    if (set->demo)
+        return "FRODO_DEMO is for development: `frodo adduser --admin` makes an administrator";
     if (strncmp(set->public_url, "https://", 8) != 0)
         return "PUBLIC_URL is not https: cookies and links in mails need it in production";
     if (strncmp(set->smtp_url, "outbox:", 7) == 0)

@@ -22,7 +22,8 @@
  *     $ ./notes run --help                                      all options
  *
  * Each option can be given in the environment too: BIDE_PORT for --port; the command line counts
- * more. PORT and WEB_CONCURRENCY stand for BIDE_PORT and BIDE_WORKERS where those are not set.
+ * more. PORT and WEB_CONCURRENCY stand for BIDE_PORT and BIDE_WORKERS where those are not set. A
+ * variable BIDE_... that nothing reads is refused, as an option is.
  *
  * Workers are loops, each on a thread of its own with a listening socket of its own
  * (--uds and --fd: one that all accept from). EACH WORKER HAS AN APPLICATION OF ITS OWN: make_app

@@ -29,7 +29,8 @@
  *   optional     an empty text is null
  *
  * In the environment case makes no difference (APP_PAGE_SIZE is preferred), in the file neither.
- * What the environment has beyond that belongs to others and is left alone.
+ * What the environment has beyond that belongs to others and is left alone, but for names with the
+ * prefix `strict`: a typing error there is a problem, as it is in the file.
  *
  * The file has a NAME=value per line. Before it may stand `export`; empty lines and those with a
  * `#` in front are skipped. A value ends with its line, or before ` #`; spaces around it are
@@ -71,6 +72,9 @@ struct bide_settings_options {
     const char *file;    /* ".env"; NULL: none. One that is not there is like an empty one ... */
     bool need_file;      /* ... or a problem */
     bool ignore_unknown; /* lines of the file that are no setting are skipped */
+    const char *strict; /* "APP_": what of the environment begins so and is no setting is a problem;
+                           NULL: nothing is ... */
+    const char *const *others; /* ... nor are these names, which somebody else reads; then a NULL */
     const char *const *environment; /* "NAME=value"s, then NULL; NULL: that of the process */
     bide_arena *arena; /* whose part the settings become: it frees them; NULL: of their own */
     const bide_setting *given; /* `given_count` of them */

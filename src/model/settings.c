@@ -393,20 +393,24 @@ static void read_file(struct reader *reader)
         reader->settings->no_memory = true;
 }
 
-static void check_unknown(struct reader *reader, const struct bide__settings_line *line,
-                          const char *where)
+static void refuse_unknown(struct reader *reader, const char *name, const char *where)
 {
-    const char *prefix = reader->options->prefix ? reader->options->prefix : "";
-    if (reader->options->ignore_unknown || line->used ||
-        strncasecmp(line->name, prefix, strlen(prefix)) != 0)
-        return;
-    struct bide__nearest nearest = {.wanted = line->name};
+    struct bide__nearest nearest = {.wanted = name};
     for (const struct bide__setting *setting = reader->settings->first; setting;
          setting = setting->next)
         bide__nearest_offer(&nearest, setting->variable);
     add_problem(reader, where,
                 nearest.best ? text_of(reader, "no such setting; did you mean %s?", nearest.best)
                              : "no such setting");
+}
+
+static void check_unknown(struct reader *reader, const struct bide__settings_line *line,
+                          const char *where)
+{
+    const char *prefix = reader->options->prefix ? reader->options->prefix : "";
+    if (!reader->options->ignore_unknown && !line->used &&
+        strncasecmp(line->name, prefix, strlen(prefix)) == 0)
+        refuse_unknown(reader, line->name, where);
 }
 
 /* What no field has asked for. Where a name is twice, the later one is told. */
@@ -424,6 +428,29 @@ static void check_lines(struct reader *reader)
             add_problem(reader, where, text_of(reader, "line %d sets it too", earlier->number));
         else
             check_unknown(reader, line, where);
+    }
+}
+
+static bool is_known(const struct reader *reader, const char *name)
+{
+    const char *const *other = reader->options->others;
+    const struct bide__setting *setting = reader->settings->first;
+    while (other && *other && strcmp(*other, name) != 0)
+        other++;
+    while (setting && strcasecmp(setting->variable, name) != 0)
+        setting = setting->next;
+    return setting || (other && *other);
+}
+
+static void check_environment(struct reader *reader)
+{
+    const char *strict = reader->options->strict;
+    for (const char *const *entry = reader->environment; strict && *entry; entry++) {
+        if (strncasecmp(*entry, strict, strlen(strict)) != 0)
+            continue;
+        const char *name = text_of(reader, "%.*s", (int)strcspn(*entry, "="), *entry);
+        if (!is_known(reader, name))
+            refuse_unknown(reader, name, text_of(reader, "%s (environment)", name));
     }
 }
 
@@ -455,6 +482,7 @@ bide_settings *bide__settings_read(const bide_model *model,
         read_file(&reader);
         read_model(&reader, &names, model, settings->row);
         check_lines(&reader);
+        check_environment(&reader);
     }
     return settings;
 }

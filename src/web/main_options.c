@@ -33,6 +33,12 @@ static const struct option {
     {"log_format", "--log-format", "FORMAT", "text, or json: an object on each line: text"},
 };
 
+/* Variables with the prefix of the options that are none: what other parts, the tests and ./dev
+   read. */
+static const char *const other_variables[] = {"BIDE_BUILD",    "BIDE_BUILD_ROOT", "BIDE_CORPORA",
+                                              "BIDE_DB_ECHO",  "BIDE_MIGRATIONS", "BIDE_SWAGGER_UI",
+                                              "BIDE_TEST_ALL", "BIDE_TEST_SEED",  NULL};
+
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* What was given. */
@@ -156,7 +162,8 @@ bide_settings *bide__main_options_read(char *const *arguments, int *ret_status)
     }
     give_variable(&given, "port", "BIDE_PORT", "PORT");
     give_workers(&given);
-    bide_settings *settings = bide_settings_read(bide__run, .prefix = "BIDE_", .given = given.all,
+    bide_settings *settings = bide_settings_read(bide__run, .prefix = "BIDE_", .strict = "BIDE_",
+                                                 .others = other_variables, .given = given.all,
                                                  .given_count = given.count);
     if (bide_settings_row(bide__run, settings))
         return settings;

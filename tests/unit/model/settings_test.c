@@ -356,6 +356,26 @@ TEST_PLAIN(unknown_lines)
     bide_settings_free(settings);
 }
 
+TEST_PLAIN(unknown_variables)
+{
+    static const char *const others[] = {"APP_FOLDER", NULL};
+    const char *const *environment =
+        ENVIRONMENT(KEY, "APP_PAGE_SISE=7", "APP_FOLDER=/", "app_mail__host=here", "HOME=/");
+    bide_settings *settings = of_environment(environment);
+    row_of(settings);
+    bide_settings_free(settings);
+    settings = bide_settings_read(app_settings, .prefix = "APP_", .environment = environment,
+                                  .strict = "APP_", .others = others);
+    check_int(bide_settings_problems(settings, NULL), 1);
+    check_contains(problems_of(settings),
+                   "APP_PAGE_SISE (environment): no such setting; did you mean APP_PAGE_SIZE?\n");
+    bide_settings_free(settings);
+    settings = bide_settings_read(app_settings, .prefix = "APP_", .environment = environment,
+                                  .strict = "APP_");
+    check_int(bide_settings_problems(settings, NULL), 2);
+    bide_settings_free(settings);
+}
+
 TEST_PLAIN(files_that_cannot_be_read)
 {
     bide_settings *settings = bide_settings_read(smtp, .file = "/nowhere/.env");
