@@ -135,6 +135,12 @@ typedef struct bide_tx {
    each opens its own. */
 bide_async(bide_db_ptr) bide_db_open(const char *url);
 
+/* Raises BIDE_LIMIT, with all the numbers, when the loops of this program together may open more
+   connections than the server has: bide_db_open only logs it, since it shows under load, as refused
+   connections. For the start of a program; known to the engine of the first loop. Plain: does not
+   suspend. */
+void bide_check_room(bide_db *db);
+
 /* Waits for what still uses it, and closes. */
 bide_async(void) bide_db_close(bide_db_ptr db, bide_error *error);
 

@@ -259,6 +259,8 @@ int bide__migration_run(struct bide__connection *connection,
             code = run_statement(connection, &one, trouble);
         if (code == 0 && held && connection->driver->state(connection) != BIDE__STATE_OPEN)
             code = bide__trouble(trouble, BIDE_QUERY, "the statement has ended the transaction");
+        if (code == -ECANCELED)
+            return code;
         if (code < 0)
             return name_place(migration, one.line + lines_before(one.text, trouble->position),
                               trouble);
@@ -368,8 +370,13 @@ static int step(bide_db *db, struct bide__connection *connection,
             code = WAIT;
         }
     }
-    if (code == 0 && todo->migration)
-        code = run_part(db, connection, todo, trouble) < 0 ? -EBADMSG : DONE;
+    if (code == 0 && todo->migration) {
+        code = run_part(db, connection, todo, trouble);
+        if (code < 0 && code != -ECANCELED)
+            code = -EBADMSG;
+        else if (code == 0)
+            code = DONE;
+    }
     bide_arena_done(&arena);
     return code;
 }

@@ -35,6 +35,13 @@ struct bide__shared {
     bool apart;
 };
 
+/* How many connections the loops together may open, and how many the server has; `wanted` 0: not
+   known. */
+struct room {
+    int64_t wanted, most, reserved;
+    size_t limit; /* of one loop */
+};
+
 struct bide__server {
     bide_pool *pool;
     struct bide__kept kept;
@@ -46,6 +53,7 @@ struct bide__server {
     int64_t widen_at_ns;        /* not before is a further one leased */
     unsigned failures;          /* attempts to connect since one succeeded */
     int64_t failed_ns;
+    struct room room; /* of the first loop's engine */
 };
 
 /* ---- for the driver ---- */
@@ -335,16 +343,34 @@ void bide__server_free(struct bide__server *server)
     bide__free(server);
 }
 
-/* Says it at the start if the loops together may want more connections than the server has: else it
-   shows under load, as refused ones. A pooler (then no statements are kept) has its own numbers. */
+static bool is_short(const struct room *room)
+{
+    return room->wanted > 0 && room->wanted > room->most - room->reserved;
+}
+
+static void say_room(const bide_db *db, char *text, size_t size)
+{
+    const struct room *room = &db->server->room;
+    snprintf(text, size,
+             "%s: this program may open %lld connections (pool_size and max_overflow make %zu, on "
+             "each of %d loops), and the server has room for %lld: its max_connections is %lld, of "
+             "which %lld are reserved",
+             db->options.pool.name, (long long)room->wanted, room->limit, bide_loop_count(),
+             (long long)(room->most - room->reserved), (long long)room->most,
+             (long long)room->reserved);
+}
+
+/* Asks at the start, since it shows later, under load, as refused connections. A pooler (then no
+   statements are kept) has its own numbers. */
 static void compare_limits(const bide_db *db, struct bide__connection *connection, size_t limit)
 {
     const struct bide__driver *driver = db->driver;
-    size_t wanted = limit * (size_t)bide_loop_count();
+    struct room *room = &db->server->room;
     struct bide__cell most, reserved;
     struct bide__statement *statement;
     struct bide__run run = {.statement = NULL};
     struct bide__trouble ignored;
+    char text[BIDE__MESSAGE_BYTES];
     if (db->loop->index > 0 || db->options.statement_cache == 0 ||
         bide__statement_of(connection, driver->limits, strlen(driver->limits), &statement,
                            &ignored) < 0)
@@ -353,16 +379,24 @@ static void compare_limits(const bide_db *db, struct bide__connection *connectio
         bide__step(&run, &ignored) > 0) {
         driver->cell(&run, 0, &most);
         driver->cell(&run, 1, &reserved);
-        int64_t room = most.integer - reserved.integer;
-        if (room < 0 || wanted > (size_t)room)
-            bide_log(BIDE_LOG_WARN,
-                     "%s: this program may open %zu connections (pool_size and max_overflow make "
-                     "%zu, on each of %d loops), and the server has room for %lld: its "
-                     "max_connections is %lld, of which %lld are reserved",
-                     db->options.pool.name, wanted, limit, bide_loop_count(), (long long)room,
-                     (long long)most.integer, (long long)reserved.integer);
+        *room = (struct room){(int64_t)limit * bide_loop_count(), most.integer, reserved.integer,
+                              limit};
     }
     bide__finish(&run);
+    if (!is_short(room))
+        return;
+    say_room(db, text, sizeof text);
+    bide_log(BIDE_LOG_WARN, "%s", text);
+}
+
+void bide_check_room(bide_db *db)
+{
+    char text[BIDE__MESSAGE_BYTES];
+    bide__db_check(db);
+    if (!db->server || !is_short(&db->server->room))
+        return;
+    say_room(db, text, sizeof text);
+    bide__fail(bide__current->at, bide_error_new(BIDE_LIMIT, "%s", text));
 }
 
 int bide__server_open(bide_db *db, struct bide__trouble *trouble)

@@ -230,6 +230,17 @@ TEST(a_file_without_a_transaction)
     }
 }
 
+TEST(a_cancel_in_a_migration_is_told_as_one, .real_clock = true)
+{
+    MIGRATION_CASE(c, db_case_on_server(""));
+    put(&c, "0001_slow.sql", "-- migrate:up\nselect pg_sleep(60);\n");
+    with(bide_database, db, c.db.url) {
+        bool late = false;
+        (void)move_on_after(&late, bide_ms(100), bide_migrate, db, c.folder);
+        check(late);
+    }
+}
+
 TEST(a_server_makes_an_index_beside_writers, .real_clock = true)
 {
     MIGRATION_CASE(c, db_case_on_server(""));

@@ -335,10 +335,23 @@ async(void) hold_and_tell(bide_db *db, int *limited)
 /* What the start says of a pool of this size, on so many loops. */
 static char pool_url[256];
 
+SPAWNABLE(void, check_room, bide_db *)
+async(void) check_room(bide_db *db)
+{
+    bide_check_room(db);
+    return bide_void;
+}
+
 static async(void) open_pool(void)
 {
     with(bide_database, db, pool_url) {
         check_int(await(bide_scalar(db, i64, "select 1")), 1);
+        bide_error *err;
+        attempt(&err, check_room, db);
+        bool is_short = bide_loop_count() == 3 && bide_loop_index() == 0;
+        check(is_short ? err && err->code == BIDE_LIMIT : !err);
+        if (is_short)
+            check_contains(err->message, "54 connections");
     }
     return bide_void;
 }
