@@ -59,7 +59,8 @@ class Site:
         self.log = pathlib.Path(folder, "log")
         self.log_start = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen([program, "run", "--port", "0", *options], cwd=folder,
+            self.process = subprocess.Popen([program, "run", "--port", "0", "--lame-duck", "0",
+                                             *options], cwd=folder,
                                             env=environment(**more), text=True, stderr=log,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.lines = []
@@ -136,11 +137,19 @@ def check_a_first_start_and_a_second(folder):
             assert status == 200, (path, status, body)
 
 
+LINES = ["data", "admin", "mails", "loops", "blog", "API", "examples", "inside", "stop"]
+
+
 def check_the_lines_of_a_start(folder):
-    run(folder, "init")
+    """As ./dev run starts it: with demo posts in an empty database."""
+    for is_first in (True, False):
+        with Site(folder, FRODO_DEMO="true") as site:
+            assert [line.split(":")[0] for line in site.lines] == LINES, site.lines
+            text = "\n".join(site.lines)
+            assert bool(password_in(text)) == is_first, text
+            assert "data:     sqlite://frodo.db, 45 posts" in site.lines, text
     with Site(folder) as site:
-        names = [line.split(":")[0] for line in site.lines]
-        assert names == ["mails", "loops", "blog", "API", "examples", "inside", "stop"], site.lines
+        assert [line.split(":")[0] for line in site.lines] == LINES[2:], site.lines
 
 
 def check_accounts_from_the_command_line(folder):
@@ -174,8 +183,10 @@ def check_a_taken_port_is_one_line(folder):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        status, _, err = run(folder, "run", "--port", port, BIDE_LOG_LEVEL="warn")
+        status, _, err = run(folder, "run", "--port", port, BIDE_LOG_LEVEL="warn",
+                             FRODO_DEMO="true")
     assert status == 3 and port in err and len(err.strip().splitlines()) == 1, err
+    assert not list(pathlib.Path(folder).iterdir()), "something was made before"
 
 
 def check_settings_that_are_refused(folder):
@@ -186,6 +197,10 @@ def check_settings_that_are_refused(folder):
     file.write_text("FRODO_MODE=production\n", encoding="utf-8")
     status, _, err = run(folder, "run")
     assert status == 2 and "PUBLIC_URL" in err, err
+    for arguments in (("run",), ("check",), ("migrate", "up")):
+        status, _, err = run(folder, *arguments, FRODO_MODUS="production", OTHERS_MODUS="1")
+        assert status == 2 and "FRODO_MODUS (environment): no such setting; did you mean " \
+                               "FRODO_MODE?" in err and "OTHERS" not in err, err
 
 
 def check_migrations_of_the_settings(folder):

@@ -36,8 +36,9 @@ ADMIN = "gandalf"
 class Postgres(scratch_servers.Postgres):
     """What is committed need not outlive the machine."""
 
-    def __init__(self):
-        super().__init__(fsync="off", shared_buffers="16MB", max_connections=60)
+    def __init__(self, **settings):
+        super().__init__(**{"fsync": "off", "shared_buffers": "16MB", "max_connections": 60,
+                            **settings})
 
     def restart(self, number):
         """Stops it and starts it again."""
@@ -339,7 +340,7 @@ def prepare(folder, **settings):
 
 def check_the_story_on_the_embedded_default(folder):
     prepare(folder)
-    with Site(folder, "--workers", "2", "--lame-duck", "0") as site:
+    with Site(folder, "--workers", "2") as site:
         anyone = Visitor(site)
         assert not tell(site, lambda: anyone.expect(200, "GET", "/dev/outbox.json")[::-1])
 
@@ -354,11 +355,28 @@ def check_the_story_on_servers(folder):
             (smtp.folder / "mails").unlink(missing_ok=True)
             postgres.sql("drop schema public cascade; create schema public")
             prepare(place, **settings)
-            with Site(place, "--workers", "2", "--lame-duck", "0", **settings) as site:
+            with Site(place, "--workers", "2", **settings) as site:
                 assert tell(site, smtp.mails), "the cookie is not for TLS only"
             mails = smtp.mails()
             assert len(mails) == 2 and all(not mail["defects"] for mail in mails), mails
             assert mails[0]["from"] == "Frodo <frodo@localhost.example>", mails[0]
+
+
+def check_more_connections_than_the_server_has(folder):
+    """Refused in production, before anybody is served; in development a warning."""
+    with servers(lambda: Postgres(max_connections=20, superuser_reserved_connections=3)) as found:
+        wants = ("run", "--port", "0", "--workers", "2")
+        settings = production(DATABASE_URL=found[0].url)
+        begin = time.monotonic()
+        status, _, said = run(folder, *wants, **settings)
+        assert time.monotonic() - begin < 10, "what was opened already has held the end"
+        assert status == 1 and "may open 48 connections" in said and "pool_size" in said, said
+        assert "has room for 17: its max_connections is 20" in said, said
+        with Site(folder, *wants[3:], DATABASE_URL=found[0].url) as site:
+            assert "may open 48 connections" in site.logged()
+        settings = production(DATABASE_URL=found[0].url + "&pool_size=6&max_overflow=2")
+        with Site(folder, *wants[3:], **settings):
+            pass
 
 
 # ---- one code, many registrations ----------------------------------------------------------------
@@ -389,7 +407,7 @@ def check_one_code_makes_one_account(folder):
             settings = production(DATABASE_URL=database, SMTP_URL=smtp.url, CODES=codes,
                                   REDIS_URL=f"{redis.url}/{number}")
             (smtp.folder / "mails").unlink(missing_ok=True)
-            with Site(folder, "--workers", "2", "--lame-duck", "0", **settings) as site:
+            with Site(folder, "--workers", "2", **settings) as site:
                 for count in (2, 2, 2, 6):
                     name = f"user{number}{count}{secrets.token_hex(2)}"
                     statuses = race(site, smtp.mails, name, count)
@@ -506,7 +524,7 @@ def stop_under_load(folder, settings, times):
                 took_s = site.stop()
             assert took_s < 5 and load.refused, took_s
             loads.append(load)
-    with Site(folder, "--lame-duck", "0", **settings) as site:
+    with Site(folder, **settings) as site:
         comments = comments_of(site, post)
         for load in loads:
             load.check(comments, GOOD)
@@ -546,7 +564,7 @@ def check_restarts_of_postgresql(folder):
     with servers(Postgres, scratch_servers.Redis) as (postgres, redis):
         settings = production(DATABASE_URL=postgres.url, REDIS_URL=redis.url)
         prepare(folder, **settings)
-        with Site(folder, "--workers", "2", "--lame-duck", "0", **settings) as site:
+        with Site(folder, "--workers", "2", **settings) as site:
             admin = Visitor(site)
             token, post = admin.login(ADMIN)["access_token"], first_post(admin)
             for disturbance in (lambda: postgres.restart(signal.SIGINT),
@@ -575,7 +593,7 @@ def check_restarts_of_redis(folder):
             assert reply.status == 503 and reply.headers["Retry-After"], reply
             redis.begin()
 
-        with Site(folder, "--workers", "2", "--lame-duck", "0", **settings) as site:
+        with Site(folder, "--workers", "2", **settings) as site:
             admin = Visitor(site)
             token, post = admin.login(ADMIN)["access_token"], first_post(admin)
             statuses, seen = disturb(site, post, token, restart)

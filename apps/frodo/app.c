@@ -2,6 +2,7 @@
  * One worker's application: its settings, what it opens at the start and closes at the end, and the
  * routes of all features. Called by main.c and by the tests.
  */
+#include "commands.h"
 #include "site/site.h"
 
 #include <stdio.h>
@@ -22,17 +23,33 @@ const char *frodo_migrations(bide_arena *arena, const char *url)
                              strncmp(url, "sqlite:", 7) == 0 ? "sqlite" : "postgresql");
 }
 
+/* What is not open is NULL. */
+static async(void) close_opened(void *site_)
+{
+    frodo *site = site_;
+    await(bide_mailer_close(site->mailer, NULL));
+    bide_redis_close(site->redis);
+    await(bide_cache_close(site->cache, NULL));
+    await(bide_db_close(site->db, NULL));
+    return bide_void;
+}
+
 /* Several workers and processes may do so at once: each migration is applied once. */
 static async(void) open_all(bide_app *app)
 {
     frodo *site = bide_app_state(app);
     const frodo_settings *set = site->settings;
+    on_error(close_opened, site); /* close_all is called for what has started */
     site->db = await(bide_db_open(set->database_url));
+    if (set->mode == run_mode_production) /* in development a warning is enough */
+        bide_check_room(site->db);
     await(bide_migrate(site->db, frodo_migrations(site->arena, set->database_url)));
     await(bide_check_queries(site->db));
     site->cache = await(bide_cache_open(set->redis_url ? set->redis_url : "memory:frodo", NULL));
     site->redis = set->redis_url ? await(bide_redis_open(set->redis_url, NULL)) : NULL;
     site->mailer = await(bide_mailer_open(set->smtp_url));
+    if (set->demo && bide_loop_index() == 0)
+        await(frodo_first(site));
     if (bide_loop_index() == 0)
         site->sweeper = bide_ref(spawn(bide_background(), accounts_sweep_always, site->db));
     return bide_void;
@@ -45,19 +62,14 @@ static async(void) close_all(bide_app *app)
         bide_cancel_task(site->sweeper, "the application stops");
         (void)await(bide_wait(BIDE_ALL, &site->sweeper, 1));
     }
-    await(bide_mailer_close(site->mailer, NULL));
-    bide_redis_close(site->redis);
-    await(bide_cache_close(site->cache, NULL));
-    await(bide_db_close(site->db, NULL));
-    return bide_void;
+    return close_opened(site);
 }
 
 /* `settings` NULL: those of the environment and the file. */
 static frodo *site_of(bide_arena *arena, const frodo_settings *settings)
 {
     if (!settings) {
-        bide_settings *read =
-            bide_settings_read(frodo_settings, .file = "frodo.env", .arena = arena);
+        bide_settings *read = frodo_settings_read(arena);
         if (bide_settings_problems(read, stderr) > 0)
             return NULL;
         settings = bide_settings_row(frodo_settings, read);

@@ -1,6 +1,7 @@
 /*
  * frodo init, adduser, seed: what makes an empty database a site. Called by main.c through
- * bide_main, in a task, with the application started: the schema is there.
+ * bide_main, in a task, with the application started: the schema is there. frodo_first is called by
+ * app.c too.
  */
 #include "commands.h"
 
@@ -95,14 +96,9 @@ static async(int) adduser(bide_app *app, int argc, char **argv)
 
 /* ---- the first start ---- */
 
-/* An administrator if there is nobody, posts if there are none: a second time nothing changes. */
-static async(int) init(bide_app *app, int argc, char **argv)
+async(void) frodo_first(frodo *site)
 {
-    frodo *site = bide_app_state(app);
     const char *url = site->settings->database_url, *password = NULL;
-    (void)argv;
-    if (argc != 1)
-        return ready(int, say_usage("init"));
     if (await(bide_scalar(site->db, i64, "select count(*) from users")) == 0) {
         password = bide_token_make(bide_task_arena(), 16);
         await(add_user(site->db, ROLE_ADMIN, "admin", "admin@shire.example", password));
@@ -116,6 +112,15 @@ static async(int) init(bide_app *app, int argc, char **argv)
         printf("admin:    name admin, password %s (shown this once)\n", password);
     else
         printf("admin:    as before; `frodo adduser --admin NAME EMAIL` makes another\n");
+    return bide_void;
+}
+
+static async(int) init(bide_app *app, int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1)
+        return ready(int, say_usage("init"));
+    await(frodo_first(bide_app_state(app)));
     return ready(int, 0);
 }
 

@@ -1,10 +1,14 @@
 /*
- * The commands of frodo beside those of bide_main. Used by main.c.
+ * The commands of frodo beside those of bide_main, and what a start prints. Used by main.c, app.c.
  */
 #ifndef FRODO_COMMANDS_H
 #define FRODO_COMMANDS_H
 
 #include "frodo.h"
+
+/* An administrator if there is nobody, posts if there are none, and two lines that say so: a second
+   time nothing changes. */
+async(void) frodo_first(frodo *site);
 
 extern const bide_command frodo_commands[];
 

@@ -15,6 +15,7 @@ ENUM(code_place, sql, redis);
 /* Read from the environment and from frodo.env; deploy/frodo.env says what each is for. */
 MODEL(frodo_settings, "",
       (run_mode, mode, alias("FRODO_MODE"), dflt(run_mode_development)),
+      (bool, demo, alias("FRODO_DEMO"), dflt(false)),
       (str, database_url, alias("DATABASE_URL"), dflt("sqlite://frodo.db")),
       (str, redis_url, alias("REDIS_URL"), optional),
       (str, smtp_url, alias("SMTP_URL"), dflt("outbox:")),
@@ -24,6 +25,9 @@ MODEL(frodo_settings, "",
       (i32, access_token_minutes, alias("ACCESS_TOKEN_EXPIRE_MINUTES"), range(1, 1440), dflt(15)),
       (i32, session_days, alias("SESSION_DAYS"), range(1, 365), dflt(30)),
       (code_place, codes, alias("CODES"), dflt(code_place_sql)));
+
+/* Reads them. FRODO_FOLDER (app.c) is none: where the files are is known before. */
+bide_settings *frodo_settings_read(bide_arena *arena);
 
 /* What is wrong with settings that are right one by one: NULL, or a line. */
 const char *frodo_settings_problem(const frodo_settings *set);

@@ -23,6 +23,15 @@ TEST(production_is_careful)
     check_contains(problem_of(key, site, "outbox:"), "SMTP_URL");
 }
 
+TEST(production_has_no_demo)
+{
+    frodo_settings set = frodo_test_settings("sqlite://:memory:");
+    set.demo = true;
+    check(frodo_settings_problem(&set) == NULL);
+    set.mode = run_mode_production;
+    check_contains(frodo_settings_problem(&set), "FRODO_DEMO");
+}
+
 TEST(codes_in_redis_need_one)
 {
     frodo_settings set = frodo_test_settings("sqlite://:memory:");

@@ -95,7 +95,7 @@ typedef struct bide_mail {
 bide_async(bide_mailer_ptr) bide_mailer_open(const char *url);
 
 /* Closes it. Sends that are under way, and mails of bide_mail_later and bide_mail_after_commit, go
-   on in the background; new ones get BIDE_CLOSED. */
+   on in the background; new ones get BIDE_CLOSED. NULL is allowed. */
 bide_async(void) bide_mailer_close(bide_mailer_ptr mailer, bide_error *error);
 
 SPAWNABLE(bide_mailer_ptr, bide_mailer_open, const char *)

@@ -57,6 +57,8 @@ bide_async(bide_mailer_ptr) bide_mailer_open(const char *url)
 bide_async(void) bide_mailer_close(bide_mailer_ptr m, bide_error *error)
 {
     (void)error;
+    if (!m)
+        return bide_void;
     m->closed = true;
     bide__mailer_unuse(m);
     return bide_void;
