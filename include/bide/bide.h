@@ -16,6 +16,7 @@
 #include <bide/task.h>
 #include <bide/group.h>
 #include <bide/spawn_on.h>
+#include <bide/gen.h>
 #include <bide/retry.h>
 #include <bide/resource.h>
 #include <bide/mutex.h>
