@@ -54,6 +54,8 @@ static int refuse(bide_templates *templates, const char *where, const char *what
 
 /* ---- files ---- */
 
+enum { NOT_READ = -1 }; /* in place of a stamp */
+
 static int64_t stamp_of(const struct stat *status)
 {
     return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec +
@@ -98,7 +100,7 @@ static ssize_t read_all(int fd, char *to, size_t size)
 }
 
 /* Reads a file into its arena, whatever was there before. */
-static int load(struct bide__template_file *file, struct bide__template_problem *problem)
+static int read_file(struct bide__template_file *file, struct bide__template_problem *problem)
 {
     struct stat status;
     int fd = open(file->where, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -126,6 +128,15 @@ static int load(struct bide__template_file *file, struct bide__template_problem 
     file->text = bide__slice(text, (size_t)length);
     file->stamp = stamp_of(&status);
     return parse(file, problem);
+}
+
+/* The same; what fails is read again when it is needed the next time. */
+static int load(struct bide__template_file *file, struct bide__template_problem *problem)
+{
+    int result = read_file(file, problem);
+    if (result < 0)
+        file->stamp = NOT_READ;
+    return result;
 }
 
 static struct bide__template_file *find(const bide_templates *templates, const char *name)
@@ -287,6 +298,8 @@ struct bide__template_file *bide__template_find(bide_templates *templates, const
 {
     struct bide__template_file *file = find(templates, name);
     struct stat status;
+    if (file && file->stamp == NOT_READ && load(file, &templates->problem) < 0)
+        return NULL;
     if (file || !templates->reload || !templates->folder || !is_below(name))
         return file;
     const char *where = bide_arena_printf(&templates->arena, "%s/%s", templates->folder, name);
@@ -392,8 +405,6 @@ static int refresh(bide_templates *templates, const struct bide__code *code, boo
         int result = 0;
         if (file->on_disk && (stat(file->where, &status) < 0 || stamp_of(&status) != file->stamp))
             result = load(file, &templates->problem);
-        if (result < 0)
-            file->stamp = -1; /* again next time */
         if (result < 0)
             return result;
         *ret_changed |= file->stamp != code->stamps[i];

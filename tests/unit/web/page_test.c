@@ -149,6 +149,16 @@ TEST(a_template_that_changes, .real_clock = true)
         put("new.html", "newer");
         r = await(client_get(c, "/plain"));
         check_str(r.body, "newer");
+        put("plain.html", "{{>late}}!");
+        put("late.html", "{{#open");
+        test_capture_stderr();
+        for (int i = 0; i < 3; i++) /* nor does it become a page without it */
+            check_int(await(client_get(c, "/plain")).status, 500);
+        bide_log_flush(1000);
+        check_contains(test_captured(), "late.html:1");
+        put("late.html", "late");
+        r = await(client_get(c, "/plain"));
+        check_str(r.body, "late!");
     }
 }
 
