@@ -4,15 +4,18 @@
  *     MODEL(post, "posts", (i64, id, key), (str, title), (html_safe, body), (list(str), tags));
  *     MODEL(one_post, "", (obj(post), post), (list(post), more));
  *
- *     templates/layout.html                        templates/post.html
- *       <title>{{$title}}Blog{{/title}}</title>      {{<layout}}
- *       <main>{{$main}}{{/main}}</main>              {{$title}}{{post.title}}{{/title}}
- *                                                    {{$main}}
- *                                                    <h1>{{post.title}}</h1> {{{post.body}}}
- *                                                    {{#more}}<a
- * href="/{{id}}">{{title}}</a>{{/more}}
- *                                                    {{/main}}
- *                                                    {{/layout}}
+ *     templates/layout.html
+ *       <title>{{$title}}Blog{{/title}}</title>
+ *       <main>{{$main}}{{/main}}</main>
+ *
+ *     templates/post.html
+ *       {{<layout}}
+ *       {{$title}}{{post.title}}{{/title}}
+ *       {{$main}}
+ *       <h1>{{post.title}}</h1> {{{post.body}}}
+ *       {{#more}}<a href="/{{id}}">{{title}}</a>{{/more}}
+ *       {{/main}}
+ *       {{/layout}}
  *
  *     bide_templates *pages = bide_templates_open("templates", NULL);
  *     const bide_template *page = bide_template_of(pages, "post.html", one_post_model(), NULL);
@@ -32,16 +35,17 @@
  *   list.count        how many items a list has: {{#posts.count}}<h2>Posts</h2>{{/posts.count}}
  *   field.value       whether a field of an ENUM has that value: {{#role.admin}}...{{/role.admin}}
  *
- * A section is left out for null, false, 0, an empty text and an empty list. An optional field
- * without a value is written as nothing. Instants, dates, decimals and uuids are written as in JSON
- * (value.h); anything else by a computed field, which may be async.
+ * A section is left out for null, false, 0, an empty text and an empty list; of a field of the type
+ * json for its null and false only. An optional field without a value is written as nothing.
+ * Instants, dates, decimals and uuids are written as in JSON (value.h); anything else by a computed
+ * field, which may be async.
  *
  * Invariants
  *  1. What is unknown is an error when the template is compiled, with the file, the line and the
  *     nearest name: a field, a partial, a section that is not closed. A secret field cannot be
  *     named at all.
  *  2. In *.html every value is escaped for the place where it stands. {{{name}}} compiles for
- * values of the type html_safe only. Where escaping would not help a value does not compile: in
+ *     values of the type html_safe only. Where escaping would not help a value does not compile: in
  *     <script>, <style>, comments and tag names, in attributes without quotes, in on... and style
  *     (but numbers). Values in URLs are percent-encoded; one that begins a URL may only be of http,
  *     https, mailto, tel or relative: any other is written as `about:invalid`.
@@ -107,9 +111,9 @@ const bide_template *bide_template_of(bide_templates *templates, const char *nam
  * Appends what the template makes of a row. `row` is the struct of its model, `site` of the second
  * one, or NULL without. What computed fields allocate is in `arena`. Never suspends. Returns 0; the
  * buffer's error; -ERANGE: an instant or a date outside of the years 1 to 9999; -EAGAIN: it names
- * an async computed field, use bide_template_render; -ELOOP: partials inside each other, deeper
- * than BIDE_CAP_TEMPLATE_DEPTH (64); -EINVAL: a file has changed, and bide_templates_problem says
- * what is wrong with it now.
+ * an async computed field, use bide_template_render; -ELOOP: items, objects and partials that
+ * include themselves inside each other, deeper than BIDE_CAP_TEMPLATE_FRAMES (192); -EINVAL: a file
+ * has changed, and bide_templates_problem says what is wrong with it now.
  */
 int bide_template_write(const bide_template *template, const void *row, const void *site,
                         bide_arena *arena, bide_buf *out);
