@@ -7,6 +7,8 @@
  */
 #include "mail/mail.h"
 
+#include "model/model.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -23,18 +25,8 @@ enum { GROUP_BYTES = BODY_COLUMNS / 4 * 3 }; /* of a line */
 /* At most GROUP_BYTES. */
 static void put_base64(bide_buf *out, const unsigned char *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char row[BODY_COLUMNS], *at = row;
-    for (size_t i = 0; i < size; i += 3) {
-        size_t have = size - i < 3 ? size - i : 3;
-        uint32_t word = (uint32_t)bytes[i] << 16 | (have > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                        (have > 2 ? bytes[i + 2] : 0);
-        *at++ = digits[word >> 18];
-        *at++ = digits[word >> 12 & 63];
-        *at++ = have > 1 ? digits[word >> 6 & 63] : '=';
-        *at++ = have > 2 ? digits[word & 63] : '=';
-    }
-    bide_buf_append(out, row, (size_t)(at - row));
+    char row[BODY_COLUMNS];
+    bide_buf_append(out, row, bide__base64_encode(bytes, size, row));
 }
 
 /* ---- fields ---- */

@@ -1,5 +1,6 @@
 /*
- * The forms that `email` and `url` ask for, and base64. Pure; called by convert.c.
+ * The forms that `email` and `url` ask for, and base64. Pure; called by convert.c, by
+ * who writes bytes as text (json_write.c, template, mail), by web/security.c.
  *
  * An e-mail address is what people have: the dot-atom of RFC 5321 section 4.1.2 before the last
  * `@`, a host name with at least two labels behind it; no quoted local parts, no comments, no
@@ -149,6 +150,23 @@ const char *bide__check_url(const char *text, size_t length)
     if (memchr(host, '@', authority))
         return "a user name in a URL is not allowed";
     return is_host_and_port(host, authority) ? NULL : "the URL has no valid host";
+}
+
+size_t bide__base64_encode(const void *bytes, size_t size, char *ret_text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *from = bytes;
+    char *out = ret_text;
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        uint32_t group = (uint32_t)from[i] << 16 | (left > 1 ? (uint32_t)from[i + 1] << 8 : 0) |
+                         (left > 2 ? from[i + 2] : 0);
+        *out++ = digits[group >> 18];
+        *out++ = digits[group >> 12 & 63];
+        *out++ = left > 1 ? digits[group >> 6 & 63] : '=';
+        *out++ = left > 2 ? digits[group & 63] : '=';
+    }
+    return (size_t)(out - ret_text);
 }
 
 static int sextet(char c)

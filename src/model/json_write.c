@@ -164,19 +164,12 @@ int bide__json_write_text(bide_buf *out, const char *text, size_t length)
 
 __attribute__((__noinline__)) static void put_base64(struct writer *writer, const bide_bytes *bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[BIDE__BASE64_PIECE_TEXT];
     put_char(writer, '"');
-    for (size_t i = 0; i < bytes->size; i += 3) {
+    for (size_t i = 0; i < bytes->size; i += BIDE__BASE64_PIECE) {
         size_t left = bytes->size - i;
-        uint32_t group = (uint32_t)bytes->data[i] << 16;
-        if (left > 1)
-            group |= (uint32_t)bytes->data[i + 1] << 8;
-        if (left > 2)
-            group |= bytes->data[i + 2];
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        put(writer, text, 4);
+        size_t size = left < BIDE__BASE64_PIECE ? left : BIDE__BASE64_PIECE;
+        put(writer, text, bide__base64_encode(bytes->data + i, size, text));
     }
     put_char(writer, '"');
 }

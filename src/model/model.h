@@ -85,6 +85,11 @@ int bide__pattern_match(const bide_field *field, const char *text, size_t length
 const char *bide__check_email(const char *text, size_t length);
 const char *bide__check_url(const char *text, size_t length);
 
+/* base64 (RFC 4648 section 4): writes the text of so many bytes, four characters for each three,
+   and gives its length. Who writes much of it does so in pieces of BIDE__BASE64_PIECE bytes. */
+enum { BIDE__BASE64_PIECE = 192, BIDE__BASE64_PIECE_TEXT = BIDE__BASE64_PIECE / 3 * 4 };
+size_t bide__base64_encode(const void *bytes, size_t size, char *ret_text);
+
 /* base64: the bytes that `length` characters may take; the real number, or -1 for another form. */
 #define BIDE__BASE64_BYTES(length) ((length) / 4 * 3)
 ptrdiff_t bide__base64_decode(const char *text, size_t length, unsigned char *ret_data);

@@ -209,18 +209,11 @@ static void put_number(struct bide__out *out, int64_t number)
 /* base64, which needs no escaping but in URLs: in pieces. */
 static void put_bytes(struct bide__out *out, enum bide__escape escape, const bide_bytes *bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < bytes->size; i += 3) {
+    char text[BIDE__BASE64_PIECE_TEXT];
+    for (size_t i = 0; i < bytes->size; i += BIDE__BASE64_PIECE) {
         size_t left = bytes->size - i;
-        uint32_t group = (uint32_t)bytes->data[i] << 16;
-        if (left > 1)
-            group |= (uint32_t)bytes->data[i + 1] << 8;
-        if (left > 2)
-            group |= bytes->data[i + 2];
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        bide__out_text(out, escape, text, 4);
+        size_t size = left < BIDE__BASE64_PIECE ? left : BIDE__BASE64_PIECE;
+        bide__out_text(out, escape, text, bide__base64_encode(bytes->data + i, size, text));
     }
 }
 

@@ -356,3 +356,19 @@ TEST_PLAIN(base64)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check_int(bide__base64_decode(bad[i], strlen(bad[i]), data), -1);
 }
+
+TEST_PLAIN(base64_of_any_length)
+{
+    unsigned char bytes[2 * BIDE__BASE64_PIECE], back[sizeof bytes];
+    char text[2 * BIDE__BASE64_PIECE_TEXT];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 167 + 250);
+    check_int(bide__base64_encode("foob", 4, text), 8); /* RFC 4648 section 10 */
+    check(memcmp(text, "Zm9vYg==", 8) == 0);
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        size_t length = bide__base64_encode(bytes, size, text);
+        check_int(length, (size + 2) / 3 * 4);
+        check_int(bide__base64_decode(text, length, back), size);
+        check(memcmp(back, bytes, size) == 0);
+    }
+}
