@@ -4,16 +4,6 @@
  */
 #include "template/html.h"
 
-#include <string.h>
-
-static bool is_one_of(const char *word, const char *const *words)
-{
-    for (; *words; words++)
-        if (strcmp(word, *words) == 0)
-            return true;
-    return false;
-}
-
 static bool starts_with(const char *word, const char *start)
 {
     return strncmp(word, start, strlen(start)) == 0;
@@ -30,7 +20,7 @@ static bool is_refused(const char *name)
     for (size_t i = 0; starts[i]; i++)
         if (starts_with(name, starts[i]))
             return true;
-    return is_one_of(name, names);
+    return bide__html_is_one_of(name, names);
 }
 
 /* Content that is loaded into the page, or decides from where all else is loaded. */
@@ -38,9 +28,9 @@ static bool is_loaded(const char *element, const char *name)
 {
     static const char *const with_src[] = {"script", "iframe", "frame", "embed", NULL};
     static const char *const with_href[] = {"script", "base", "use", NULL};
-    return (strcmp(name, "src") == 0 && is_one_of(element, with_src)) ||
+    return (strcmp(name, "src") == 0 && bide__html_is_one_of(element, with_src)) ||
            ((strcmp(name, "href") == 0 || strcmp(name, "xlink:href") == 0) &&
-            is_one_of(element, with_href)) ||
+            bide__html_is_one_of(element, with_href)) ||
            (strcmp(name, "data") == 0 && strcmp(element, "object") == 0);
 }
 
@@ -49,7 +39,7 @@ static bool is_animated(const char *element, const char *name)
 {
     static const char *const names[] = {"attributename", "by", "from", "to", "values", NULL};
     return (strcmp(element, "set") == 0 || starts_with(element, "animate")) &&
-           is_one_of(name, names);
+           bide__html_is_one_of(name, names);
 }
 
 enum bide__html_attribute bide__html_attribute(const char *element, const char *name)
@@ -67,9 +57,9 @@ enum bide__html_attribute bide__html_attribute(const char *element, const char *
         return BIDE__HTML_REFUSED;
     if (is_loaded(element, name))
         return BIDE__HTML_LOADED;
-    if (is_one_of(name, urls))
+    if (bide__html_is_one_of(name, urls))
         return BIDE__HTML_URL;
-    if (is_one_of(name, lists))
+    if (bide__html_is_one_of(name, lists))
         return BIDE__HTML_URLS;
     if (strcmp(name, "style") == 0)
         return BIDE__HTML_STYLE;

@@ -172,19 +172,23 @@ static inline bool is_kept(enum bide__escape escape, char c)
     }
 }
 
+bool bide__url_scheme_is_harmless(struct bide__slice scheme)
+{
+    static const char *const schemes[] = {"http", "https", "mailto", "tel"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (bide__slice_equal_nocase(scheme, bide__slice_of(schemes[i])))
+            return true;
+    return false;
+}
+
 /* Whether a URL is relative, or of a scheme that runs nothing. */
 static bool is_harmless(const char *text, size_t length)
 {
-    static const char *const schemes[] = {"http", "https", "mailto", "tel"};
     size_t colon = 0;
     while (colon < length && !strchr(":/?#", text[colon]))
         colon++;
-    if (colon == length || text[colon] != ':')
-        return true;
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (bide__slice_equal_nocase(bide__slice(text, colon), bide__slice_of(schemes[i])))
-            return true;
-    return false;
+    return colon == length || text[colon] != ':' ||
+           bide__url_scheme_is_harmless(bide__slice(text, colon));
 }
 
 static void put_percent(struct bide__out *out, const char *bytes, size_t length)

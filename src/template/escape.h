@@ -41,4 +41,7 @@ void bide__out_text(struct bide__out *out, enum bide__escape escape, const char 
                     size_t length);
 void bide__out_html(struct bide__out *out, const char *text, size_t length);
 
+/* Whether a URL of this scheme may be one of a page: it runs nothing. */
+bool bide__url_scheme_is_harmless(struct bide__slice scheme);
+
 #endif

@@ -4,26 +4,11 @@
  */
 #include "template/html.h"
 
-#include <string.h>
-
 enum { START = 4, START_DASH }; /* of a comment */
 
 static bool is_letter(char c)
 {
     return (unsigned char)(c | 0x20) >= 'a' && (unsigned char)(c | 0x20) <= 'z';
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
-static bool is_one_of(const char *word, const char *const *words)
-{
-    for (; *words; words++)
-        if (strcmp(word, *words) == 0)
-            return true;
-    return false;
 }
 
 static void append(char name[BIDE__HTML_NAME_BYTES], char c)
@@ -40,9 +25,9 @@ static void end_tag(struct bide__html *html)
                                        "noframes", "xmp",   "plaintext", NULL};
     static const char *const plain[] = {"title", "textarea", NULL};
     struct bide__html next = {.where = BIDE__HTML_TEXT};
-    if (!html->closes && is_one_of(html->element, code))
+    if (!html->closes && bide__html_is_one_of(html->element, code))
         next.where = BIDE__HTML_CODE;
-    else if (!html->closes && is_one_of(html->element, plain))
+    else if (!html->closes && bide__html_is_one_of(html->element, plain))
         next.where = BIDE__HTML_PLAIN;
     if (next.where != BIDE__HTML_TEXT)
         memcpy(next.element, html->element, sizeof next.element);
@@ -140,7 +125,7 @@ static void in_comment(struct bide__html *html, char c)
 static const char *in_code(struct bide__html *html, char c)
 {
     size_t length = strlen(html->element);
-    if (html->seen == length + 2 && (is_space(c) || c == '/' || c == '>')) {
+    if (html->seen == length + 2 && (bide__html_is_space(c) || c == '/' || c == '>')) {
         html->where = BIDE__HTML_INSIDE;
         html->closes = true;
         html->seen = 0;
@@ -170,8 +155,8 @@ static const char *in_tag(struct bide__html *html, char c)
         end_tag(html);
         return NULL;
     }
-    if (is_space(c) || c == '/') {
-        if (html->where == BIDE__HTML_NAME && is_space(c))
+    if (bide__html_is_space(c) || c == '/') {
+        if (html->where == BIDE__HTML_NAME && bide__html_is_space(c))
             html->where = BIDE__HTML_NAMED;
         else if (html->where != BIDE__HTML_NAMED || c == '/')
             html->where = BIDE__HTML_INSIDE;
@@ -210,14 +195,14 @@ static const char *in_value(struct bide__html *html, char c)
             return "a section stands between `=` and the value";
         if (c == '"' || c == '\'')
             begin_value(html, c);
-        else if (!is_space(c))
+        else if (!bide__html_is_space(c))
             begin_value(html, 0);
         return NULL;
     }
     if (html->where == BIDE__HTML_BARE) {
         if (html->cut)
             return "a section in an attribute without quotes";
-        if (is_space(c) || c == '>')
+        if (bide__html_is_space(c) || c == '>')
             end_value(html);
         if (c == '>')
             end_tag(html);

@@ -12,6 +12,8 @@
 
 #include "template/template.h"
 
+#include <string.h>
+
 enum bide__html_where {
     BIDE__HTML_TEXT,
     BIDE__HTML_OPEN,    /* behind `<` */
@@ -83,6 +85,20 @@ void bide__html_cut(struct bide__html *html);
 const char *bide__html_join(struct bide__html *html, const struct bide__html *other);
 
 bool bide__html_equal(const struct bide__html *a, const struct bide__html *b);
+
+/* White space of HTML (WHATWG HTML section 13.2.5). */
+static inline bool bide__html_is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+/* Whether the word is in a list that NULL ends. */
+static inline bool bide__html_is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
 
 /* attribute.c: what the value of an attribute is; both names in lower case. */
 enum bide__html_attribute bide__html_attribute(const char *element, const char *name);

@@ -1,15 +1,9 @@
 /*
  * The literals of a URL in an attribute, and how a value among them is escaped: see html.h. Called
- * by html.c; pure. Source: RFC 3986 section 4.1, WHATWG URL section 4.4.
+ * by html.c; calls escape.c; pure. Source: RFC 3986 section 4.1, WHATWG URL section 4.4.
  */
+#include "template/escape.h"
 #include "template/html.h"
-
-#include <string.h>
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
 
 /* Nothing behind the comma of a list of URLs has to do with what was before. */
 static void begin(struct bide__html *html)
@@ -17,12 +11,6 @@ static void begin(struct bide__html *html)
     html->url = BIDE__URL_EMPTY | BIDE__URL_HOST;
     html->seen = 0;
     memset(html->scheme, 0, sizeof html->scheme);
-}
-
-static bool is_harmless(const char *scheme)
-{
-    return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0 ||
-           strcmp(scheme, "mailto") == 0 || strcmp(scheme, "tel") == 0;
 }
 
 /* A `/`: in front of a path, or of a host. */
@@ -45,11 +33,11 @@ static void take_slash(struct bide__html *html)
 
 const char *bide__html_url_literal(struct bide__html *html, char c)
 {
-    if (html->attribute == BIDE__HTML_URLS && (is_space(c) || c == ',')) {
+    if (html->attribute == BIDE__HTML_URLS && (bide__html_is_space(c) || c == ',')) {
         begin(html);
         return NULL;
     }
-    if (is_space(c) && html->url & BIDE__URL_EMPTY)
+    if (bide__html_is_space(c) && html->url & BIDE__URL_EMPTY)
         return NULL;
     if (c == '/') {
         take_slash(html);
@@ -68,10 +56,10 @@ const char *bide__html_url_literal(struct bide__html *html, char c)
         if (html->url & BIDE__URL_OPEN)
             return "a value may not be a part of the scheme of a URL: write the scheme, or let the "
                    "value be the whole URL";
-        if (!is_harmless(html->scheme))
+        if (!bide__url_scheme_is_harmless(bide__slice_of(html->scheme)))
             html->url |= BIDE__URL_SCHEME;
         html->url |= BIDE__URL_PAST;
-    } else if (c == '&' || c == '\\' || is_space(c) || (unsigned char)c < 0x20) {
+    } else if (c == '&' || c == '\\' || bide__html_is_space(c) || (unsigned char)c < 0x20) {
         html->url |= BIDE__URL_SCHEME; /* an entity, or what browsers leave out */
     } else {
         size_t length = strlen(html->scheme);
