@@ -15,10 +15,11 @@ ROLE_NAMES = ("inside_a_task", "with_no_await_block")
 LINKER_NAMES = ("_init", "_fini", "__start_", "__stop_", "__asan_", "__odr_asan")
 # The core needs libc only; libgcc_s brings the unwinder. PCRE2 is what `match` of models
 # stands on, zlib what bide_gzip does, SQLite, libpq, hiredis and libsodium what the data layer
-# does, libcrypt and libjwt what accounts do, libcurl what mail does.
+# does, libcrypt and libjwt what accounts do, libcurl what mail does, liburing the second backend.
 ALLOWED_LIBRARIES = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "libgcc_s.so", "ld-linux",
                      "libpcre2-8.so", "libz.so", "libsqlite3.so", "libhiredis.so",
-                     "libsodium.so", "libpq.so", "libcrypt.so", "libjwt.so", "libcurl.so")
+                     "libsodium.so", "libpq.so", "libcrypt.so", "libjwt.so", "libcurl.so",
+                     "liburing.so")
 
 
 def lines_of(*command):

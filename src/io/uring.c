@@ -250,6 +250,20 @@ static void cancel(struct uring_io *self, uint64_t data)
     request->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
+/* Requests that the kernel did not take must not meet the next owner of the number. */
+static void drop_queued(struct uring_io *self, uint32_t generation)
+{
+    struct io_uring_sq *queue = &self->ring.sq;
+    unsigned left = io_uring_sq_ready(&self->ring);
+    for (unsigned at = queue->sqe_tail - left; left > 0; at++, left--) {
+        struct io_uring_sqe *request = &queue->sqes[at & queue->ring_mask];
+        if (request->user_data >> 32 != generation)
+            continue;
+        io_uring_prep_nop(request);
+        io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
+    }
+}
+
 /* Takes back what is armed, and gives back what is held. */
 static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
 {
@@ -265,6 +279,8 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
     do
         code = io_uring_submit_and_get_events(&self->ring);
     while (code == -EINTR);
+    if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0))
+        drop_queued(self, fd->generation);
 }
 
 static int uring_attach(struct bide__io *io, struct bide__fd *fd)
@@ -390,36 +406,48 @@ static void poll_completed(struct uring_io *self, struct bide__fd *fd, unsigned 
         bide__fd_notice(fd, events);
 }
 
-/* What ends a receive but not the stream. ENOBUFS: all buffers are held. */
+/* What ends a receive but not the stream. ENOBUFS: bytes are there, but all buffers are held. */
 static bool only_the_request(int code)
 {
     return code == -ENOBUFS || code == -ECANCELED || code == -ENOMEM || code == -EINTR ||
            code == -EAGAIN;
 }
 
+static void give_unused(struct uring_io *self, const struct io_uring_cqe *seen)
+{
+    if (seen->flags & IORING_CQE_F_BUFFER)
+        bide__uring_buffer_give(&self->buffers, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT));
+}
+
 static void receive_completed(struct uring_io *self, struct bide__fd *fd,
                               const struct io_uring_cqe *seen)
 {
     uint32_t events = EPOLLIN;
-    if (seen->res > 0)
+    if (seen->res > 0) {
         bide__uring_hold(&self->buffers, fd, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT),
                          (uint32_t)seen->res);
-    else if (seen->flags & IORING_CQE_F_BUFFER)
-        bide__uring_buffer_give(&self->buffers, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT));
-    if (seen->res == 0) {
-        fd->ended = END;
-    } else if (seen->res < 0 && !only_the_request(seen->res)) {
-        fd->ended = (uint8_t)-seen->res;
-        events |= GONE;
+    } else {
+        give_unused(self, seen);
+        if (seen->res == 0) {
+            fd->ended = END;
+        } else if (!only_the_request(seen->res)) {
+            fd->ended = (uint8_t)-seen->res;
+            events |= GONE;
+        } else if (seen->res != -ENOBUFS && !fd->readers.first) {
+            events = 0; /* nothing has come: hooks are not called for that */
+        }
     }
     if (!(seen->flags & IORING_CQE_F_MORE)) {
         fd->armed &= (uint8_t) ~(ARMED_RECEIVE | STOPPING);
+        if (events == 0)
+            arm_missing(self, fd);
         watch_for_end(self, fd, events);
     } else if (fd->held >= BIDE_CAP_URING_HELD && !(fd->armed & STOPPING)) {
         fd->armed |= STOPPING;
         cancel(self, data_of(fd, OF_RECEIVE));
     }
-    bide__fd_notice(fd, events);
+    if (events)
+        bide__fd_notice(fd, events);
 }
 
 static void completed(struct uring_io *self, const struct io_uring_cqe *seen)
@@ -438,8 +466,8 @@ static void completed(struct uring_io *self, const struct io_uring_cqe *seen)
         receive_completed(self, fd, seen);
     else if (fd)
         poll_completed(self, fd, what, seen);
-    else if (seen->flags & IORING_CQE_F_BUFFER)
-        bide__uring_buffer_give(&self->buffers, (uint16_t)(seen->flags >> IORING_CQE_BUFFER_SHIFT));
+    else
+        give_unused(self, seen);
 }
 
 /* Asks the kernel: hands over what is queued, waits, gets completions. A failure is one of this

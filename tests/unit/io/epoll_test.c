@@ -287,6 +287,50 @@ static void count_gone(struct bide__fd *fd)
     gone++;
 }
 
+/* A server closes connections that wake it for nothing. */
+TEST(nobody_is_told_of_nothing, .real_clock = true)
+{
+    enum { SENT = 60000 };
+    static char data[SENT];
+    struct bide__io *io = bide__loop_here->io;
+    struct tcp_pair pair = connected_pair();
+    int far = dup(bide_stream_fd(pair.far)), near = dup(bide_stream_fd(pair.near));
+    bide_close(pair.far);
+    bide_close(pair.near);
+    struct bide__fd fd = {.fd = far,
+                          .is_stream = true,
+                          .short_is_drained = true,
+                          .on_readable = count_readable,
+                          .object = {&kind_pipe, "idle", NULL}};
+    check_int(io->ops->attach(io, &fd), 0);
+    for (int round = 0; round < 10; round++) {
+        int got = 0;
+        readable = 0;
+        check_int(write(near, data, SENT), SENT);
+        for (int i = 0; i < 100 && readable == 0; i++)
+            io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+        check(readable > 0);
+        fd.on_readable = NULL;
+        for (int i = 0; i < 5000 && got < SENT; i++) {
+            int n = io->ops->receive_now(&fd, data, SENT);
+            got += n > 0 ? n : 0;
+            if (n < 0)
+                io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+        }
+        check_int(got, SENT);
+        while (io->ops->receive_now(&fd, data, SENT) != -EAGAIN)
+            continue;
+        fd.on_readable = count_readable;
+        readable = 0;
+        for (int i = 0; i < 3; i++)
+            io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+        check_int(readable, 0);
+    }
+    io->ops->detach(io, &fd);
+    close(far);
+    close(near);
+}
+
 /* A peer that has sent all and then is gone for good, while nobody reads. */
 TEST(a_reset_after_the_end_is_told, .real_clock = true)
 {
