@@ -2,6 +2,7 @@
  * One worker's application: its settings, what it opens at the start and closes at the end, and the
  * routes of all features. Called by main.c and by the tests.
  */
+#include "blog/blog.h"
 #include "commands.h"
 #include "site/site.h"
 
@@ -99,6 +100,7 @@ bide_app *frodo_app_with(const frodo_settings *settings)
         return NULL;
     }
     bide_app_set_state(app, site);
+    comments_limit(app, site);
     bide_app_use(app, bide_request_ids, NULL);
     bide_app_use(app, bide_gzip, NULL);
     bide_app_use(app, bide_etags, NULL);

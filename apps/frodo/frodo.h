@@ -24,6 +24,7 @@ MODEL(frodo_settings, "",
       (secret, secret_key, alias("SECRET_KEY"), len(32, 200), optional),
       (i32, access_token_minutes, alias("ACCESS_TOKEN_EXPIRE_MINUTES"), range(1, 1440), dflt(15)),
       (i32, session_days, alias("SESSION_DAYS"), range(1, 365), dflt(30)),
+      (i32, comments_per_minute, alias("COMMENTS_PER_MINUTE"), range(1, 1000000), dflt(10)),
       (code_place, codes, alias("CODES"), dflt(code_place_sql)));
 
 /* Reads them. FRODO_FOLDER (app.c) is none: where the files are is known before. */
@@ -45,7 +46,8 @@ typedef struct frodo {
     bide_cache *cache;
     bide_redis *redis; /* NULL without REDIS_URL */
     bide_mailer *mailer;
-    bide_task_ref sweeper; /* of accounts; on the first loop */
+    bide_task_ref sweeper;                                /* of accounts; on the first loop */
+    bide_limit *comments_of_account, *comments_of_client; /* of the process (blog/comments.c) */
 } frodo;
 
 /* One worker's application, from the settings of the environment; NULL when it said on stderr why

@@ -35,7 +35,8 @@ static inline frodo_settings frodo_test_settings(const char *database_url)
                             .public_url = "http://testserver",
                             .secret_key = {"a secret of the tests, long enough for all"},
                             .access_token_minutes = 15,
-                            .session_days = 30};
+                            .session_days = 30,
+                            .comments_per_minute = 10};
 }
 
 static inline void frodo_case_open(struct frodo_case *c, bool server)

@@ -102,7 +102,7 @@ GET(list_comments, "/api/posts/{id}/comments", page(comment_out), tags("comments
 POST(add_comment, "/api/posts/{id}/comments", comment_out, status(201), tags("comments"),
      path(i64, id), body(comment_form, form), depends(const account *, who, me))
 {
-    return *await(comment_add(frodo_of(req), who, id, form));
+    return *await(comment_add(req, who, id, form));
 }
 
 PATCH(moderate_comment, "/api/comments/{id}", comment_out, tags("comments"), path(i64, id),

@@ -132,8 +132,14 @@ async(comment_out_page) comments_of(frodo *site, const account *who, int64_t pos
 
 /* Of all posts, the newest first: for moderators. */
 async(comment_out_page) comments_all(frodo *site, int32_t page, int32_t size);
-async(comment_out_ptr) comment_add(frodo *site, const account *who, int64_t post_id,
-                                   const comment_form *form);
+
+/* 429 for too many of the account, or of the client's address. */
+SPAWNABLE(comment_out_ptr, comment_add, bide_request *, const account *, int64_t,
+          const comment_form *)
+
+/* How many are too many; where the application is made. */
+void comments_limit(bide_app *app, frodo *site);
+
 async(comment_out_ptr) comment_hide(frodo *site, int64_t id, bool hidden);
 
 /* One's own, or any by a moderator. */

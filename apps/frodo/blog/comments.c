@@ -4,6 +4,8 @@
 #include "blog/blog.h"
 #include "blog/reading.h"
 
+#include <inttypes.h>
+
 #define COMMENT_ROWS                                                                               \
     "select c.id, c.post_id, c.author_id, u.username as author, c.content, c.hidden, "             \
     "c.created_at from comments c join users u on u.id = c.author_id "
@@ -34,9 +36,28 @@ static async(comment_out_ptr) written_comment(bide_tx *tx, int64_t id)
     return bide_one(tx, comment_out, COMMENT_ROWS "where c.id = $1", id);
 }
 
-async(comment_out_ptr) comment_add(frodo *site, const account *who, int64_t post_id,
+void comments_limit(bide_app *app, frodo *site)
+{
+    /* By their address, which all workers give, it is one limit. */
+    static bide_rate_limit_options of_account = {.name = "comments"}, of_client = {.name = "hosts"};
+    of_account.requests = (uint32_t)site->settings->comments_per_minute;
+    of_client.requests = 3 * of_account.requests; /* a house, or an office, behind one address */
+    site->comments_of_account = bide_app_limit(app, &of_account);
+    site->comments_of_client = bide_app_limit(app, &of_client);
+}
+
+static void spend(bide_request *req, const frodo *site, const account *who)
+{
+    const char *id = bide_arena_printf(bide_task_arena(), "%" PRId64, who->id);
+    bide_limit_take(req, site->comments_of_account, id ? id : "");
+    bide_limit_take(req, site->comments_of_client, NULL);
+}
+
+async(comment_out_ptr) comment_add(bide_request *req, const account *who, int64_t post_id,
                                    const comment_form *form)
 {
+    frodo *site = frodo_of(req);
+    spend(req, site, who);
     const post_row *row = await(post_by_id(site, who, post_id));
     comment c = {.post_id = post_id, .author_id = who->id, .content = form->content};
     comment_out *written = NULL;

@@ -87,6 +87,40 @@ FRODO_TEST(bad_comments_and_reactions_are_refused)
     }
 }
 
+/* By the API and by the form together. */
+FRODO_TEST(too_many_comments_are_refused_for_now)
+{
+    c->set.comments_per_minute = 3;
+    BLOG(client, db)
+    {
+        as(client, "frodo");
+        await(post_of(client, "One", "text", "", "published"));
+        static const char at[] = "/api/posts/1/comments", page[] = "/posts/one/comments";
+        as(client, "sam");
+        check_int(await(client_post(client, at, json("{\"content\":\"\"}"))).status, 422);
+        check_int(await(client_post(client, at, json("{\"content\":\"1\"}"))).status, 201);
+        check_int(await(client_post(client, page, urlencoded("content=2"))).status, 303);
+        check_int(await(client_post(client, at, json("{\"content\":\"3\"}"))).status, 201);
+        reply r = await(client_post(client, at, json("{\"content\":\"4\"}")));
+        check_int(r.status, 429);
+        check(reply_header(r, "Retry-After") != NULL);
+        r = await(client_post(client, page, urlencoded("content=%3Cfour%3E")));
+        check_int(r.status, 429);
+        check(reply_header(r, "Retry-After") != NULL);
+        check_contains(r.body, "Too many requests");
+        check_contains(r.body, "&lt;four&gt;</textarea>"); /* what was typed is not lost */
+        check_int(await(bide_scalar(db, i64, "select count(*) from comments")), 3);
+        for (int i = 0; i < 6; i++) {
+            as(client, i < 3 ? "pippin" : "gimli");
+            check_int(await(client_post(client, at, json("{\"content\":\"x\"}"))).status, 201);
+        }
+        as(client, "gandalf"); /* nine of this address */
+        check_int(await(client_post(client, at, json("{\"content\":\"y\"}"))).status, 429);
+        bide_client_from(client, "192.0.2.1", "http");
+        check_int(await(client_post(client, at, json("{\"content\":\"y\"}"))).status, 201);
+    }
+}
+
 /* ---- reactions: counted by the database ---- */
 
 struct press {

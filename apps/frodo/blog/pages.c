@@ -169,15 +169,21 @@ POST(send_comment, "/posts/{slug}/comments", html("blog/post", shown_post), hidd
      path(str, slug, len(1, 200)), form_body(comment_form, form), takes_problems,
      depends(const account *, who, me))
 {
-    frodo *site = frodo_of(req);
-    shown_post page = *await(load_post(site, who, slug, 1, NULL));
+    bide_error *error = NULL;
+    const comment_out *added = NULL;
+    shown_post page = *await(load_post(frodo_of(req), who, slug, 1, NULL));
     page.comment_error = bide_problem_of(req, "content");
+    if (!page.comment_error)
+        added = attempt(&error, comment_add, req, who, page.post.id, form);
+    if (error && error->code != 429)
+        fail(error);
+    if (error)
+        page.comment_error = error->message;
     if (page.comment_error) {
-        bide_set_status(req, 422);
+        bide_set_status(req, error ? 429 : 422);
         page.comment_typed = bide_form_value(req, "content");
         return page;
     }
-    const comment_out *added = await(comment_add(site, who, page.post.id, form));
     see_post(req, slug, bide_arena_printf(bide_arena_of(req), "comment-%" PRId64, added->id));
     return page;
 }
