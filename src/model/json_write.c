@@ -2,17 +2,12 @@
  * Structs into JSON: one loop over the descriptors of a model. Called by users, the web layer and
  * resolve.c, which brings the values of async computed fields in the order in which they are met
  * here.
- *
- *     out (bide_buf):  committed bytes | at ... end: reserved, written directly
- *
- * Invariants
- *  1. Between two reservations nothing but this file touches the buffer; `flush` commits.
- *  2. Room is asked for exactly before it is filled, so a buffer that ends full is not a failure.
  */
 #include <bide/json.h>
 
 #include "base/assert.h"
 #include "base/caps.h"
+#include "base/out.h"
 #include "base/utf8.h"
 #include "model/model.h"
 #include "model/number.h"
@@ -22,9 +17,7 @@
 #include <string.h>
 
 struct writer {
-    char *at, *end; /* NULL once the buffer has failed */
-    char *start;    /* where the reservation begins */
-    bide_buf *out;
+    struct bide__out out;
     bide_arena *arena;
     struct bide__resolved *resolved;
     int error; /* of a value: -ERANGE, -EAGAIN, -EINVAL, -EACCES */
@@ -32,50 +25,20 @@ struct writer {
     bool stored; /* for this program itself: all but computed fields */
 };
 
-enum { BLOCK_BYTES = 512 };
-
-static void flush(struct writer *writer)
-{
-    if (writer->at)
-        bide_buf_commit(writer->out, (size_t)(writer->at - writer->start));
-    writer->at = writer->end = writer->start = NULL;
-}
-
-/* Room for `needed` more bytes: a block if the cap allows it, so that most calls only compare. */
-__attribute__((__noinline__)) static bool make_room(struct writer *writer, size_t needed)
-{
-    bide_buf *out = writer->out;
-    flush(writer);
-    size_t wanted = needed > BLOCK_BYTES ? needed : BLOCK_BYTES;
-    size_t free_bytes = out->storage ? out->storage_bytes - out->start - out->length - 1 : 0;
-    size_t left = out->cap_bytes - out->length;
-    if (wanted < free_bytes)
-        wanted = free_bytes;
-    if (wanted > left)
-        wanted = needed > left ? needed : left;
-    char *room = bide_buf_reserve(out, wanted);
-    writer->at = writer->start = room;
-    writer->end = room ? room + wanted : NULL;
-    return room != NULL;
-}
-
 static inline bool has_room(struct writer *writer, size_t needed)
 {
-    return bide__likely((size_t)(writer->end - writer->at) >= needed) || make_room(writer, needed);
+    return bide__out_room(&writer->out, needed);
 }
 
 static inline void put(struct writer *writer, const char *bytes, size_t length)
 {
-    if (has_room(writer, length) && length) {
-        memcpy(writer->at, bytes, length);
-        writer->at += length;
-    }
+    bide__out_put(&writer->out, bytes, length);
 }
 
 static inline void put_char(struct writer *writer, char c)
 {
     if (has_room(writer, 1))
-        *writer->at++ = c;
+        *writer->out.at++ = c;
 }
 
 static void put_escape(struct writer *writer, char c)
@@ -98,8 +61,8 @@ static inline void put_quoted(struct writer *writer, const char *text, size_t le
     if (length > PTRDIFF_MAX)
         __builtin_unreachable(); /* no object is that long: `length + 2` is above `length` */
     if (has_room(writer, length + 2)) {
-        char *at = writer->at;
-        writer->at = at + length + 2;
+        char *at = writer->out.at;
+        writer->out.at = at + length + 2;
         *at = '"';
         bide__text_copy(at + 1, text, length);
         at[length + 1] = '"';
@@ -144,21 +107,21 @@ BIDE__IN_LINE void put_string(struct writer *writer, const char *text, size_t le
         __builtin_unreachable(); /* no object is that long: `length + 2` is above `length` */
     if (!has_room(writer, length + 2))
         return;
-    char *at = writer->at;
+    char *at = writer->out.at;
     if (!bide__copy_plain(at + 1, text, length)) {
         put_marked(writer, text, length);
         return;
     }
     *at = '"';
     at[length + 1] = '"';
-    writer->at = at + length + 2;
+    writer->out.at = at + length + 2;
 }
 
 int bide__json_write_text(bide_buf *out, const char *text, size_t length)
 {
-    struct writer writer = {.out = out};
+    struct writer writer = {.out = {.buf = out}};
     put_string(&writer, text, length);
-    flush(&writer);
+    bide__out_flush(&writer.out);
     return bide_buf_error(out);
 }
 
@@ -246,15 +209,15 @@ static void put_value(struct writer *writer, enum bide_kind kind, const bide_typ
         break;
     case BIDE_KIND_I32:
         if (has_room(writer, BIDE__NUMBER_BYTES))
-            writer->at += bide__format_i64(writer->at, *(const int32_t *)value);
+            writer->out.at += bide__format_i64(writer->out.at, *(const int32_t *)value);
         break;
     case BIDE_KIND_I64:
         if (has_room(writer, BIDE__NUMBER_BYTES))
-            writer->at += bide__format_i64(writer->at, *(const int64_t *)value);
+            writer->out.at += bide__format_i64(writer->out.at, *(const int64_t *)value);
         break;
     case BIDE_KIND_F64:
         if (has_room(writer, BIDE__NUMBER_BYTES))
-            writer->at += bide__format_f64(writer->at, *(const double *)value);
+            writer->out.at += bide__format_f64(writer->out.at, *(const double *)value);
         break;
     case BIDE_KIND_STR:
         put_item_text(writer, *(const char *const *)value);
@@ -346,8 +309,8 @@ static void put_row(struct writer *writer, const bide_model *model, const void *
         size_t length = field->json_key_length;
         if (!has_room(writer, length + 1))
             return;
-        char *at = writer->at;
-        writer->at = at + length + 1;
+        char *at = writer->out.at;
+        writer->out.at = at + length + 1;
         const void *member = (const char *)row + field->offset;
         *at = before;
         bide__text_copy(at + 1, field->json_key, length);
@@ -375,7 +338,7 @@ static void put_rows(struct writer *writer, const bide_type *type, const void *i
     }
     writer->depth++;
     put_char(writer, '[');
-    for (size_t i = 0; i < count && !bide_buf_error(writer->out); i++) {
+    for (size_t i = 0; i < count && !bide_buf_error(writer->out.buf); i++) {
         if (i)
             put_char(writer, ',');
         put_value(writer, type->kind, type, (const char *)items + i * type->size);
@@ -387,9 +350,9 @@ static void put_rows(struct writer *writer, const bide_type *type, const void *i
 int bide__json_write_value(bide_buf *out, enum bide_kind kind, const bide_type *type,
                            const void *value)
 {
-    struct writer writer = {.out = out};
+    struct writer writer = {.out = {.buf = out}};
     put_value(&writer, kind, type, value);
-    flush(&writer);
+    bide__out_flush(&writer.out);
     return bide_buf_error(out) ? bide_buf_error(out) : writer.error;
 }
 
@@ -404,21 +367,21 @@ static int write_rows(struct writer *writer, const bide_model *model, const void
         put_row(writer, model, rows);
     else
         put(writer, "null", 4);
-    flush(writer);
-    return bide_buf_error(writer->out) ? bide_buf_error(writer->out) : writer->error;
+    bide__out_flush(&writer->out);
+    return bide_buf_error(writer->out.buf) ? bide_buf_error(writer->out.buf) : writer->error;
 }
 
 int bide__json_write_rows(const bide_model *model, const void *rows, size_t count, bool is_list,
                           bide_arena *arena, struct bide__resolved *resolved, bide_buf *out)
 {
-    struct writer writer = {.out = out, .arena = arena, .resolved = resolved};
+    struct writer writer = {.out = {.buf = out}, .arena = arena, .resolved = resolved};
     return write_rows(&writer, model, rows, count, is_list);
 }
 
 int bide__json_write_stored(const bide_model *model, const void *rows, size_t count, bool is_list,
                             bide_buf *out)
 {
-    struct writer writer = {.out = out, .stored = true};
+    struct writer writer = {.out = {.buf = out}, .stored = true};
     return write_rows(&writer, model, rows, count, is_list);
 }
 

@@ -10,31 +10,6 @@
 #include <emmintrin.h>
 #endif
 
-enum { BLOCK_BYTES = 1024 };
-
-void bide__out_flush(struct bide__out *out)
-{
-    if (out->at)
-        bide_buf_commit(out->buf, (size_t)(out->at - out->start));
-    out->at = out->end = out->start = NULL;
-}
-
-__attribute__((__noinline__)) bool bide__out_grow(struct bide__out *out, size_t needed)
-{
-    bide_buf *buf = out->buf;
-    bide__out_flush(out);
-    size_t wanted = needed > BLOCK_BYTES ? needed : BLOCK_BYTES;
-    size_t free_bytes = buf->storage ? buf->storage_bytes - buf->start - buf->length - 1 : 0;
-    size_t left = buf->cap_bytes - buf->length;
-    if (wanted < free_bytes)
-        wanted = free_bytes;
-    if (wanted > left)
-        wanted = needed > left ? needed : left;
-    out->at = out->start = bide_buf_reserve(buf, wanted);
-    out->end = out->at ? out->at + wanted : NULL;
-    return out->at != NULL;
-}
-
 /* ---- text ---- */
 
 /* Neither an entity nor a part of a character above 0x7f. */
