@@ -31,6 +31,7 @@
 #include <bide/pool.h>
 #include <bide/net.h>
 #include <bide/offload.h>
+#include <bide/file.h>
 #include <bide/runtime.h>
 #include <bide/model.h>
 #include <bide/json.h>

@@ -114,6 +114,11 @@
 /* ms that the writer waits for a full, non-blocking sink before it drops the batch */
 #define BIDE_CAP_LOG_SINK_WAIT_MS 1000
 
+/* Files */
+
+/* bytes of names in one folder: some 100,000 */
+#define BIDE_CAP_FOLDER_BYTES 8388608
+
 /* Metrics */
 
 /* shards: threads beyond this many share the last one; untouched ones cost nothing */
