@@ -2,6 +2,7 @@
  * The command `bide`: builds a program from its sources and becomes it.
  *
  *     bide run app.c --port 8001      bide run folder/      bide routes app.c      bide check
+ *     bide dev app.c                  bide new shop
  *
  * What stands behind the path is for the program, whose main is bide_main (bide/main.h).
  */
@@ -19,25 +20,30 @@
 
 static void help(FILE *out)
 {
-    fputs("usage: bide run PATH [OPTIONS]   build a program and serve: --host --port --uds --fd\n"
-          "                                 --workers ...; `bide run PATH --help` lists them\n"
-          "       bide routes PATH          print the table of its routes\n"
-          "       bide openapi PATH         print its OpenAPI document\n"
-          "       bide check [PATH] [--sql] [--json] [--migrations FOLDER]\n"
-          "                                 check the application and every query of it\n"
-          "       bide migrate [PATH] up|down|status|check|new NAME [--url URL]\n"
-          "                                 [--migrations FOLDER] [--to N] [--dry-run]\n"
-          "       bide help | version\n\n"
-          "PATH is a C file, or a folder: then all of its .c files are one program; check and\n"
-          "migrate take the current folder where it is left out. Its main is\n"
-          "\n"
-          "    int main(int argc, char **argv) { return bide_main(argc, argv, make_app); }\n"
-          "\n"
-          "Only what has changed is compiled, with the flags of bide.pc; CC, CFLAGS, CPPFLAGS,\n"
-          "LDFLAGS and LDLIBS add to them. Programs are kept in $XDG_CACHE_HOME/bide\n"
-          "(~/.cache/bide), which can be deleted.\n\n"
-          "exit status: that of the program; 1 it does not compile, 2 wrong arguments\n",
-          out);
+    fputs(
+        "usage: bide run PATH [OPTIONS]   build a program and serve: --host --port --uds --fd\n"
+        "                                 --workers ...; `bide run PATH --help` lists them\n"
+        "       bide dev PATH [OPTIONS]   the same, and again whenever a file changes, without a\n"
+        "                                 request lost: *.c *.h *.html *.sql *.env below PATH,\n"
+        "                                 --reload-dir DIR, --reload-include GLOB\n"
+        "       bide new PATH             make the folder of an application\n"
+        "       bide routes PATH          print the table of its routes\n"
+        "       bide openapi PATH         print its OpenAPI document\n"
+        "       bide check [PATH] [--sql] [--json] [--migrations FOLDER]\n"
+        "                                 check the application and every query of it\n"
+        "       bide migrate [PATH] up|down|status|check|new NAME [--url URL]\n"
+        "                                 [--migrations FOLDER] [--to N] [--dry-run]\n"
+        "       bide help | version\n\n"
+        "PATH is a C file, or a folder: then all of its .c files are one program; check and\n"
+        "migrate take the current folder where it is left out. Its main is\n"
+        "\n"
+        "    int main(int argc, char **argv) { return bide_main(argc, argv, make_app); }\n"
+        "\n"
+        "Only what has changed is compiled, with the flags of bide.pc; CC, CFLAGS, CPPFLAGS,\n"
+        "LDFLAGS and LDLIBS add to them. Programs are kept in $XDG_CACHE_HOME/bide\n"
+        "(~/.cache/bide), which can be deleted.\n\n"
+        "exit status: that of the program; 1 it does not compile, 2 wrong arguments\n",
+        out);
 }
 
 /* ---- texts ---- */
@@ -154,7 +160,7 @@ static char *name_of(const char *path)
     return *name ? name : text_of("program");
 }
 
-static char *build(const char *path)
+char *build(const char *path)
 {
     struct stat status;
     struct words sources = {NULL, 0};
@@ -190,7 +196,7 @@ static bool is_one_of(const char *word, const char *const *words)
 
 int main(int argc, char **argv)
 {
-    static const char *const with_path[] = {"run", "routes", "openapi", NULL};
+    static const char *const with_path[] = {"run", "dev", "routes", "openapi", NULL};
     static const char *const without_too[] = {"check", "migrate", NULL};
     const char *command = argc > 1 ? argv[1] : "";
     bool may_leave_out = is_one_of(command, without_too);
@@ -205,6 +211,8 @@ int main(int argc, char **argv)
         help(stdout);
         return 0;
     }
+    if (strcmp(command, "new") == 0 && argc == 3 && argv[2][0] != '-')
+        return make_new(argv[2]);
     if (!is_build) {
         help(stderr);
         if (!*command)
@@ -213,6 +221,9 @@ int main(int argc, char **argv)
     }
     if (!has_path && !may_leave_out)
         die(EXIT_USAGE, "%s: name a .c file or a folder first: bide %s app.c", command, command);
+    if (strcmp(command, "dev") == 0 ||
+        (strcmp(command, "run") == 0 && is_one_of("--reload", (const char *const *)(argv + 3))))
+        run_dev(argv[2], argv + 3);
     char *program = build(has_path ? argv[2] : ".");
     argv[0] = program;
     if (has_path)

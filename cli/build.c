@@ -9,6 +9,7 @@
  */
 #include "cli.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -75,6 +76,23 @@ static struct words files_of_stamp(const char *stamp)
             add_word(&files, line);
     }
     return files;
+}
+
+struct words inputs_of(const char *folder)
+{
+    struct words all = {NULL, 0};
+    DIR *entries = opendir(folder);
+    for (const struct dirent *entry; entries && (entry = readdir(entries));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        char *stamp = dot && strcmp(dot, ".stamp") == 0
+                          ? read_file(text_of("%s/%s", folder, entry->d_name))
+                          : NULL;
+        struct words files = files_of_stamp(stamp ? stamp : "");
+        add_words(&all, &files);
+    }
+    if (entries)
+        closedir(entries);
+    return all;
 }
 
 static bool is_of_today(const struct target *target)

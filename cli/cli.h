@@ -3,6 +3,7 @@
  * builds with is broken.
  *
  *     bide.c -> flags.c (which flags) -> cache.c (where to) -> build.c (what is stale) -> execv
+ *     bide.c -> dev.c (again and again, in children)        bide.c -> new.c
  */
 #ifndef BIDE_CLI_H
 #define BIDE_CLI_H
@@ -48,6 +49,19 @@ struct flags find_flags(void);
 
 /* The folder for what is built of a path: made, and locked until the command ends. */
 char *open_cache(const char *path, const char *name);
+
+/* The files that went into what was built in a folder. */
+struct words inputs_of(const char *folder);
+
+/* Builds what a path names, a C file or a folder; gives the program's path. Ends the command when
+   that does not work. */
+char *build(const char *path);
+
+/* `bide dev`: see dev.c. Does not return. */
+void run_dev(const char *path, char **arguments) __attribute__((__noreturn__));
+
+/* `bide new`: makes the folder of an application; gives an exit status. */
+int make_new(const char *path);
 
 /* Builds the program of these sources in a folder, if it is not there or not of today; gives its
    path. Ends the command when it does not compile. */

@@ -77,7 +77,8 @@ struct bide_http_options {
 /*
  * Serves until the program is to stop (bide_until_stop), or the task is cancelled, which ends
  * everything at once. Stopping: says `Connection: close` in every reply from then on, and goes on
- * accepting for lame_duck; then closes what is quiet for half of that, and returns when the last *
+ * accepting for lame_duck (not on a socket that bide_listen_fd took over: who comes then is for
+ * whoever else has it); then closes what is quiet for half of that, and returns when the last *
  * exchange under way has ended. So a request is lost only if it crosses the close of a connection
  * that was quiet so long. What is still under way a lame_duck later is logged; the runtime's drain
  * (25 s) names it again and cancels it: who has no reply yet gets 503. `options` may be NULL. One

@@ -235,10 +235,15 @@ static bide_async(void) serve_until_stop(struct bide__http_server *server,
         bide_task_of(void) accepting = bide_spawn(group, bide__http_accept, server, listener);
         bide_await(bide_until_stop());
         server->stopping = true;
-        bide_await(accept_the_last(server, listener));
+        bool is_shared = bide__listener_is_handed_over(listener);
+        if (!is_shared)
+            bide_await(accept_the_last(server, listener));
         bide_cancel(accepting, "the server is stopping");
         bide_await(bide_wait(BIDE_ALL, &bide_ref(accepting), 1));
-        refuse_more(server, listener);
+        if (is_shared) /* who comes now is for whoever else has the socket */
+            bide_await(bide_sleep(server->options.lame_duck));
+        else
+            refuse_more(server, listener);
         shorten_idle(server);
         wait_until_below(server, 1);
     }

@@ -85,6 +85,9 @@ void bide__listener_own(bide_listener *listener);
 void bide__listener_hold(bide_listener *listener);
 void bide__listener_refuse(bide_listener *listener);
 
+/* Whether bide_listen_fd took it over, and nobody owns it. */
+bool bide__listener_is_handed_over(const bide_listener *listener);
+
 /* A new stream for a connected, non-blocking socket, which it takes if it succeeds. The second is
    for one that is attached already: it moves, with what has come for it. */
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);

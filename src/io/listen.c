@@ -315,6 +315,11 @@ void bide__listener_own(bide_listener *listener)
     listener->handed_over = false;
 }
 
+bool bide__listener_is_handed_over(const bide_listener *listener)
+{
+    return listener->handed_over;
+}
+
 /* A filter of the socket (socket(7), SO_ATTACH_FILTER) sees segments from their TCP header on. It
    drops those that ask for a connection, SYN without ACK (RFC 9293 section 3.5). */
 void bide__listener_hold(bide_listener *listener)

@@ -163,6 +163,7 @@ static void on_started(void *arg)
     if (__atomic_add_fetch(&server.started, 1, __ATOMIC_ACQ_REL) != server.workers)
         return;
     say_started();
+    bide__main_notify_ready();
     if (server.options->started)
         server.options->started(server.apps[bide_loop_index()], server.sockets.address);
 }

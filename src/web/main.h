@@ -72,6 +72,9 @@ void bide__main_unlisten(struct bide__main_sockets *sockets);
 /* The process that listens on the TCP port: "nginx, pid 12"; false: nobody, or not to be seen. */
 bool bide__main_holder(uint16_t port, char *text, size_t size);
 
+/* Tells the supervisor that this process serves, if it wants to know (NOTIFY_SOCKET). */
+void bide__main_notify_ready(void);
+
 /* The table of an application's routes. */
 void bide__main_routes(const bide_app *app, FILE *out);
 
