@@ -172,12 +172,13 @@ def build_and_run(path, folder, flags):
     name = path.relative_to(ROOT).as_posix()
     output = pathlib.Path(folder) / name.replace("/", "-").replace(".c", "")
     command = [*COMPILER, "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *flags,
-               "-Iinclude", name, "-o", str(output), *needed(path)[1], *library_flags()]
+               "-Iinclude", name, "-o", str(output), *library_flags(), *needed(path)[1]]
     _, errors, status = execute(command)
     if status or errors:
         return f"does not compile silently:\n{errors}", "", "", status
+    commands = {"PATH": f"{BUILD / 'cli'}:{os.environ['PATH']}"}
     with redis_server() if wants_redis(path) else contextlib.nullcontext({}) as environment:
-        return None, *execute([str(output)], **environment)
+        return None, *execute([str(output)], **commands, **environment)
 
 
 def differs(actual, path):

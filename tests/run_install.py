@@ -105,6 +105,20 @@ def check_command(checks, prefix, program, environment):
                  output)
 
 
+def check_new(checks, prefix, scratch, environment):
+    """A new application in an empty folder: its tests pass, its program builds and tells of itself."""
+    folder = scratch / "empty"
+    folder.mkdir()
+    status, output = run(f"{prefix}/bin/bide new shop", folder, environment)
+    checks.check("bide new shop", status == 0, output)
+    make = f"make CC='{COMPILER}' CFLAGS='-O1 -Wall -Wextra -Werror'"
+    status, output = run(f"{make} test", folder / "shop", environment)
+    checks.check("make test of a new application",
+                 status == 0 and output.endswith("2 passed, 0 failed, 0 skipped\n"), output)
+    status, output = run(f"{make} && ./shop routes", folder / "shop", environment)
+    checks.check("make of a new application", status == 0 and "/hello/{name}" in output, output)
+
+
 def check_assets(checks, prefix, environment):
     """What /docs shows is installed, where it was there to be."""
     folder = environment.get("BIDE_SWAGGER_UI", "")
@@ -135,6 +149,7 @@ def main():
             check_assets(checks, prefix, environment)
             check_programs(checks, program, environment)
             check_headers(checks, prefix, program, environment)
+            check_new(checks, prefix, scratch, environment)
             check_command(checks, prefix, program, environment)
     print(f"{checks.passed} passed, {checks.failed} failed, 0 skipped")
     return 1 if checks.failed else 0

@@ -50,10 +50,10 @@ def run(*arguments, command=(BIDE,), cwd=None, **more):
 class Server:
     """A program that serves, from its first line to its end. A thread reads its log."""
 
-    def __init__(self, *options, wait=True, pass_fds=(), prefix=(), **more):
+    def __init__(self, *options, wait=True, pass_fds=(), prefix=(), words=(), **more):
         self.lines = []
         self.process = subprocess.Popen(
-            [*prefix, BIDE, "run", APP, *options], env=environment(**more), text=True,
+            [*prefix, BIDE, *(words or ("run", APP)), *options], env=environment(**more), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=pass_fds)
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr))
@@ -578,6 +578,183 @@ def check_the_cache():
         expect([process.wait(PATIENCE_S) for process in results] == [5] * 4)
         for process in results:
             process.stderr.close()
+
+
+# ---- dev, new ------------------------------------------------------------------------------------
+DEV_APP = """
+#include <bide/bide.h>
+MODEL(version_out, "", (i64, number), (i64, pid));
+GET(get_version, "/version", version_out)
+{
+    return (version_out){.number = VERSION, .pid = getpid()};
+}
+static bide_app *make_app(void)
+{
+    bide_app *app = bide_app_new(.title = "Dev");
+    bide_app_add_all(app, "");
+    return app;
+}
+int main(int argc, char **argv)
+{
+    START
+    return bide_main(argc, argv, make_app);
+}
+"""
+
+
+def write_dev_app(path, version, start=""):
+    text = DEV_APP.replace("VERSION", str(version)).replace("START", start)
+    new = path.with_name("." + path.name)  # as editors do it
+    new.write_text("#include <stdlib.h>\n#include <unistd.h>\n" + text)
+    new.rename(path)
+
+
+def wait_for_version(port, number):
+    limit = time.monotonic() + PATIENCE_S
+    while (now := get(port, "/version")[1])["number"] != number:
+        expect(time.monotonic() < limit, now)
+        time.sleep(0.02)
+    return now["pid"]
+
+
+class Reader(threading.Thread):
+    """Requests for the version, each on a new or a kept connection, until `ends`."""
+
+    def __init__(self, port, kept):
+        super().__init__()
+        self.port, self.kept, self.ends = port, kept, False
+        self.seen, self.lost = [], []
+
+    def run(self):
+        try:
+            connection = None
+            while not self.ends:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port,
+                                                                      timeout=PATIENCE_S)
+                connection.request("GET", "/version")
+                reply = connection.getresponse()
+                self.seen.append(json.loads(reply.read())["number"])
+                if reply.will_close or not self.kept:
+                    connection.close()
+                    connection = None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.lost.append(repr(error))
+
+
+def check_a_reload_under_load_loses_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        app = pathlib.Path(folder, "app.c")
+        write_dev_app(app, 1)
+        with Server("--port", "0", words=("dev", str(app))) as server:
+            port = server.port
+            wait_for_version(port, 1)
+            readers = [Reader(port, kept) for kept in (True, True, False, False)]
+            for reader in readers:
+                reader.start()
+            for version in (2, 3, 4):
+                write_dev_app(app, version)
+                wait_for_version(port, version)
+            time.sleep(1.5)  # the last of the old ones has ended
+            for reader in readers:
+                reader.ends = True
+            for reader in readers:
+                reader.join(PATIENCE_S)
+            lost = [error for reader in readers for error in reader.lost]
+            expect(not lost, lost)
+            for reader in readers:
+                expect(set(reader.seen) == {1, 2, 3, 4}, set(reader.seen))
+                if not reader.kept:  # new connections go to the new one at once
+                    expect(reader.seen == sorted(reader.seen))
+            expect(server.end() == 0, server.text())
+
+
+def check_what_does_not_work_leaves_the_old_one():
+    with tempfile.TemporaryDirectory() as folder:
+        app = pathlib.Path(folder, "app.c")
+        write_dev_app(app, "no_number")
+        with Server("--port", "0", words=("run", str(app), "--reload"), wait=False) as server:
+            server.wait_for("waiting for a change")
+            write_dev_app(app, 1)
+            server.wait_for(" on ")
+            pid = wait_for_version(server.port, 1)
+            write_dev_app(app, "no_number")
+            server.wait_for("the program of before goes on")
+            write_dev_app(app, 2, "exit(7);")
+            server.wait_for("ended with 7: the one of before goes on")
+            write_dev_app(app, 3, "abort();")
+            server.wait_for("died of signal 6")
+            expect(wait_for_version(server.port, 1) == pid)
+            os.kill(pid, signal.SIGKILL)
+            server.wait_for("died of signal 9 (Killed): waiting for a change")
+            write_dev_app(app, 4)
+            wait_for_version(server.port, 4)
+            expect(server.end(signal.SIGINT) == 0, server.text())
+
+
+def check_which_files_count():
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "shop")
+        other = pathlib.Path(folder, "shared")
+        other.mkdir()
+        (path / "pages").mkdir(parents=True)
+        (other / "number.h").write_text("enum { NUMBER = 1 };\n")
+        write_dev_app(path / "app.c", "NUMBER")
+        text = (path / "app.c").read_text()
+        (path / "app.c").write_text('#include "../shared/number.h"\n' + text)
+        with Server("--port", "0", "--reload-include", "*.txt", words=("dev", str(path))) as server:
+            port = server.port
+            pid = wait_for_version(port, 1)
+
+            def restarts(name, text):
+                before = server.text().count("reloaded")
+                (path / name).write_text(text)
+                time.sleep(1)
+                return server.text().count("reloaded") > before
+
+            expect(not restarts("pages/data.db", "x"))
+            expect(not restarts(".app.c.swp", "x"))
+            expect(restarts("pages/list.html", "x"))
+            expect(restarts("pages/mail.txt", "x"))
+            (path / "new").mkdir()
+            time.sleep(0.2)
+            expect(restarts("new/page.html", "x"))
+            (other / "number.h").write_text("enum { NUMBER = 2 };\n")
+            expect(wait_for_version(port, 2) != pid)
+            supervisor = server.process.pid
+            last = wait_for_version(port, 2)
+            os.kill(supervisor, signal.SIGKILL)  # what it has started ends with it
+            limit = time.monotonic() + PATIENCE_S
+            while pathlib.Path(f"/proc/{last}").exists() and time.monotonic() < limit:
+                time.sleep(0.05)
+            expect(not pathlib.Path(f"/proc/{last}").exists())
+
+
+def check_wrong_words_for_dev():
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = str(busy.getsockname()[1])
+        expect_refused(run("dev", APP, "--port", port), 2, f"cannot listen on 127.0.0.1:{port}")
+    expect_refused(run("dev", APP, "--host", "no.such"), 2, "--host no.such")
+    expect_refused(run("dev", APP, "--fd", "3"), 2, "bide dev listens by itself")
+    expect_refused(run("dev", APP, "--reload-dir"), 2, "--reload-dir wants a value")
+    expect_refused(run("dev", "/nowhere/app.c", "--port", "0"), 2, "/nowhere/app.c")
+    expect_refused(run("dev"), 2, "name a .c file or a folder first")
+
+
+def check_a_new_application():
+    with tempfile.TemporaryDirectory() as folder:
+        expect(run("new", "my-shop", cwd=folder)[0] == 0)
+        status, table, errors = run("routes", "my-shop", cwd=folder)
+        expect(status == 0 and "/hello/{name}" in table, errors)
+        with Server(*QUICK, words=("run", folder + "/my-shop")) as server:
+            expect(get(server.port, "/hello/Sam") == (200, {"text": "hello Sam", "length": 9}))
+        texts = [path.read_text() for path in pathlib.Path(folder, "my-shop").rglob("*.*")
+                 if path.is_file()]
+        expect(not any("@" in text.replace("$@", "") for text in texts))
+        expect_refused(run("new", "my-shop", cwd=folder), 2, "File exists")
+        for name in ("", "a/", "a b", "-x", "app", "test"):
+            expect(run("new", name, cwd=folder)[0] == 2, name)
 
 
 def main():
