@@ -106,7 +106,7 @@ def check_command(checks, prefix, program, environment):
 
 
 def check_new(checks, prefix, scratch, environment):
-    """A new application in an empty folder: its tests pass, its program builds and tells of itself."""
+    """A new application in an empty folder: its tests pass, its program builds."""
     folder = scratch / "empty"
     folder.mkdir()
     status, output = run(f"{prefix}/bin/bide new shop", folder, environment)
