@@ -55,7 +55,7 @@ error_page error_page_of(bide_request *req)
     bool repeats = strcmp(failure->detail, failure->title) == 0;
     return (error_page){.status = failure->status,
                         .heading = heading_of(failure),
-                        .detail = repeats ? NULL : failure->detail,
+                        .detail = repeats || failure->problems ? NULL : failure->detail,
                         .id = failure->id,
                         .problems = problems_of(req, failure->problems)};
 }
