@@ -279,11 +279,13 @@ const bide_failure *bide_failure_of(const bide_request *req);
  *         provide((error_page){failure->status, failure->title, failure->detail});
  *     }
  *
- * The provider may depend on others, and take inputs, but no body. When the provider of the site
- * fails as well (a database is gone), the template is given a site whose fields are all zero; when
- * the page cannot be made even so, a plain one says the title and the detail. What the failure says
- * in its header (Allow, Retry-After) stays. All such replies say `Vary: Accept`. Once, before the
- * application starts.
+ * The provider may depend on others, and take inputs, but no body. The template is given a site
+ * whose fields are all zero, and the provider of the site is not asked, for 429 and 503 (who is
+ * busy is not asked for more), and when it fails as well (a database is gone); when the page cannot
+ * be made even so, a plain one says the title and the detail. What the failure says in its header
+ * (Allow, Retry-After) stays; so does a body that bide_app_on_error has written. All such replies
+ * say `Vary: Accept`. What the server answers by itself (http.h: a head that is malformed, a
+ * request that took too long, stopping) is no page. Once, before the application starts.
  */
 struct bide_error_page_options {
     const char *template; /* the argument of bide_app_error_page */

@@ -170,7 +170,8 @@ static void show(void *arg)
         return;
     if (is_for_login(req, page->options.login) && send_to_login(req, page->options.login))
         return;
-    if (!show_by(req, page->plan, &failure) && !show_by(req, page->bare, &failure))
+    bool is_busy = failure.status == 429 || failure.status == 503; /* not to be asked for more */
+    if ((is_busy || !show_by(req, page->plan, &failure)) && !show_by(req, page->bare, &failure))
         show_plain(req, &failure);
 }
 

@@ -146,6 +146,7 @@ TEST(browsers_get_a_page)
         check_int(r.status, 429);
         check_str(reply_header(r, "Retry-After"), "7");
         check(!reply_header(r, "Location"));
+        check_str(r.body, "<p></p><h1>429 Too Many Requests</h1>later"); /* the site has no work */
         r = await(client_get(c, "/items/1"));
         check_int(r.status, 200);
         check_int(json_int(r, "id"), 1);
@@ -264,7 +265,8 @@ TEST(middleware_sees_the_page)
         check_int(sites, 1);
         r = await(client_get(c, "/nowhere"));
         check_int(r.status, 429);
-        check_contains(r.body, "<h1>429 Too Many Requests</h1>");
+        check_contains(r.body, "<p></p><h1>429 Too Many Requests</h1>");
+        check_int(sites, 1);
         check_contains(reply_header(r, "Content-Security-Policy"), "default-src 'self'");
     }
     app = make_app();
