@@ -140,6 +140,22 @@ async function registering(visitor) {
     assert.equal(await visitor.field("About").inputValue(), "Grows <b>roses</b>");
   });
   await look(visitor, "profile");
+  await step("the address is changed, with its code and the password", async () => {
+    rosie.email = "cotton@shire.example";
+    await visitor.fill({ "New address": rosie.email });
+    await visitor.press("Mail me a code");
+    await visitor.fill({ Code: await mailedCode(visitor, rosie.email), "Your password": "wrong" });
+    await visitor.press("Change the address", 422);
+    await visitor.sees("#email-password[aria-invalid=true] + .error", "wrong");
+  });
+  await look(visitor, "profile-email-wrong");
+  await step("the new address is shown", async () => {
+    await visitor.fill({ Code: await mailedCode(visitor, rosie.email),
+      "Your password": rosie.password });
+    await visitor.press("Change the address");
+    await visitor.sees(".notice", "address was changed");
+    await visitor.sees("dd", rosie.email);
+  });
   await step("logging out ends the session", async () => {
     await visitor.logOut();
     await visitor.open("/profile");

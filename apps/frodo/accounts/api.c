@@ -9,9 +9,11 @@ MODEL(code_request, "", (str, email, MAIL_ADDRESS), (code_purpose, purpose));
 
 POST(send_email_code, "/api/auth/email-codes", nothing, status(202), tags("accounts"),
      summary("Mails a code: the answer does not tell whether the address is known"),
-     body(code_request, wanted))
+     body(code_request, wanted), depends(const account *, who, somebody))
 {
-    await(code_send(req, wanted->purpose, wanted->email));
+    if (wanted->purpose == code_purpose_email_change && !who)
+        fail(http_error(401, "Not authenticated"));
+    await(code_send(req, wanted->purpose, who, wanted->email));
 }
 
 POST(register_account, "/api/auth/register", user_profile, status(201), tags("accounts"),
@@ -104,9 +106,12 @@ GET(get_me, "/api/users/me", my_profile, tags("accounts"), depends(const account
     return profile_of(who, u);
 }
 
-PATCH(change_me, "/api/users/me", my_profile, tags("accounts"), body(profile_changes, changes),
-      depends(const account *, who, me))
+PATCH(change_me, "/api/users/me", my_profile, tags("accounts"),
+      summary("Another address needs its code (purpose email_change) and the password"),
+      body(profile_changes, changes), takes_problems, depends(const account *, who, me))
 {
+    profile_judge(req, who, changes);
+    bide_refuse_problems(req);
     const user *u = await(change_profile(req, who, changes));
     return profile_of(who, u);
 }

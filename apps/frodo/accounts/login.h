@@ -7,7 +7,9 @@
 
 #include "accounts/accounts.h"
 
-ENUM(code_purpose, register, recover);
+ENUM(code_purpose, register, recover, email_change);
+
+#define MAILED_CODE match("^[0-9]{6}$")
 
 /* A browser that is logged in. `id` is the digest of its cookie. */
 MODEL(session, "sessions", (str, id, key), (i64, user_id), (i32, token_epoch),
@@ -19,14 +21,19 @@ MODEL(access_grant, "", (str, access_token), (str, token_type), (i64, expires_in
 
 MODEL(register_form, "", (str, email, MAIL_ADDRESS),
       (str, username, USER_NAME), (plain_pw, password, len(8, 128)),
-      (plain_pw, password_confirm), (str, code, match("^[0-9]{6}$")));
+      (plain_pw, password_confirm), (str, code, MAILED_CODE));
 MODEL(recover_form, "", (str, email, MAIL_ADDRESS), (plain_pw, password, len(8, 128)),
-      (plain_pw, password_confirm), (str, code, match("^[0-9]{6}$")));
+      (plain_pw, password_confirm), (str, code, MAILED_CODE));
 MODEL(password_form, "", (plain_pw, old_password, len(1, 1024)), (plain_pw, password, len(8, 128)),
       (plain_pw, password_confirm));
 
 VIEW(user_profile, user, id, email, username, about, created_at);
-PARTIAL(profile_changes, user, username, about);
+
+/* What somebody changes of the own account: another address with the code that was mailed there and
+   the password, since who has the address can set a new one. */
+MODEL(profile_fields, "", (str, username, USER_NAME), (str, about, len(0, 500)),
+      (str, email, MAIL_ADDRESS), (str, code, MAILED_CODE), (plain_pw, password, len(1, 1024)));
+PARTIAL(profile_changes, profile_fields, username, about, email, code, password);
 
 /* Fails with 429 and Retry-After. */
 __attribute__((__noreturn__)) void refuse_for_now(bide_request *req, int64_t seconds);
@@ -67,20 +74,34 @@ SPAWNABLE(void, recover_user, bide_request *, const recover_form *)
 /* The account as it is now: all of its logins have ended. 400 for a wrong old password. */
 SPAWNABLE(user_ptr, change_password, bide_request *, const account *, const password_form *)
 
-/* Codes for a purpose, and where they are. */
+/* Codes for a purpose, where they are, and what one is good for: an address, and if it is changed
+   that of `who`. */
 bide_code_rules code_rules(const frodo *site, code_purpose purpose);
 bide_code_place code_place_of(const frodo *site, bide_tx *tx);
+const char *code_subject(code_purpose purpose, const account *who, const char *email);
+
+/* Raises 400 unless it is the code of this subject. In a transaction it is the first statement: a
+   try counts also when the rest is rolled back (code.h). */
+async(void) code_take(bide_tx *tx, frodo *site, code_purpose purpose, const char *subject,
+                      const char *code);
 
 /* ---- profile.c ---- */
 
-/* The account as it is now; 409 for a taken name. */
+void profile_judge(bide_request *req, const account *who, const profile_changes *changes);
+
+/* The account as it is now: its logins go on. 409 for a taken name or address; of an address 400
+   for a code that is not right, 422 for a wrong password, and the old one is told by mail. */
 SPAWNABLE(user_ptr, change_profile, bide_request *, const account *, const profile_changes *)
 
 /* ---- mails.c ---- */
 
 /* Mails a code, or says by mail that there is an account already. Takes the same time for known and
-   unknown addresses. 429 for too many mails to an address, or asked for by a client. */
-SPAWNABLE(void, code_send, bide_request *, code_purpose, const char *)
+   unknown addresses. `who` is whose address is to be changed, NULL for the other purposes. 429 for
+   too many mails to an address, or asked for by a client. */
+SPAWNABLE(void, code_send, bide_request *, code_purpose, const account *, const char *)
+
+/* Tells an old address, when the transaction is committed, that the account has another one. */
+void mail_address_changed(bide_tx *tx, frodo *site, const user *was, const char *email);
 
 /* ---- session.c ---- */
 

@@ -46,13 +46,20 @@ static const char *network_of(bide_request *req)
     return bide_arena_printf(bide_task_arena(), "%016" PRIx64, network);
 }
 
+/* What a code is typed in for. */
+static const char *const reasons[] = {
+    [code_purpose_register] = "register",
+    [code_purpose_recover] = "set a new password",
+    [code_purpose_email_change] = "make this the address of your account",
+};
+
 static const char *text_of(const frodo *site, code_purpose purpose, bool is_known, const char *code)
 {
     bide_arena *arena = bide_task_arena();
-    if (purpose == code_purpose_register && is_known)
+    if (purpose != code_purpose_recover && is_known)
         return bide_arena_printf(
             arena,
-            "Somebody wants to register at %s with this address, which has an account already.\n"
+            "Somebody wants to use this address at %s, where it has an account already.\n"
             "If that was you: log in, or ask for a new password at %s/recover.\n"
             "If not, there is nothing to do.\n",
             site->settings->public_url, site->settings->public_url);
@@ -61,15 +68,17 @@ static const char *text_of(const frodo *site, code_purpose purpose, bool is_know
         "Your code for %s is %s\n\n"
         "Type it in within 10 minutes to %s. It is good once.\n"
         "If you have not asked for it, there is nothing to do: without it nothing happens.\n",
-        site->settings->public_url, code,
-        purpose == code_purpose_register ? "register" : "set a new password");
+        site->settings->public_url, code, reasons[purpose]);
 }
 
 static const char *subject_of(code_purpose purpose, bool is_known)
 {
     if (purpose == code_purpose_recover)
         return "Your code for a new password";
-    return is_known ? "You have an account already" : "Your code to register";
+    if (is_known)
+        return "You have an account already";
+    return purpose == code_purpose_register ? "Your code to register"
+                                            : "Your code for a new address";
 }
 
 /* To be mailed when the code is committed; to nobody for a forgotten password of nobody. */
@@ -80,20 +89,22 @@ static void mail_code(bide_tx *tx, frodo *site, code_purpose purpose, const char
                       .to = email,
                       .subject = subject_of(purpose, is_known),
                       .text = text_of(site, purpose, is_known, code)};
-    if (purpose == code_purpose_register || is_known)
+    if (purpose != code_purpose_recover || is_known)
         bide_mail_after_commit(tx, site->mailer, &mail);
 }
 
-async(void) code_send(bide_request *req, code_purpose purpose, const char *email)
+async(void) code_send(bide_request *req, code_purpose purpose, const account *who,
+                      const char *email)
 {
     frodo *site = frodo_of(req);
-    const char *to = folded(email);
+    const char *to = folded(email), *subject = code_subject(purpose, who, to);
     await(spend(req, &of_client, network_of(req)));
     await(spend(req, &to_address, to));
     bide_code_rules rules = code_rules(site, purpose);
     with_tx(tx, site->db) {
         bide_error *error;
-        const char *code = attempt(&error, bide_code_issue, code_place_of(site, tx), &rules, to);
+        const char *code =
+            attempt(&error, bide_code_issue, code_place_of(site, tx), &rules, subject);
         if (error && error->code == BIDE_LIMIT)
             refuse_for_now(req, RESEND_S);
         if (error)
@@ -105,4 +116,21 @@ async(void) code_send(bide_request *req, code_purpose purpose, const char *email
         mail_code(tx, site, purpose, to, is_known, code);
     }
     return bide_void;
+}
+
+void mail_address_changed(bide_tx *tx, frodo *site, const user *was, const char *email)
+{
+    const char *url = site->settings->public_url;
+    bide_mail mail = {
+        .from = site->settings->mail_from,
+        .to = was->email,
+        .subject = "Your account has another address",
+        .text = bide_arena_printf(
+            bide_task_arena(),
+            "The address of your account %s at %s is now %s.\n"
+            "If that was you, there is nothing to do.\n"
+            "If not, somebody knows your password: log in with your user name, set a new one and "
+            "your address at %s/profile.\n",
+            was->username, url, email, url)};
+    bide_mail_after_commit(tx, site->mailer, &mail);
 }

@@ -17,7 +17,7 @@ static bool went_well(bide_request *req, bide_error *error, const char *field)
         bide_add_problem(req, error->field, "taken", "This is taken already");
     else if (error && (error->code == 400 || error->code == 429))
         bide_add_problem(req, field, "refused", "%s", error->message);
-    else if (error)
+    else if (error && error->code != 422) /* 422: it has become problems already */
         fail(error);
     if (!bide_problems_of(req)->first)
         return true;
@@ -51,7 +51,7 @@ static async(code_page) mail_code(bide_request *req, code_purpose purpose, const
 {
     bide_error *error = NULL;
     if (!bide_problems_of(req)->first)
-        attempt(&error, code_send, req, purpose, email);
+        attempt(&error, code_send, req, purpose, NULL, email);
     if (!went_well(req, error, "email"))
         return ready(code_page, code_page_again(req, false));
     bide_see_other(req, bide_arena_printf(bide_arena_of(req), "%s?email=%s", page,
@@ -157,11 +157,15 @@ POST(send_logout, "/logout", redirect, hidden, depends(bool, ours, own_form),
 
 /* ---- one's own account ---- */
 
-ENUM(profile_note, none, saved, password);
+ENUM(profile_note, none, saved, password, address);
 MODEL(profile_page, "", (profile_note, note), (str, email, optional), (str, username, optional),
       (str, username_error, optional), (str, about, optional), (str, about_error, optional),
       (str, role, optional), (date, member_since, optional), (str, old_password_error, optional),
-      (str, password_error, optional), (str, password_confirm_error, optional));
+      (str, password_error, optional), (str, password_confirm_error, optional),
+      (str, new_email, optional), (bool, has_code), (str, email_error, optional),
+      (str, code_error, optional), (str, email_password_error, optional));
+MODEL(email_form, "", (str, email, MAIL_ADDRESS), (str, code, MAILED_CODE),
+      (plain_pw, password, len(1, 1024)));
 MODEL(profile_form, "", (str, username, USER_NAME),
       (str, about, len(0, 500)));
 
@@ -179,10 +183,13 @@ static async(profile_page) profile_of(bide_request *req, const account *who)
 }
 
 GET(show_profile, "/profile", html("accounts/profile", profile_page), hidden,
-    depends(const account *, who, me), query(profile_note, note, optional))
+    depends(const account *, who, me), query(profile_note, note, optional),
+    query(str, email, len(3, 254), optional))
 {
     profile_page page = await(profile_of(req, who));
     page.note = note;
+    page.new_email = email;
+    page.has_code = email != NULL;
     return page;
 }
 
@@ -206,6 +213,53 @@ POST(send_profile, "/profile", html("accounts/profile", profile_page), hidden,
     page.username_error = bide_problem_of(req, "username");
     page.about = bide_form_value(req, "about");
     page.about_error = bide_problem_of(req, "about");
+    return page;
+}
+
+/* The form for another address again, with what is wrong. */
+static profile_page email_again(bide_request *req, profile_page page, bool has_code)
+{
+    page.new_email = bide_form_value(req, "email");
+    page.has_code = has_code;
+    page.email_error = bide_problem_of(req, "email");
+    page.code_error = bide_problem_of(req, "code");
+    page.email_password_error = bide_problem_of(req, "password");
+    return page;
+}
+
+POST(mail_email_code, "/profile/email/code", html("accounts/profile", profile_page), hidden,
+     depends(bool, ours, own_form), depends(const account *, who, me),
+     form_body(address_form, form), takes_problems)
+{
+    bide_error *error = NULL;
+    if (!bide_problems_of(req)->first)
+        attempt(&error, code_send, req, code_purpose_email_change, who, form->email);
+    profile_page page = await(profile_of(req, who));
+    if (!went_well(req, error, "email"))
+        return email_again(req, page, false);
+    bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/profile?email=%s#email",
+                                          bide_url_escape(bide_arena_of(req), form->email)));
+    return page;
+}
+
+POST(send_email, "/profile/email", html("accounts/profile", profile_page), hidden,
+     depends(bool, ours, own_form), depends(const account *, who, me), form_body(email_form, form),
+     takes_problems)
+{
+    bide_error *error = NULL;
+    if (!bide_problems_of(req)->first) {
+        profile_changes changes = {.bide_set = 0};
+        bide_set_field(&changes, email, form->email);
+        bide_set_field(&changes, code, form->code);
+        bide_set_field(&changes, password, form->password);
+        profile_judge(req, who, &changes);
+        if (!bide_problems_of(req)->first)
+            attempt(&error, change_profile, req, who, &changes);
+    }
+    profile_page page = await(profile_of(req, who));
+    if (!went_well(req, error, "code"))
+        return email_again(req, page, true);
+    bide_see_other(req, "/profile?note=address");
     return page;
 }
 

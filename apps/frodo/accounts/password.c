@@ -66,13 +66,18 @@ bide_code_place code_place_of(const frodo *site, bide_tx *tx)
     return (bide_code_place){site->db, tx, in_redis ? site->redis : NULL};
 }
 
-/* Fails unless it is the code of this address. In a transaction it is the first statement: a try
-   counts also when the rest is rolled back (code.h). */
-static async(void) take_code(bide_tx *tx, frodo *site, code_purpose purpose, const char *email,
-                             const char *code)
+const char *code_subject(code_purpose purpose, const account *who, const char *email)
+{
+    if (purpose != code_purpose_email_change)
+        return email;
+    return bide_arena_printf(bide_task_arena(), "%lld %s", (long long)who->id, email);
+}
+
+async(void) code_take(bide_tx *tx, frodo *site, code_purpose purpose, const char *subject,
+                      const char *code)
 {
     bide_code_rules rules = code_rules(site, purpose);
-    if (!await(bide_code_consume(code_place_of(site, tx), &rules, email, code)))
+    if (!await(bide_code_consume(code_place_of(site, tx), &rules, subject, code)))
         fail(http_error(400, wrong_code));
     return bide_void;
 }
@@ -91,7 +96,7 @@ async(user_ptr) register_user(bide_request *req, const register_form *form)
                 .about = "",
                 .role_id = ROLE_MEMBER};
     with_tx(tx, site->db) {
-        await(take_code(tx, site, code_purpose_register, u->email, form->code));
+        await(code_take(tx, site, code_purpose_register, u->email, form->code));
         await(bide_insert(tx, user, u));
     }
     return ready(user_ptr, u);
@@ -104,7 +109,7 @@ async(void) recover_user(bide_request *req, const recover_form *form)
     bide_hash hash = await(bide_password_hash(form->password));
     const user *u = NULL;
     with_tx(tx, site->db) {
-        await(take_code(tx, site, code_purpose_recover, email, form->code));
+        await(code_take(tx, site, code_purpose_recover, email, form->code));
         u = await(bide_maybe(tx, user, "email = $1 and status = 'active'", email));
         if (!u) /* a code is made for every address, so that nobody learns which are known */
             fail(http_error(400, wrong_code));
