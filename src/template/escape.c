@@ -60,22 +60,28 @@ static void put_entity(struct bide__out *out, char c)
     }
 }
 
-/* The run of bytes above 0x7f at `at`: what is valid, and U+FFFD for each byte that is not. Gives
-   where it ends. */
+/* What is valid, and U+FFFD for each byte that is not. */
+static void put_raw(struct bide__out *out, const char *text, size_t length)
+{
+    const char *at = text, *end = text + length;
+    while (at < end) {
+        size_t valid = bide__utf8_prefix(at, (size_t)(end - at));
+        bide__out_put(out, at, valid);
+        at += valid;
+        if (at < end) {
+            bide__out_put(out, "\xef\xbf\xbd", 3);
+            at++;
+        }
+    }
+}
+
+/* The run of bytes above 0x7f at `at`. Gives where it ends. */
 static const char *put_run(struct bide__out *out, const char *at, const char *end)
 {
     const char *run_end = at;
     while (run_end < end && (unsigned char)*run_end >= 0x80)
         run_end++;
-    while (at < run_end) {
-        size_t valid = bide__utf8_prefix(at, (size_t)(run_end - at));
-        bide__out_put(out, at, valid);
-        at += valid;
-        if (at < run_end) {
-            bide__out_put(out, "\xef\xbf\xbd", 3);
-            at++;
-        }
-    }
+    put_raw(out, at, (size_t)(run_end - at));
     return run_end;
 }
 
@@ -92,20 +98,6 @@ void bide__out_html(struct bide__out *out, const char *text, size_t length)
             at = put_run(out, at, end);
         else
             put_entity(out, *at++);
-    }
-}
-
-static void put_raw(struct bide__out *out, const char *text, size_t length)
-{
-    const char *at = text, *end = text + length;
-    while (at < end) {
-        size_t valid = bide__utf8_prefix(at, (size_t)(end - at));
-        bide__out_put(out, at, valid);
-        at += valid;
-        if (at < end) {
-            bide__out_put(out, "\xef\xbf\xbd", 3);
-            at++;
-        }
     }
 }
 
