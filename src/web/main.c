@@ -322,22 +322,49 @@ static const bide_command *command_of(const struct bide_main_options *options, c
     return NULL;
 }
 
-static int say_unknown(const struct bide_main_options *options, const char *command)
+/* Calls `tell` for the name of each command. */
+static void each_command(const struct bide_main_options *options,
+                         void (*tell)(void *arg, const char *name), void *arg)
 {
     static const char *const commands[] = {"run", "routes", "openapi", "check", "help", "version"};
-    struct bide__nearest nearest = {.wanted = command};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        bide__nearest_offer(&nearest, commands[i]);
+        tell(arg, commands[i]);
     for (const struct bide__subcommand *at = bide__subcommands(); at; at = at->next)
-        bide__nearest_offer(&nearest, at->name);
+        if (!is(at->name, "check"))
+            tell(arg, at->name);
     for (const bide_command *at = options->commands; at && at->name; at++)
-        bide__nearest_offer(&nearest, at->name);
+        tell(arg, at->name);
+}
+
+static void offer(void *nearest, const char *name)
+{
+    bide__nearest_offer(nearest, name);
+}
+
+struct names {
+    char text[512];
+    size_t length;
+};
+
+static void list(void *arg, const char *name)
+{
+    struct names *names = arg;
+    int length = snprintf(names->text + names->length, sizeof names->text - names->length, "%s%s",
+                          names->length > 0 ? ", " : "", name);
+    size_t all = names->length + (length > 0 ? (size_t)length : 0);
+    names->length = all < sizeof names->text ? all : sizeof names->text - 1;
+}
+
+static int say_unknown(const struct bide_main_options *options, const char *command)
+{
+    struct bide__nearest nearest = {.wanted = command};
+    struct names names = {.length = 0};
+    each_command(options, offer, &nearest);
+    each_command(options, list, &names);
     if (nearest.best)
         bide__main_say("no command '%s'; did you mean %s?", command, nearest.best);
     else
-        bide__main_say("no command '%s'; there are run, routes, openapi, check, help, "
-                       "version",
-                       command);
+        bide__main_say("no command '%s'; there are %s", command, names.text);
     return BIDE__EXIT_USAGE;
 }
 

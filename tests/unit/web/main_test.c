@@ -205,6 +205,8 @@ TEST_PLAIN(a_command_of_the_program_runs_beside_its_application)
     check_str(said_by_command(1, words, 5), "users: too many words\n");
     check_int(stopped, 1);
     check_str(said_by_command(2, wrong, 2), "users: no command 'coumt'; did you mean count?\n");
+    wrong[1] = WORD("xyzzy");
+    check_contains(said_by_command(2, wrong, 2), "openapi, check, help, version, count, ");
     words[1] = WORD("routes");
     check_str(said_by_command(2, words, 3), "users: routes takes no argument 'a'\n");
     words[1] = WORD("run");
