@@ -71,7 +71,7 @@ static bide_error *error_of(int code, const char *doing, const char *path)
     }
 }
 
-static void call(struct job *job, const char *doing, void (*function)(void *))
+static void call(struct job *job, const char *doing, void (*function)(void *)) BIDE__TASK
 {
     bide__offload(BIDE_BLOCKING, bide__current->at, doing, function, job);
 }
@@ -88,7 +88,7 @@ static void raise_failure(const struct job *job, const char *doing)
     bide__fail(bide__current->at, error_of(job->code, doing, job->path));
 }
 
-static void run(struct job *job, const char *doing, void (*function)(void *))
+static void run(struct job *job, const char *doing, void (*function)(void *)) BIDE__TASK
 {
     call(job, doing, function);
     raise_failure(job, doing);
@@ -410,7 +410,7 @@ static void look_at(void *arg)
     job->code = fstatat(AT_FDCWD, job->path, &job->status, flags) < 0 ? -errno : 0;
 }
 
-static bide_file_info info(const char *path, bool follow)
+static bide_file_info info(const char *path, bool follow) BIDE__TASK
 {
     struct job job = {.path = path, .follow = follow};
     run(&job, "look at", look_at);
