@@ -32,6 +32,7 @@
 #include <bide/net.h>
 #include <bide/offload.h>
 #include <bide/file.h>
+#include <bide/process.h>
 #include <bide/runtime.h>
 #include <bide/model.h>
 #include <bide/json.h>
