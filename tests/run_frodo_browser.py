@@ -3,8 +3,8 @@
 
 Starts it in a scratch folder, as run_frodo.py does, and lets browser/frodo.mjs visit it with
 playwright-core. What the pages looked like is below the build folder: screenshots/. Called by
-tools/run_tests with BIDE_BUILD in the environment, which builds "apps/frodo" for it; ends with the
-closing line.
+tools/run_tests, which builds "apps/frodo" for it: once, since pages change with no build. Ends with
+the closing line.
 """
 import json
 import os
@@ -18,7 +18,7 @@ import threading
 
 from run_frodo import BUILD, ROOT, Site, run
 
-NPM = pathlib.Path(os.environ.get("BIDE_BUILD", BUILD)).resolve().parent / "npm"
+NPM = BUILD.resolve().parent / "npm"
 PLAYWRIGHT = NPM / "node_modules/playwright-core"
 SCREENSHOTS = NPM.parent / "screenshots"
 LIMIT_S = 240

@@ -197,8 +197,9 @@ static void shorten_idle(struct bide__http_server *server)
     sweep(&server->sweep);
 }
 
-/* Who has connected is still served; who comes later learns at once that he must go elsewhere,
-   instead of waiting in a queue that nobody looks at. */
+/* Who has connected is still served; who comes later learns that he must go elsewhere, instead of
+   waiting in a queue that nobody looks at: at once, or when the kernel tries for the second time,
+   after a second, if he came while no handshakes were taken. */
 static void refuse_more(struct bide__http_server *server, bide_listener_ptr listener)
 {
     struct bide__address address;
