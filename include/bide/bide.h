@@ -30,6 +30,7 @@
 #include <bide/cross_channel.h>
 #include <bide/pool.h>
 #include <bide/net.h>
+#include <bide/udp.h>
 #include <bide/offload.h>
 #include <bide/file.h>
 #include <bide/process.h>
