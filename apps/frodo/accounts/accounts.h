@@ -7,8 +7,9 @@
  * A request says who asks by a bearer token (programs) or by the cookie `session` (browsers). Both
  * carry the account's token_epoch and are good as long as it is: what raises it (a new password,
  * logging out everywhere) ends them all. Accounts and sessions are cached for ACCOUNT_CACHE_S: who
- * changes one calls account_changed, and the change holds at once wherever the cache is the same
- * (one process, or Redis); without Redis other processes see it within these seconds.
+ * changes one calls account_changed, and the change holds at once: without Redis in this process,
+ * for others within these seconds; with Redis on this loop, for all others a moment later
+ * (cache.h).
  */
 #ifndef FRODO_ACCOUNTS_H
 #define FRODO_ACCOUNTS_H
