@@ -29,6 +29,7 @@
 #include <bide/channel.h>
 #include <bide/cross_channel.h>
 #include <bide/pool.h>
+#include <bide/name.h>
 #include <bide/net.h>
 #include <bide/udp.h>
 #include <bide/offload.h>

@@ -94,8 +94,12 @@ uint16_t bide_listener_port(const bide_listener *listener);
 const char *bide_listener_address(const bide_listener *listener);
 int bide_listener_fd(const bide_listener *listener);
 
-/* Connects to a numeric address or "localhost"; TCP_NODELAY is set. Names are not resolved:
-   BIDE_INVALID. Suspends until the peer answers. */
+/*
+ * Connects to a host; TCP_NODELAY is set. Of a name (name.h; "localhost" too) all addresses are
+ * tried, in the system's order: the next one 250 ms after the one before, or once that has failed.
+ * The first that answers is the stream, the others are given up. Suspends until then. Raises what
+ * bide_resolve does; if no address answers, the error of the first.
+ */
 bide_async(bide_stream_ptr) bide_connect_tcp(const char *host, uint16_t port);
 
 /* Connects to a unix socket, see bide_listen_unix. Suspends while the listener's queue is full. */

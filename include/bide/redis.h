@@ -72,10 +72,11 @@ struct bide_redis_options {
 
 /*
  * Connects: `redis://[[user]:password@]host[:port][/db]`, with percent-encoding in user and
- * password, or `unix:/path`. The host is numeric or "localhost" (net.h). `options` may be NULL.
- * Suspends until the server has let us in. BIDE_INVALID for the URL, BIDE_REDIS_REFUSED for a wrong
- * password, BIDE_SYSTEM, BIDE_TIMEOUT. Later on a lost connection is made again by itself, with
- * growing pauses.
+ * password, or `unix:/path`. The host is a name or numeric (net.h, bide_connect_tcp); a name is
+ * looked up again for each connection. `options` may be NULL. Suspends until the server has let us
+ * in. BIDE_INVALID for the URL, BIDE_REDIS_REFUSED for a wrong password, BIDE_UNREACHABLE for a
+ * name that is not found, BIDE_SYSTEM, BIDE_TIMEOUT. Later on a lost connection is made again by
+ * itself, with growing pauses.
  */
 bide_async(bide_redis_ptr) bide_redis_open(const char *url,
                                            const struct bide_redis_options *options);

@@ -43,6 +43,21 @@
 /* threads of the blocking lane */
 #define BIDE_CAP_BLOCKING_THREADS 64
 
+/* host names: bytes of one, addresses of one that are tried, names that are kept, threads that ask
+   the system at a time, s that what it said is kept, s that it found nothing */
+#define BIDE_CAP_NAME_BYTES 254
+#define BIDE_CAP_NAME_ADDRESSES 16
+#if BIDE_DEBUG
+#define BIDE_CAP_NAMES 12
+#else
+#define BIDE_CAP_NAMES 256
+#endif
+#define BIDE_CAP_NAME_THREADS 8
+#define BIDE_CAP_NAME_TTL_S 30
+#define BIDE_CAP_NAME_FAILED_S 1
+/* ms after which the next address of a name is tried beside the one before (RFC 8305 section 8) */
+#define BIDE_CAP_CONNECT_STAGGER_MS 250
+
 /* I/O */
 
 /* entries of a loop's submission queue (a full one costs a system call) and of its completion

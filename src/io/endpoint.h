@@ -88,6 +88,11 @@ void bide__listener_refuse(bide_listener *listener);
 /* Whether bide_listen_fd took it over, and nobody owns it. */
 bool bide__listener_is_handed_over(const bide_listener *listener);
 
+/* One attempt to connect a fresh socket: a stream, or a negative code with nothing left. -EBUSY:
+   the listener's queue is full. May suspend. */
+int bide__stream_connect(struct bide_task *me, struct bide__address *address, const char *name,
+                         bide_stream **ret_stream);
+
 /* A new stream for a connected, non-blocking socket, which it takes if it succeeds. The second is
    for one that is attached already: it moves, with what has come for it. */
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream);

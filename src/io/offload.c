@@ -1,6 +1,6 @@
 /*
  * offload.c: the lanes of include/bide/offload.h: threads that run plain calls for tasks. Calls the
- * loop (core/loop.h) to wait and to post completions.
+ * loop (core/loop.h) to wait and to post completions, and thread.c.
  *
  *   QUEUED --a thread takes it--> RUNNING --the call returned--> ENDED
  *     |                             |
@@ -21,16 +21,14 @@
 #include "core/error.h"
 #include "core/graph.h"
 #include "core/guest.h"
+#include "io/thread.h"
 
 #include <bide/offload.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* s after which a thread without work ends */
 enum { IDLE_S = 10 };
@@ -81,17 +79,7 @@ enum { LANES = sizeof lanes / sizeof *lanes };
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 
-/* The cores of this process, before loops are pinned to some: a thread inherits its maker's. */
-static cpu_set_t cores;
-static int core_count;
-
 static __thread struct job *job_here;
-
-__attribute__((constructor)) static void look_at_cores(void)
-{
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
-        core_count = CPU_COUNT(&cores);
-}
 
 static void prepare(void)
 {
@@ -106,8 +94,7 @@ static void prepare(void)
         bide__list_init(&lanes[i].running);
     }
     pthread_condattr_destroy(&attributes);
-    long online = core_count > 0 ? core_count : sysconf(_SC_NPROCESSORS_ONLN);
-    lanes[BIDE_CPU].limit = online > 0 ? (size_t)online : 1;
+    lanes[BIDE_CPU].limit = (size_t)bide__thread_cores();
 }
 
 size_t bide_offload_threads(enum bide_lane lane)
@@ -213,36 +200,12 @@ static void lanes_stop(void)
     }
 }
 
-/* All signals but those that a fault of the thread itself causes. */
-static void block_signals(sigset_t *ret_before)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&blocked, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &blocked, ret_before);
-}
-
 /* With the lock. 0 or a negative errno. */
 static int start_thread(struct lane *lane)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t before;
-    if (bide__mem_should_fail())
-        return -EAGAIN;
-    int error = pthread_attr_init(&attributes);
-    if (error)
-        return -error;
-    if (core_count > 0)
-        pthread_attr_setaffinity_np(&attributes, sizeof cores, &cores);
-    block_signals(&before);
-    error = pthread_create(&thread, &attributes, thread_main, lane);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (error)
-        return -error;
+    int code = bide__thread_start(thread_main, lane, false);
+    if (code < 0)
+        return code;
     lane->threads++;
     lane->waiting++;
     __atomic_store_n(&bide__lanes_stop, lanes_stop, __ATOMIC_RELAXED);

@@ -1,12 +1,11 @@
 /*
- * stream.c: connected sockets: include/bide/net.h from connecting to closing. Calls endpoint.c and
+ * stream.c: connected sockets: include/bide/net.h from the socket to closing. Calls endpoint.c and
  * the backend (core/op.h).
  *
  * Invariants
  *  1. `reader` (`writer`) is the task inside a read (write), from enter to leave.
  *  2. What a cancel interrupted in the middle is remembered in the direction's `cut`.
  */
-#include "base/clock.h"
 #include "base/mem.h"
 #include "core/graph.h"
 #include "io/address.h"
@@ -30,15 +29,10 @@ struct bide_stream {
     struct bide__endpoint endpoint;
 };
 
-/* ms between two attempts to connect while a unix listener's queue is full: no event tells when it
-   has room. Doubles from the first to the last. */
-enum { CONNECT_RETRY_FIRST_MS = 1, CONNECT_RETRY_LAST_MS = 64 };
-
 static const struct bide__kind kind_stream = {.noun = "stream", .verb = "waits for"};
 
 static const char reading[] = "read from";
 static const char writing[] = "write to";
-static const char connecting[] = "connect to";
 
 int bide__stream_move(struct bide__fd *fd, const char *peer, bide_stream **ret_stream)
 {
@@ -89,9 +83,8 @@ bide_async(void) bide__stream_left(bide_stream_ptr stream, bide_error *error)
     return bide_void;
 }
 
-/* One attempt on a fresh socket. Gives the stream, or a negative code without anything left. */
-static int connect_socket(struct bide_task *me, struct bide__address *address, const char *name,
-                          bide_stream **ret_stream)
+int bide__stream_connect(struct bide_task *me, struct bide__address *address, const char *name,
+                         bide_stream **ret_stream)
 {
     int yes = 1;
     bide_stream *stream;
@@ -120,49 +113,6 @@ static int connect_socket(struct bide_task *me, struct bide__address *address, c
     return 0;
 }
 
-static bide_stream *connect_address(struct bide__address *address)
-{
-    struct bide_task *me = bide__task_current();
-    char name[BIDE_ADDRESS_BYTES];
-    bide_stream *stream = NULL;
-    int64_t pause_ns = CONNECT_RETRY_FIRST_MS * BIDE__NS_PER_MS;
-    bide__address_format(address, name, sizeof name);
-    struct bide__object object = {&kind_stream, name, me->head.at};
-    int code = bide__checkpoint(me);
-    while (code == 0 && (code = connect_socket(me, address, name, &stream)) == -EBUSY) {
-        code = bide__net_pause(me, NULL, &object, pause_ns);
-        if (pause_ns < CONNECT_RETRY_LAST_MS * BIDE__NS_PER_MS)
-            pause_ns *= 2;
-    }
-    if (code < 0)
-        bide__net_raise(code, connecting, name);
-    return stream;
-}
-
-bide_async(bide_stream_ptr) bide_connect_tcp(const char *host, uint16_t port)
-{
-    struct bide__address address;
-    if (bide__address_parse(host, port, &address) < 0)
-        bide__fail(bide__current->at,
-                   bide_error_new(BIDE_INVALID,
-                                  "connect to \"%s\" port %u: not a numeric address; names other "
-                                  "than \"localhost\" are not resolved here",
-                                  host ? host : "(null)", (unsigned)port));
-    return bide_ready(bide_stream_ptr, connect_address(&address));
-}
-
-bide_async(bide_stream_ptr) bide_connect_unix(const char *path)
-{
-    struct bide__address address;
-    int code = bide__address_parse_unix(path, &address);
-    if (code < 0)
-        bide__fail(bide__current->at,
-                   bide_error_new(BIDE_INVALID, "connect to \"%s\": the path is %s",
-                                  path ? path : "(null)",
-                                  code == -EINVAL ? "empty" : "longer than 107 bytes"));
-    return bide_ready(bide_stream_ptr, connect_address(&address));
-}
-
 bide_async(void) bide_stream_pair(bide_stream_ptr ret_streams[2])
 {
     struct bide_task *me = bide__task_current();
@@ -182,7 +132,7 @@ bide_async(void) bide_stream_pair(bide_stream_ptr ret_streams[2])
             if (fds[i] >= 0)
                 close(fds[i]);
         }
-        bide__net_raise(code, connecting, "a stream of this program");
+        bide__net_raise(code, "connect to", "a stream of this program");
     }
     bide__done_at_once(me);
     ret_streams[0] = streams[0];

@@ -3,7 +3,34 @@
  * limits; errors.
  */
 #include "base/caps.h"
+#include "io/name.h"
 #include "redis_case.h"
+
+static int find_cache(const char *host, struct bide__address *addresses, size_t *count)
+{
+    *count = 1;
+    return strcmp(host, "cache.shire.example") == 0
+               ? bide__address_parse("127.0.0.1", 0, &addresses[0])
+               : -2;
+}
+
+TEST(a_server_has_a_name, .real_clock = true)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    bide__name_source = find_cache;
+    const char *port = strrchr(server.tcp_url, ':');
+    bide_error *err = NULL;
+    with(bide_redis, r,
+         bide_arena_printf(bide_task_arena(), "redis://cache.shire.example%s/1", port), NULL) {
+        await(bide_redis_set(r, "name", "Ada", bide_s(60)));
+        check_str(await(bide_redis_get(r, "name")).text, "Ada");
+    }
+    attempt(&err, bide_redis_open, "redis://nowhere.example:1", NULL);
+    require(err);
+    check_int(err->code, BIDE_UNREACHABLE);
+    check_contains(err->message, "the name \"nowhere.example\" has no address");
+}
 
 TEST(the_usual_commands, .real_clock = true)
 {
