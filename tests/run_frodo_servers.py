@@ -539,7 +539,7 @@ def check_stops_under_load_lose_nothing(folder):
 
 def check_stops_under_load_on_servers_lose_nothing(folder):
     with servers(Postgres, scratch_servers.Redis) as (postgres, redis):
-        stop_under_load(folder, production(DATABASE_URL=postgres.url, REDIS_URL=redis.url), 4)
+        stop_under_load(folder, production(DATABASE_URL=postgres.url, REDIS_URL=redis.url), 3)
 
 
 # ---- databases that restart ----------------------------------------------------------------------
