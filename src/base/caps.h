@@ -70,13 +70,16 @@
 #define BIDE_CAP_URING_COMPLETIONS 4096
 #endif
 #define BIDE_CAP_URING_LEAST_ENTRIES 4
-/* buffers of a loop that the kernel receives into, bytes of each: a usual request fits; and how
-   many a connection may hold whose reader is busy, until it is received from only when he asks */
+/* buffers of a loop that the kernel receives into, and how many of them it begins with: it goes
+ * round all that it has, and few stay in the cache; bytes of each: a usual request fits; and how
+ * many a connection may hold whose reader is busy, until it is received from only when he asks */
 #if BIDE_DEBUG
+#define BIDE_CAP_URING_FIRST_BUFFERS 2
 #define BIDE_CAP_URING_BUFFERS 8
 #define BIDE_CAP_URING_BUFFER_BYTES 64
 #define BIDE_CAP_URING_HELD 3
 #else
+#define BIDE_CAP_URING_FIRST_BUFFERS 128
 #define BIDE_CAP_URING_BUFFERS 1024
 #define BIDE_CAP_URING_BUFFER_BYTES 2048
 #define BIDE_CAP_URING_HELD 16

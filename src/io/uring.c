@@ -13,7 +13,8 @@
  * A descriptor of somebody else's (libpq's, libcurl's) or a listener has multishot polls, whose
  * completions are edges; its operations are system calls (readiness.c). A stream is read by a
  * multishot receive into buffers of the ring: reading copies what has come already. It sends by
- * system calls, and has a poll only when the socket was full.
+ * system calls, or with the next poll while other tasks are ready, and has a poll only when the
+ * socket was full.
  *
  *     stream, reading:  direct --EAGAIN, or less than asked for--> receive armed --bytes--> held
  *                          ^------------- ended: ENOBUFS, too many held -----'
@@ -28,7 +29,8 @@
  *  4. Only the loop's thread touches the ring (IORING_SETUP_SINGLE_ISSUER). Others write to the
  *     eventfd, which is polled as any descriptor.
  *  5. While RECEIVE is armed nobody else receives, so bytes stay in order.
- *  6. No request of this file has a pointer into a task's memory: whoever is cancelled may leave.
+ *  6. Only a queued send has a pointer into a task's memory, until the kernel takes it, which does
+ *     it at once. Whoever is cancelled takes it back, or waits for its completion.
  *
  * Source: io_uring_setup(2), io_uring_enter(2), io_uring_prep_poll_multishot(3),
  * io_uring_prep_recv_multishot(3), io_uring_prep_cancel(3).
@@ -47,6 +49,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -62,11 +65,12 @@ enum {
     ARMED_READ = 1 << OF_READ,
     ARMED_WRITE = 1 << OF_WRITE,
     ARMED_RECEIVE = 1 << OF_RECEIVE,
-    STOPPING = 1 /* a cancel of the receive is on its way */
+    STOPPING = 1, /* a cancel of the receive is on its way */
+    SENDING = 16  /* a send is queued */
 };
 
-/* The data of requests that are nobody's: a cancel, the wake-up. The others have the generation,
-   the number and which of them it is. */
+/* The data of requests that are nobody's: a cancel, the wake-up. A send has the address of its
+   record, which is more. The others have the generation, the number and which of them it is. */
 enum { DATA_OF_CANCEL = OF_OTHERS, DATA_OF_WAKE = 1 << DATA_BITS | OF_OTHERS };
 
 /* bide__fd.ended: how the stream has ended, or else an errno. */
@@ -77,6 +81,14 @@ enum { GONE = EPOLLHUP | EPOLLERR };
 
 /* Attempts to make room in a full submission queue, while the kernel takes nothing. */
 enum { ROOM_TRIES = 1000 };
+
+/* A send that goes along with the next poll, in the frame of the task that waits for it. */
+struct sending {
+    struct bide__wait wait; /* in fd->writers */
+    struct bide__fd *fd;
+    bool done;
+    int result;
+};
 
 struct uring_io {
     struct bide__io io;
@@ -250,17 +262,38 @@ static void cancel(struct uring_io *self, uint64_t data)
     request->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
-/* Requests that the kernel did not take must not meet the next owner of the number. */
-static void drop_queued(struct uring_io *self, uint32_t generation)
+static struct sending *sending_of(uint64_t data)
+{
+    bool is_send = (data & ((1u << DATA_BITS) - 1)) == OF_OTHERS && data > DATA_OF_WAKE;
+    return is_send ? (struct sending *)(uintptr_t)data : NULL;
+}
+
+/* Decides a send, unless its wait is decided already. */
+static void end_sending(struct sending *sending, int result)
+{
+    sending->done = true;
+    sending->result = result;
+    sending->fd->armed &= (uint8_t)~SENDING;
+    if (sending->wait.task->wait == &sending->wait)
+        bide__wake(&sending->wait, 0);
+}
+
+/* Makes queued requests no-ops, which the kernel did not take: those of this generation, and the
+   send of this number. They must not meet the number's next owner. */
+static void drop_queued(struct uring_io *self, uint32_t generation, int number)
 {
     struct io_uring_sq *queue = &self->ring.sq;
     unsigned left = io_uring_sq_ready(&self->ring);
     for (unsigned at = queue->sqe_tail - left; left > 0; at++, left--) {
         struct io_uring_sqe *request = &queue->sqes[at & queue->ring_mask];
-        if (request->user_data >> 32 != generation)
+        struct sending *sending = sending_of(request->user_data);
+        if (sending ? request->fd != number
+                    : request->user_data >> 32 != generation || request->user_data <= DATA_OF_WAKE)
             continue;
         io_uring_prep_nop(request);
         io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
+        if (sending)
+            end_sending(sending, -ECANCELED);
     }
 }
 
@@ -280,7 +313,7 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
         code = io_uring_submit_and_get_events(&self->ring);
     while (code == -EINTR);
     if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0))
-        drop_queued(self, fd->generation);
+        drop_queued(self, fd->generation, number);
 }
 
 static int uring_attach(struct bide__io *io, struct bide__fd *fd)
@@ -348,10 +381,59 @@ static int uring_receive_now(struct bide__fd *fd, void *buffer, size_t size)
 
 static int uring_send_now(struct bide__fd *fd, const void *buffer, size_t size)
 {
+    if (fd->armed & SENDING)
+        return -EAGAIN; /* after what is queued */
     int result = bide__fd_send_now(fd, buffer, size);
     if (bide__unlikely(!(fd->readiness & WRITE)))
         arm_missing(uring_of(fd->io), fd);
     return result;
+}
+
+/*
+ * Sends by a request. It does not block (MSG_DONTWAIT), so the kernel has done it when it has taken
+ * the request, and touches the buffer only meanwhile. Who is cancelled before that takes the
+ * request back, and waits for its completion after it.
+ */
+static int send_along(struct uring_io *self, struct bide__op *op)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__fd *fd = op->fd;
+    struct sending sending = {.fd = fd};
+    int code, number = fd->fd;
+    struct io_uring_sqe *request = next_request(self);
+    if (!request)
+        return -EAGAIN;
+    io_uring_prep_send(request, number, op->buffer, op->size < INT_MAX ? op->size : INT_MAX,
+                       MSG_NOSIGNAL | MSG_DONTWAIT);
+    io_uring_sqe_set_data64(request, (uint64_t)(uintptr_t)&sending);
+    fd->armed |= SENDING;
+    op->waited = true;
+    self->io.loop->outside++;
+    do
+        code = bide__wait(me, &fd->writers, &sending.wait, &fd->object);
+    while (code == 0 && !sending.done); /* an edge that was for others */
+    if (bide__unlikely(!sending.done))
+        drop_queued(self, 0, number);
+    sending.wait.shielded = true;
+    while (bide__unlikely(!sending.done))
+        (void)bide__wait(me, NULL, &sending.wait, &fd->object);
+    self->io.loop->outside--;
+    if (bide__unlikely(code < 0) && sending.result < 0)
+        return code;
+    return sending.result;
+}
+
+/* While other tasks are ready, which may send too, one call for all is cheaper than a call each. */
+static int uring_perform(struct bide__io *io, struct bide__op *op)
+{
+    struct bide__fd *fd = op->fd;
+    if (op->kind == BIDE__OP_SEND && io->loop->ready_first && (fd->readiness & WRITE) &&
+        !(fd->armed & SENDING)) {
+        int result = send_along(uring_of(io), op);
+        if (result != -EAGAIN)
+            return result;
+    }
+    return bide__fd_perform(io, op);
 }
 
 static void uring_want(struct bide__fd *fd)
@@ -437,6 +519,8 @@ static void receive_completed(struct uring_io *self, struct bide__fd *fd,
             events = 0; /* nothing has come: hooks are not called for that */
         }
     }
+    if (bide__unlikely(seen->res == -ENOBUFS))
+        bide__uring_buffers_grow(&self->buffers);
     if (!(seen->flags & IORING_CQE_F_MORE)) {
         fd->armed &= (uint8_t) ~(ARMED_RECEIVE | STOPPING);
         if (events == 0)
@@ -459,6 +543,9 @@ static void completed(struct uring_io *self, const struct io_uring_cqe *seen)
         self->wake_armed = false;
         arm_wake(self);
     }
+    struct sending *sending = sending_of(seen->user_data);
+    if (sending)
+        end_sending(sending, seen->res);
     if (what == OF_OTHERS)
         return;
     struct bide__fd *fd = bide__fd_table_find(&self->table, number, generation);
@@ -528,7 +615,7 @@ const struct bide__io_ops bide__io_uring = {
     .attach = uring_attach,
     .detach = uring_detach,
     .move = uring_move,
-    .perform = bide__fd_perform,
+    .perform = uring_perform,
     .want = uring_want,
     .receive_now = uring_receive_now,
     .send_now = uring_send_now,

@@ -42,9 +42,16 @@ int bide__uring_buffers_open(struct bide__uring_buffers *buffers, struct io_urin
         bide__uring_buffers_close(buffers);
         return code;
     }
-    for (int i = 0; i < BUFFERS; i++)
-        bide__uring_buffer_give(buffers, (uint16_t)i);
+    buffers->count = 0;
+    bide__uring_buffers_grow(buffers);
     return 0;
+}
+
+void bide__uring_buffers_grow(struct bide__uring_buffers *buffers)
+{
+    int count = buffers->count ? 2 * buffers->count : BIDE_CAP_URING_FIRST_BUFFERS;
+    for (; buffers->count < count && buffers->count < BUFFERS; buffers->count++)
+        bide__uring_buffer_give(buffers, (uint16_t)buffers->count);
 }
 
 void bide__uring_buffers_close(struct bide__uring_buffers *buffers)

@@ -27,6 +27,7 @@ struct bide__uring_buffers {
     struct io_uring_buf_ring *ring; /* NULL: there are none, and descriptors are polled */
     char *bytes;
     struct bide__uring_filled *filled; /* by number */
+    int count;                         /* those with numbers from this on are not in use */
 };
 
 /* Makes them and tells the kernel. A negative errno leaves nothing behind. */
@@ -37,6 +38,9 @@ void bide__uring_buffers_close(struct bide__uring_buffers *buffers);
 
 /* Gives a buffer to the kernel. */
 void bide__uring_buffer_give(struct bide__uring_buffers *buffers, uint16_t number);
+
+/* All are held: there are twice as many from now on, if the limit allows. */
+void bide__uring_buffers_grow(struct bide__uring_buffers *buffers);
 
 /* The descriptor holds this buffer with `size` bytes, behind those that it holds already. */
 void bide__uring_hold(struct bide__uring_buffers *buffers, struct bide__fd *fd, uint16_t number,

@@ -369,6 +369,79 @@ TEST(a_cancelled_write_leaves_its_buffer_alone, .real_clock = true)
     bide_close(pair.far);
 }
 
+static async(int) code_of_write(bide_stream_ptr stream, const char *data);
+SPAWNABLE(int, code_of_write, bide_stream_ptr, const char *)
+static async(int) code_of_write(bide_stream_ptr stream, const char *data)
+{
+    bide_error *err;
+    attempt(&err, bide_write, stream, data, 4);
+    return ready(int, err ? err->code : 0);
+}
+
+/* Who is cancelled between his write and the next poll has sent all, or nothing and says so. */
+TEST(a_write_that_has_just_begun_is_cancelled, .real_clock = true)
+{
+    enum { WRITERS = 40 };
+    struct tcp_pair pairs[WRITERS];
+    static char data[WRITERS][4];
+    task(int) writers[WRITERS];
+    for (int i = 0; i < WRITERS; i++)
+        pairs[i] = connected_pair();
+    with_group(g) {
+        memset(data, 'a', sizeof data);
+        for (int i = 0; i < WRITERS; i++)
+            writers[i] = spawn(g, code_of_write, pairs[i].near, data[i]);
+        await(bide_yield());
+        for (int i = 0; i < WRITERS; i++)
+            if (i % 4 != 3)
+                bide_cancel(writers[i], "the test");
+        for (int i = 0; i < WRITERS; i++) {
+            char back[8];
+            bide_task_ref one = bide_ref(writers[i]);
+            await(bide_wait(BIDE_ALL, &one, 1));
+            memset(data[i], 'b', sizeof data[i]);
+            bide_close(pairs[i].near);
+            size_t n = await(bide_read(pairs[i].far, back, sizeof back));
+            check(n == 0 || n == 4);
+            for (size_t k = 0; k < n; k++)
+                check_int(back[k], 'a');
+            if (i % 4 == 3)
+                check_int((int)n, 4);
+            bide_close(pairs[i].far);
+        }
+    }
+}
+
+/* A write that has begun is not for the next stream with the number. */
+TEST(a_write_that_has_just_begun_is_closed_under, .real_clock = true)
+{
+    for (int round = 0; round < 5; round++) {
+        bide_stream *old[2], *new[2];
+        char back[8];
+        bide_error *err;
+        await(bide_stream_pair(old));
+        int number = bide_stream_fd(old[0]);
+        with_group(g) {
+            task(int) writer = spawn(g, code_of_write, old[0], "aaaa");
+            await(bide_yield());
+            bide_close(old[0]);
+            await(bide_stream_pair(new));
+            check_int(bide_stream_fd(new[0]), number);
+            int code = await_task(writer);
+            check(code == 0 || code == BIDE_CLOSED);
+        }
+        attempt(&err, read_into, new[1], (char *)back, sizeof back);
+        require(err);
+        check_int(err->code, BIDE_TIMEOUT);
+        await(bide_write(new[0], "mine", 4));
+        await(bide_read_exactly(new[1], back, 4));
+        check_mem(back, "mine", 4);
+        bide_close(old[1]);
+        bide_close(new[0]);
+        bide_close(new[1]);
+    }
+}
+
 /* Readers that do not read take nothing away from those who do, and get everything later, in
    order. */
 TEST(a_reader_that_does_not_read_holds_up_nobody, .real_clock = true, .timeout_ms = 30000)
