@@ -32,7 +32,9 @@
 #define BIDE_HTTP_CLIENT_H
 
 #include <bide/client_reply.h>
+#include <bide/clock.h>
 #include <bide/resource.h>
+#include <bide/task.h>
 
 /*
  * Codes of errors, which stand in error.h:
