@@ -12,10 +12,12 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static struct bide__loop no_loop;
 
@@ -182,6 +184,42 @@ TEST_PLAIN(what_is_closed_is_closed_at_once)
     struct bide__io *io = open_io();
     io->ops->close(io);
     check_int(bide_run(close_and_listen_again, .io = BIDE_IO_URING), 0);
+}
+
+/* A child has copies of all descriptors, also of the ring's, but not the ring: whatever it does,
+   and however it ends, its parent goes on. */
+static async(void) fork_and_go_on(void);
+static async(void) fork_and_go_on(void)
+{
+    int status;
+    struct tcp_pair pair = connected_pair();
+    check_str(bide_io_name(), "io_uring");
+    with_group(g) {
+        spawn_void(g, echo, pair.far);
+        await(check_echo(pair.near, "before"));
+        pid_t child = fork();
+        require(child >= 0);
+        if (child == 0) {
+            bide__loop_here->io->ops->wake(bide__loop_here->io);
+            raise(SIGSTOP); /* it lives on while its parent works */
+            _exit(0);
+        }
+        for (int i = 0; i < 20; i++)
+            await(check_echo(pair.near, "meanwhile"));
+        check_int(waitpid(child, &status, WUNTRACED), child);
+        kill(child, SIGKILL);
+        check_int(waitpid(child, &status, 0), child);
+        await(check_echo(pair.near, "after"));
+        bide_close(pair.near);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(a_child_does_not_disturb_its_parent)
+{
+    struct bide__io *io = open_io();
+    io->ops->close(io);
+    check_int(bide_run(fork_and_go_on, .io = BIDE_IO_URING), 0);
 }
 
 /* From now on this system call of this process fails. */
