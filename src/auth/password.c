@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/graph.h"
 
+#include <bide/metrics.h>
 #include <bide/offload.h>
 #include <bide/password.h>
 #include <bide/token.h>
@@ -100,6 +101,8 @@ static void verify_bcrypt(struct job *job)
 
 #endif
 
+BIDE_COUNTER(bide_password_hashes_total, "hashes of passwords that were computed, of all kinds");
+
 /* The cost of a hash of now, for nothing. */
 static void spend(struct job *job)
 {
@@ -132,6 +135,7 @@ static void work(job_ptr job);
 OFFLOADABLE(void, work, job_ptr)
 static void work(job_ptr job)
 {
+    bide_counter_add(&bide_password_hashes_total, 1);
     if (job->what == MAKE)
         make(job);
     else if (job->kind == BIDE__PASSWORD_ARGON2ID)

@@ -67,6 +67,33 @@ FRODO_TEST(unknown_users_and_wrong_passwords_are_one_answer)
     }
 }
 
+static int64_t hashes_until_now(bide_client *client) BIDE__TASK;
+static int64_t hashes_until_now(bide_client *client)
+{
+    static const char name[] = "\nbide_password_hashes_total ";
+    const char *found = strstr(await(client_get(client, "/metrics")).body, name);
+    require(found != NULL);
+    return atoll(found + strlen(name));
+}
+
+/* What a login costs tells nobody whether there is such an account: in work, not in time, which
+   depends on who else computes. */
+FRODO_TEST(each_login_that_fails_computes_one_hash)
+{
+    static const char *const names[] = {"sam", "nobody", "off", "sam@shire.example",
+                                        "nobody@shire.example"};
+    with_frodo(client, site, c) {
+        check(await(frodo_make_user(site->db, "sam", "member")) > 0);
+        check(await(frodo_make_user(site->db, "off", "member")) > 0);
+        await(bide_do(site->db, "update users set status = 'disabled' where username = 'off'"));
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            int64_t before = hashes_until_now(client);
+            check_int(await(log_in(client, names[i], "wrong password")).status, 400);
+            check_int(hashes_until_now(client) - before, 1);
+        }
+    }
+}
+
 static async(void) fail_five_times(bide_client *client, const char *name)
 {
     for (int i = 0; i < 5; i++)
