@@ -49,6 +49,7 @@ static async(void) open_all(bide_app *app)
     site->cache = await(bide_cache_open(set->redis_url ? set->redis_url : "memory:frodo", NULL));
     site->redis = set->redis_url ? await(bide_redis_open(set->redis_url, NULL)) : NULL;
     site->mailer = await(bide_mailer_open(set->smtp_url));
+    mails_prepare(site);
     if (set->demo && bide_loop_index() == 0)
         await(frodo_first(site));
     if (bide_loop_index() == 0)
@@ -99,6 +100,7 @@ bide_app *frodo_app_with(const frodo_settings *settings)
         bide_app_free(app);
         return NULL;
     }
+    site->templates = bide_app_templates(app);
     bide_app_set_state(app, site);
     comments_limit(app, site);
     bide_app_use(app, bide_request_ids, NULL);

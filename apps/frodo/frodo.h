@@ -42,6 +42,7 @@ typedef struct frodo {
     bide_arena *arena;  /* of the application */
     const char *secret; /* frodo_key */
     const char *folder; /* of migrations, templates and files */
+    bide_templates *templates;
     bide_db *db;
     bide_cache *cache;
     bide_redis *redis; /* NULL without REDIS_URL */

@@ -86,6 +86,9 @@ void account_changed(bide_tx *tx, frodo *site, int64_t user_id);
 /* Ends all sessions and tokens of an account, when the transaction is committed. */
 async(void) account_end_logins(bide_tx *tx, frodo *site, int64_t user_id);
 
+/* Compiles the templates of all mails; raises what is wrong with them. At the start. */
+void mails_prepare(const frodo *site);
+
 /* Deletes what has expired, once, and every few minutes until it is cancelled. */
 SPAWNABLE(void, accounts_sweep, bide_db *)
 SPAWNABLE(void, accounts_sweep_always, bide_db *)

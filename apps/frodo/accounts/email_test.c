@@ -105,6 +105,33 @@ FRODO_TEST(an_address_that_is_taken_is_not_given)
     }
 }
 
+/* A name that was made otherwise than by our forms, and is neither a header nor markup. */
+FRODO_TEST(a_hostile_name_is_only_a_name_in_a_mail)
+{
+    with_frodo(client, site, c) {
+        const user was = {.email = "sam@shire.example",
+                          .username = "<img src=x onerror='alert(1)'>&\r\n"
+                                      "Bcc: eve@mordor.example\r\n\r\n{{code}}"};
+        with_tx(tx, site->db)
+            mail_address_changed(tx, site, &was, "gamgee@shire.example");
+        await(bide_sleep(bide_ms(20)));
+        const bide_outbox_mail *mail = bide_outbox_last("sam@shire.example");
+        require(mail != NULL);
+        check_str(mail->to, "sam@shire.example");
+        check_str(mail->bcc, "");
+        check_int(bide_outbox_list("eve@mordor.example").count, 0);
+        const char *body = strstr(mail->source, "\r\n\r\n"), *bcc = strstr(mail->source, "Bcc:");
+        require(body != NULL);
+        check(!bcc || bcc > body);
+        check_contains(mail->text, "<img src=x onerror='alert(1)'>&"); /* text is text */
+        check_contains(mail->text, "{{code}}");
+        check_contains(mail->html, "&lt;img src=x onerror=&#39;alert(1)&#39;&gt;&amp;");
+        check(!strstr(mail->html, "<img"));
+        check_contains(mail->html, "<a href=\"http://testserver/profile\">");
+        check_contains(mail->source, "multipart/alternative");
+    }
+}
+
 /* A code is good for the account that asked for it, and for what it was asked for. */
 FRODO_TEST(a_code_of_another_kind_changes_no_address)
 {

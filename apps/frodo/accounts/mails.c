@@ -1,5 +1,6 @@
 /*
- * Codes by mail. Called by api.c and pages.c; calls bide's codes and mails.
+ * Codes by mail. Called by api.c and pages.c; calls bide's codes, templates
+ * and mails.
  *
  * A code is made for every address, known or not, and the mail is sent after the reply: neither
  * what is answered nor how long it takes tells who has an account. Only the owner of the mailbox
@@ -53,22 +54,32 @@ static const char *const reasons[] = {
     [code_purpose_email_change] = "make this the address of your account",
 };
 
-static const char *text_of(const frodo *site, code_purpose purpose, bool is_known, const char *code)
+/* What the templates mail_*.txt and mail_*.html show. */
+MODEL(mail_row, "", (str, site), (str, code), (str, reason), (str, username), (str, email));
+
+static const char *const templates[] = {"mail_code", "mail_known", "mail_address"};
+
+static const char *part(const char *name, const char *ending)
+{
+    return bide_arena_printf(bide_task_arena(), "accounts/%s.%s", name, ending);
+}
+
+void mails_prepare(const frodo *site)
+{
+    for (size_t i = 0; i < 2 * sizeof templates / sizeof *templates; i++) {
+        const char *name = part(templates[i / 2], i % 2 ? "html" : "txt");
+        if (!bide_template_of(site->templates, name, mail_row_model(), NULL))
+            fail(bide_error_new(BIDE_INVALID, "%s", bide_templates_problem(site->templates)));
+    }
+}
+
+/* The two parts of a mail, each escaped as it must be. */
+static void put_parts(const frodo *site, const char *name, mail_row row, bide_mail *mail)
 {
     bide_arena *arena = bide_task_arena();
-    if (purpose != code_purpose_recover && is_known)
-        return bide_arena_printf(
-            arena,
-            "Somebody wants to use this address at %s, where it has an account already.\n"
-            "If that was you: log in, or ask for a new password at %s/recover.\n"
-            "If not, there is nothing to do.\n",
-            site->settings->public_url, site->settings->public_url);
-    return bide_arena_printf(
-        arena,
-        "Your code for %s is %s\n\n"
-        "Type it in within 10 minutes to %s. It is good once.\n"
-        "If you have not asked for it, there is nothing to do: without it nothing happens.\n",
-        site->settings->public_url, code, reasons[purpose]);
+    row.site = site->settings->public_url;
+    mail->text = bide_render(arena, site->templates, part(name, "txt"), mail_row, &row);
+    mail->html = bide_render(arena, site->templates, part(name, "html"), mail_row, &row);
 }
 
 static const char *subject_of(code_purpose purpose, bool is_known)
@@ -85,10 +96,11 @@ static const char *subject_of(code_purpose purpose, bool is_known)
 static void mail_code(bide_tx *tx, frodo *site, code_purpose purpose, const char *email,
                       bool is_known, const char *code)
 {
-    bide_mail mail = {.from = site->settings->mail_from,
-                      .to = email,
-                      .subject = subject_of(purpose, is_known),
-                      .text = text_of(site, purpose, is_known, code)};
+    bide_mail mail = {
+        .from = site->settings->mail_from, .to = email, .subject = subject_of(purpose, is_known)};
+    bool has_account = purpose != code_purpose_recover && is_known;
+    put_parts(site, has_account ? "mail_known" : "mail_code",
+              (mail_row){.code = code, .reason = reasons[purpose]}, &mail);
     if (purpose != code_purpose_recover || is_known)
         bide_mail_after_commit(tx, site->mailer, &mail);
 }
@@ -120,17 +132,9 @@ async(void) code_send(bide_request *req, code_purpose purpose, const account *wh
 
 void mail_address_changed(bide_tx *tx, frodo *site, const user *was, const char *email)
 {
-    const char *url = site->settings->public_url;
-    bide_mail mail = {
-        .from = site->settings->mail_from,
-        .to = was->email,
-        .subject = "Your account has another address",
-        .text = bide_arena_printf(
-            bide_task_arena(),
-            "The address of your account %s at %s is now %s.\n"
-            "If that was you, there is nothing to do.\n"
-            "If not, somebody knows your password: log in with your user name, set a new one and "
-            "your address at %s/profile.\n",
-            was->username, url, email, url)};
+    bide_mail mail = {.from = site->settings->mail_from,
+                      .to = was->email,
+                      .subject = "Your account has another address"};
+    put_parts(site, "mail_address", (mail_row){.username = was->username, .email = email}, &mail);
     bide_mail_after_commit(tx, site->mailer, &mail);
 }
