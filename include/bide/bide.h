@@ -18,6 +18,7 @@
 #include <bide/spawn_on.h>
 #include <bide/gen.h>
 #include <bide/retry.h>
+#include <bide/local.h>
 #include <bide/resource.h>
 #include <bide/mutex.h>
 #include <bide/rwlock.h>

@@ -92,7 +92,7 @@ struct bide__gen {
    bide_next, or while the value of an earlier one was not taken, it is BIDE_MISUSE. */
 #define bide_gen_send(g, sent_value, ret_value)                                                    \
     bide__gen_next(&(g)->gen, BIDE__GEN_PLACE(g, "bide_gen_send", ret_value),                      \
-                   &(__typeof__((g)->value)){sent_value})
+                   BIDE__GEN_VALUE(g, sent_value))
 
 /* The same, but bide_give raises a copy of `error` in the generator. In one that has not begun, or
    has ended, it is raised here. */
@@ -105,7 +105,7 @@ struct bide__gen {
 
 /* In the generator: await(bide_give(g, value)): an async(void): gives a value and waits until the
    next one is asked for. Raises what was thrown, and BIDE_CANCELLED. */
-#define bide_give(g, ...) bide__gen_give(&(g)->gen, &(__typeof__((g)->value)){__VA_ARGS__})
+#define bide_give(g, ...) bide__gen_give(&(g)->gen, BIDE__GEN_VALUE(g, __VA_ARGS__))
 
 /* In the generator, after a bide_give: whether a value was sent along, and which. */
 #define bide_gen_sent(g, ret_value)                                                                \
@@ -119,6 +119,9 @@ bide_async(bool) bide__gen_throw(struct bide__gen *gen, bide_error *error, void 
 bide_async(void) bide__gen_close(struct bide__gen *gen);
 bide_async(void) bide__gen_give(struct bide__gen *gen, const void *value);
 BIDE__MUST_USE bool bide__gen_sent(const struct bide__gen *gen, void *ret_value);
+
+/* A copy: a value of the type, or what initialises one. */
+#define BIDE__GEN_VALUE(g, ...) (&(struct { __typeof__((g)->value) value; }){__VA_ARGS__}.value)
 
 #define BIDE__GEN_PLACE(g, call, ret_value)                                                        \
     ((void *)(sizeof(struct {                                                                      \

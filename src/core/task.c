@@ -6,6 +6,7 @@
  * fresh, that one at once, without a switch. So a burst of short tasks shares one warm stack.
  */
 #include "core/graph.h"
+#include "core/local.h"
 #include "core/loop.h"
 #include "core/scope.h"
 
@@ -86,7 +87,8 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->loop = loop;
     task->wait = NULL;
     task->scope = NULL;
-    task->catches = NULL;
+    task->thunk = thunk;
+    task->locals = NULL;
     task->group = NULL;
     task->state = BIDE__TASK_QUEUED;
     task->visit = 0;
@@ -101,7 +103,6 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->memory = NULL;
     task->cancel_reason = NULL;
     task->no_await_at = NULL;
-    task->thunk = thunk;
     task->error = NULL;
     bide__list_init(&task->errors);
     task->joiners = (struct bide__queue){NULL, NULL};
@@ -124,6 +125,8 @@ void bide__task_free(struct bide_task *task)
         bide__free(task->args);
     if (bide__unlikely(task->renamed))
         bide__free((char *)(uintptr_t)task->object.name);
+    if (bide__unlikely(task->locals != NULL))
+        bide__locals_drop(task);
     if (bide__unlikely(task->memory != NULL)) {
         bide_arena_done(&task->memory->arena);
         bide__free(task->memory);
@@ -216,6 +219,11 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
         bide__misuse("task #%llu '%s' spawns at %s:%d into a group of another loop",
                      (unsigned long long)me->head.id, bide__task_label(me), at->file, at->line);
     struct bide_task *task = bide__task_new(loop, at, name, thunk, args, args_size);
+    if (task && bide__unlikely(me->locals != NULL) &&
+        bide__locals_inherit(me, task, group == loop->background) < 0) {
+        bide__task_free(task);
+        task = NULL;
+    }
     if (bide__unlikely(!task))
         bide__fail(at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a task"));
     task->result_wanted = result_wanted;
@@ -245,6 +253,8 @@ static void end_of_task(struct bide_task *task, bide_error *error)
     struct bide__loop *loop = task->loop;
     if (bide__unlikely(loop->has_canaries))
         note_ended(loop, task);
+    if (bide__unlikely(task->locals != NULL))
+        bide__locals_drop(task);
     task->state = BIDE__TASK_ENDED;
     task->stack = NULL;
     if (bide__unlikely(error != NULL)) {
@@ -263,16 +273,12 @@ static void end_of_task(struct bide_task *task, bide_error *error)
     }
 }
 
-static void run(void *arg)
-{
-    struct bide_task *task = arg;
-    task->thunk(task->args);
-}
-
 void bide__task_run(struct bide_task *task)
 {
+    void (*thunk)(void *) = task->thunk;
+    task->catches = NULL;
     task->state = BIDE__TASK_STARTED;
-    bide_error *error = bide__boundary(run, task);
+    bide_error *error = bide__boundary(thunk, task->args);
     end_of_task(task, error);
 }
 

@@ -58,7 +58,11 @@ struct bide_task {
     struct bide__wait *wait; /* the innermost wait, NULL unless waiting */
 
     struct bide__scope *scope; /* the innermost cancel scope, NULL: the root */
-    struct bide__catch *catches;
+    union {
+        struct bide__catch *catches;
+        void (*thunk)(void *); /* before it runs */
+    };
+    struct bide__locals *locals; /* task-local values (local.h), NULL: none */
     struct bide_group *group;    /* its owner; NULL: a main task */
     struct bide__list_node node; /* in group->children */
     uint8_t state;               /* enum bide__task_state */
@@ -75,10 +79,9 @@ struct bide_task {
     struct bide__memory *memory; /* bide_task_arena's; NULL: that of the task above, or none yet */
     const char *cancel_reason;
     const struct bide_site *no_await_at; /* the innermost with_no_await */
-    void (*thunk)(void *);
-    struct bide_error *error;      /* what it failed with; its group owns it, or it does */
-    struct bide__list errors;      /* those it owns, oldest first */
-    struct bide__queue joiners;    /* waits for its end, or for its readiness */
+    struct bide_error *error;            /* what it failed with; its group owns it, or it does */
+    struct bide__list errors;            /* those it owns, oldest first */
+    struct bide__queue joiners;          /* waits for its end, or for its readiness */
     struct bide__object object;    /* what joiners wait for: its name, and where it was spawned */
     struct bide_task *cancel_next; /* in the worklist of a cancel that spreads */
     char *args;                    /* the thunk's; the result is at the front */

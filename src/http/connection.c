@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "core/graph.h"
+#include "core/local.h"
 
 #include <bide/log.h>
 #include <bide/metrics.h>
@@ -222,6 +223,8 @@ static void serve_one(struct bide__http_connection *connection)
             deadline_ns = INT64_MAX;
         bide__limit_set(&buffers->limit, &server->loop->timers, deadline_ns);
         (void)server->handler(exchange, server->arg).await;
+        if (bide__unlikely(bide__task_current()->locals != NULL))
+            bide__locals_end_request(bide__task_current());
         if (bide__unlikely(!exchange->replied)) {
             answer_error(exchange, 500, "internal server error");
             log_failure(exchange, NULL);

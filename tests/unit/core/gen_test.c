@@ -113,6 +113,41 @@ TEST(one_that_was_never_asked_has_nothing_to_close)
     check_str(journal, "");
 }
 
+typedef struct point {
+    int x, y;
+} point;
+GENERATOR(point);
+
+GENERATES(point, diagonal)
+async(void) diagonal(bide_gen(point) * gen)
+{
+    point at = {1, 1};
+    while (at.x < 4) {
+        await(bide_give(gen, at));
+        if (!bide_gen_sent(gen, &at))
+            at = (point){at.x + 1, at.y + 1};
+    }
+    await(bide_give(gen, {.x = 9}));
+    return bide_void;
+}
+
+TEST(values_may_be_structures)
+{
+    with_generator(points, diagonal)
+    {
+        point at;
+        check(await(bide_next(points, &at)));
+        check_int(at.y, 1);
+        check(await(bide_gen_send(points, at, &at)));
+        check_int(at.x, 1);
+        check(await(bide_next(points, &at)));
+        check_int(at.y, 2);
+        check(await(bide_gen_send(points, ((point){.x = 5}), &at)));
+        check_int(at.x, 9);
+        check(!await(bide_next(points, &at)));
+    }
+}
+
 GENERATES(double, average)
 async(void) average(bide_gen(double) * gen)
 {
