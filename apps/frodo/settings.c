@@ -20,7 +20,8 @@ static int variety_of(const char *text)
 
 bide_settings *frodo_settings_read(bide_arena *arena)
 {
-    static const char *const others[] = {"FRODO_FOLDER", NULL};
+    /* Kubernetes and Docker tell of a service named frodo by the last two. */
+    static const char *const others[] = {"FRODO_FOLDER", "FRODO_SERVICE_*", "FRODO_PORT*", NULL};
     return bide_settings_read(frodo_settings, .file = "frodo.env", .strict = "FRODO_",
                               .others = others, .arena = arena);
 }

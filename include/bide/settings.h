@@ -74,7 +74,8 @@ struct bide_settings_options {
     bool ignore_unknown; /* lines of the file that are no setting are skipped */
     const char *strict; /* "APP_": what of the environment begins so and is no setting is a problem;
                            NULL: nothing is ... */
-    const char *const *others; /* ... nor are these names, which somebody else reads; then a NULL */
+    const char *const *others; /* ... nor are these names, which somebody else reads; then a NULL.
+                                  "APP_PORT_*": all that begin so */
     const char *const *environment; /* "NAME=value"s, then NULL; NULL: that of the process */
     bide_arena *arena; /* whose part the settings become: it frees them; NULL: of their own */
     const bide_setting *given; /* `given_count` of them */

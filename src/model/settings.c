@@ -431,11 +431,17 @@ static void check_lines(struct reader *reader)
     }
 }
 
+static bool is_like(const char *name, const char *pattern)
+{
+    size_t length = strcspn(pattern, "*");
+    return pattern[length] ? strncmp(name, pattern, length) == 0 : strcmp(name, pattern) == 0;
+}
+
 static bool is_known(const struct reader *reader, const char *name)
 {
     const char *const *other = reader->options->others;
     const struct bide__setting *setting = reader->settings->first;
-    while (other && *other && strcmp(*other, name) != 0)
+    while (other && *other && !is_like(name, *other))
         other++;
     while (setting && strcasecmp(setting->variable, name) != 0)
         setting = setting->next;

@@ -358,21 +358,23 @@ TEST_PLAIN(unknown_lines)
 
 TEST_PLAIN(unknown_variables)
 {
-    static const char *const others[] = {"APP_FOLDER", NULL};
+    static const char *const others[] = {"APP_FOLDER", "APP_SERVICE_*", NULL};
     const char *const *environment =
-        ENVIRONMENT(KEY, "APP_PAGE_SISE=7", "APP_FOLDER=/", "app_mail__host=here", "HOME=/");
+        ENVIRONMENT(KEY, "APP_PAGE_SISE=7", "APP_FOLDER=/", "app_mail__host=here", "HOME=/",
+                    "APP_SERVICE_HOST=10.0.0.1", "APP_FOLDERS=/");
     bide_settings *settings = of_environment(environment);
     row_of(settings);
     bide_settings_free(settings);
     settings = bide_settings_read(app_settings, .prefix = "APP_", .environment = environment,
                                   .strict = "APP_", .others = others);
-    check_int(bide_settings_problems(settings, NULL), 1);
+    check_int(bide_settings_problems(settings, NULL), 2);
+    check_contains(problems_of(settings), "APP_FOLDERS (environment): no such setting\n");
     check_contains(problems_of(settings),
                    "APP_PAGE_SISE (environment): no such setting; did you mean APP_PAGE_SIZE?\n");
     bide_settings_free(settings);
     settings = bide_settings_read(app_settings, .prefix = "APP_", .environment = environment,
                                   .strict = "APP_");
-    check_int(bide_settings_problems(settings, NULL), 2);
+    check_int(bide_settings_problems(settings, NULL), 4);
     bide_settings_free(settings);
 }
 
