@@ -5,6 +5,7 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -489,15 +490,15 @@ static async(void) ask_at_once(void)
 
 static void run_send_first(void)
 {
-    (void)bide_run(send_first);
+    exit(bide_run(send_first));
 }
 static void run_give_as_another(void)
 {
-    (void)bide_run(give_as_another);
+    exit(bide_run(give_as_another));
 }
 static void run_ask_at_once(void)
 {
-    (void)bide_run(ask_at_once);
+    exit(bide_run(ask_at_once));
 }
 
 TEST_PLAIN(misuse_is_told)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -372,7 +373,7 @@ static async(void) no_such_loop(void)
 static void run_no_such_loop(void)
 {
     body = no_such_loop;
-    (void)bide_run(program, .loops = 2);
+    exit(bide_run(program, .loops = 2));
 }
 
 TEST_PLAIN(a_loop_that_is_not_there_is_misuse)
@@ -401,7 +402,7 @@ static async(void) share_a_stream(void)
 static void run_share_a_stream(void)
 {
     body = share_a_stream;
-    (void)bide_run(program, .loops = 2);
+    exit(bide_run(program, .loops = 2));
 }
 
 TEST_PLAIN(what_belongs_to_one_loop_is_refused_on_another)

@@ -4,6 +4,7 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -198,7 +199,7 @@ static async(void) no_error_named(void)
 
 static void run_no_error_named(void)
 {
-    (void)bide_run(no_error_named);
+    exit(bide_run(no_error_named));
 }
 
 TEST_PLAIN(a_policy_that_names_nothing_is_misuse)

@@ -5,6 +5,7 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -217,15 +218,15 @@ static async(void) too_many(void)
 
 static void run_no_parties(void)
 {
-    (void)bide_run(no_parties);
+    exit(bide_run(no_parties));
 }
 static void run_unprepared(void)
 {
-    (void)bide_run(unprepared);
+    exit(bide_run(unprepared));
 }
 static void run_too_many(void)
 {
-    (void)bide_run(too_many);
+    exit(bide_run(too_many));
 }
 
 TEST_PLAIN(misuse_is_told)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <stdio.h>
 
 static bide__main_void *body;
@@ -340,7 +341,7 @@ static async(void) no_places(void)
 
 static void run_no_places(void)
 {
-    (void)bide_run(no_places);
+    exit(bide_run(no_places));
 }
 
 static async(void) free_under_a_task(void)
@@ -356,7 +357,7 @@ static async(void) free_under_a_task(void)
 
 static void run_free_under_a_task(void)
 {
-    (void)bide_run(free_under_a_task);
+    exit(bide_run(free_under_a_task));
 }
 
 TEST_PLAIN(misuse_is_told)
