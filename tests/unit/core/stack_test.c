@@ -282,6 +282,8 @@ static int overflow_in_child(int count)
 
 TEST_PLAIN(overflow_hits_the_best_guard)
 {
+    if (getenv("BIDE_TEST_EMULATED"))
+        test_skip("qemu-user says yes to guards and makes none");
     set_up();
     if (bide__stack_guard() == BIDE__GUARD_CANARY)
         test_skip("no kind of guard works here");
@@ -401,6 +403,8 @@ TEST_PLAIN(protected_guards_keep_to_their_budget, .timeout_ms = 30000)
 
 TEST_PLAIN(installed_guards_take_no_mappings, .timeout_ms = 30000)
 {
+    if (getenv("BIDE_TEST_EMULATED"))
+        test_skip("qemu-user says yes to guards and makes none");
     set_up();
     if (bide__stack_guard() != BIDE__GUARD_INSTALL || stacks.limit < 100000)
         test_skip("needs MADV_GUARD_INSTALL (Linux 6.13), and no sanitizer");
