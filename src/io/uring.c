@@ -278,22 +278,23 @@ static void end_sending(struct sending *sending, int result)
         bide__wake(&sending->wait, 0);
 }
 
-/* Makes queued requests no-ops, which the kernel did not take: those of this generation, and the
-   send of this number. They must not meet the number's next owner. */
-static void drop_queued(struct uring_io *self, uint32_t generation, int number)
+/* Makes queued requests of a descriptor no-ops, which the kernel did not take: its send, or all.
+   They must not meet the number's next owner. */
+static void drop_queued(struct uring_io *self, const struct bide__fd *fd, bool all)
 {
     struct io_uring_sq *queue = &self->ring.sq;
     unsigned left = io_uring_sq_ready(&self->ring);
     for (unsigned at = queue->sqe_tail - left; left > 0; at++, left--) {
         struct io_uring_sqe *request = &queue->sqes[at & queue->ring_mask];
         struct sending *sending = sending_of(request->user_data);
-        if (sending ? request->fd != number
-                    : request->user_data >> 32 != generation || request->user_data <= DATA_OF_WAKE)
+        bool of_fd =
+            sending ? sending->fd == fd : all && request->user_data >> 32 == fd->generation;
+        if (!of_fd)
             continue;
         io_uring_prep_nop(request);
         io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
         if (sending)
-            end_sending(sending, -ECANCELED);
+            end_sending(sending, -EBADF);
     }
 }
 
@@ -313,7 +314,7 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
         code = io_uring_submit_and_get_events(&self->ring);
     while (code == -EINTR);
     if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0))
-        drop_queued(self, fd->generation, number);
+        drop_queued(self, fd, true);
 }
 
 static int uring_attach(struct bide__io *io, struct bide__fd *fd)
@@ -399,11 +400,11 @@ static int send_along(struct uring_io *self, struct bide__op *op)
     struct bide_task *me = bide__task_current();
     struct bide__fd *fd = op->fd;
     struct sending sending = {.fd = fd};
-    int code, number = fd->fd;
+    int code;
     struct io_uring_sqe *request = next_request(self);
     if (!request)
         return -EAGAIN;
-    io_uring_prep_send(request, number, op->buffer, op->size < INT_MAX ? op->size : INT_MAX,
+    io_uring_prep_send(request, fd->fd, op->buffer, op->size < INT_MAX ? op->size : INT_MAX,
                        MSG_NOSIGNAL | MSG_DONTWAIT);
     io_uring_sqe_set_data64(request, (uint64_t)(uintptr_t)&sending);
     fd->armed |= SENDING;
@@ -413,7 +414,7 @@ static int send_along(struct uring_io *self, struct bide__op *op)
         code = bide__wait(me, &fd->writers, &sending.wait, &fd->object);
     while (code == 0 && !sending.done); /* an edge that was for others */
     if (bide__unlikely(!sending.done))
-        drop_queued(self, 0, number);
+        drop_queued(self, fd, false);
     sending.wait.shielded = true;
     while (bide__unlikely(!sending.done))
         (void)bide__wait(me, NULL, &sending.wait, &fd->object);

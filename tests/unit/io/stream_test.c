@@ -427,15 +427,15 @@ TEST(a_write_that_has_just_begun_is_closed_under, .real_clock = true)
             bide_close(old[0]);
             await(bide_stream_pair(new));
             check_int(bide_stream_fd(new[0]), number);
+            await(bide_write(new[0], "mine", 4)); /* before the writer knows */
             int code = await_task(writer);
             check(code == 0 || code == BIDE_CLOSED);
         }
+        await(bide_read_exactly(new[1], back, 4));
+        check_mem(back, "mine", 4);
         attempt(&err, read_into, new[1], (char *)back, sizeof back);
         require(err);
         check_int(err->code, BIDE_TIMEOUT);
-        await(bide_write(new[0], "mine", 4));
-        await(bide_read_exactly(new[1], back, 4));
-        check_mem(back, "mine", 4);
         bide_close(old[1]);
         bide_close(new[0]);
         bide_close(new[1]);
