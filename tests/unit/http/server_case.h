@@ -143,6 +143,16 @@ static async(void) handle_body(bide_exchange *x)
     return bide_void;
 }
 
+static TASK_LOCAL(int, seen_before, BIDE_LOCAL_ALL);
+
+/* Whether something is left of an earlier request. */
+static async(void) handle_local(bide_exchange *x)
+{
+    await(bide_reply(x, 200, "text/plain", bide_local_get(seen_before) ? "stale\n" : "fresh\n", 6));
+    bide_local_set(seen_before, 1);
+    return bide_void;
+}
+
 __attribute__((unused)) static async(void) site_handler(bide_exchange *x, void *arg)
 {
     struct site *site = arg;
@@ -153,6 +163,8 @@ __attribute__((unused)) static async(void) site_handler(bide_exchange *x, void *
         await(handle_wait(x, site));
     else if (path_is(x, "/big"))
         await(handle_big(x));
+    else if (path_is(x, "/local"))
+        await(handle_local(x));
     else if (path_is(x, "/echo") || path_is(x, "/stream") || path_is(x, "/reply-first"))
         await(handle_body(x));
     else

@@ -28,6 +28,21 @@ SITE_TEST(too_many_connections_wait, {.connections = 2})
     return bide_void;
 }
 
+/* A connection's task serves one request after the other: what one set is not the next one's. */
+SITE_TEST(task_local_values_end_with_their_request, {.requests = 0})
+{
+    with(dial, client, site) {
+        for (int i = 0; i < 3; i++)
+            await(check_reply(client, GET("/local"), OK("6", "fresh\n")));
+        await(say(client, GET("/local") GET("/local"))); /* pipelined */
+        for (int i = 0; i < 2; i++) {
+            await(next_reply(client, false));
+            check_str(client->reply, OK("6", "fresh\n"));
+        }
+    }
+    return bide_void;
+}
+
 /* Out of descriptors: what is connected is served, and accepting goes on when there are some. */
 SITE_TEST(out_of_descriptors, {.requests = 0})
 {
