@@ -43,6 +43,7 @@ struct bide__http_call {
     bide_buf body;
     CURL *easy;
     struct curl_slist *fields;
+    struct curl_slist *addresses; /* of the URL's host, found by bide_resolve */
     char problem[CURL_ERROR_SIZE];
 };
 

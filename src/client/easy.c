@@ -279,6 +279,7 @@ int bide__http_call_prepare(struct bide__http_call *call)
     bide_buf_reset(&call->body);
     if (result == CURLE_OK)
         result = curl_easy_setopt(call->easy, CURLOPT_URL, call->url);
+    curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->addresses);
     if (result == CURLE_OK)
         result = set_method(call);
     if (result == CURLE_OK)
@@ -290,6 +291,7 @@ void bide__http_call_done(struct bide__http_call *call)
 {
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->fields);
+    curl_slist_free_all(call->addresses);
     bide_buf_done(&call->head);
     bide_buf_done(&call->body);
 }

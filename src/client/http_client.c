@@ -20,8 +20,11 @@
 #include "http/fields.h"
 #include "web/web.h"
 
+#include <bide/name.h>
+
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct bide__kind kind_client = {.noun = "HTTP client", .verb = "waits for"};
@@ -247,10 +250,40 @@ static __attribute__((noreturn)) void raise_result(const struct bide__http_call 
                bide_error_new(code_of(call, result), "http: %s: %s", call->label, said));
 }
 
+/* Where the URL's host is, as libcurl takes it: "+host:port:address,address". libcurl would ask on
+   a thread for each request, and keep what it finds for itself. */
+static void find_addresses(struct bide__http_call *call) BIDE__TASK;
+static void find_addresses(struct bide__http_call *call)
+{
+    const char *authority = strstr(call->url, "//") + 2;
+    size_t length = strcspn(authority, ":/?#");
+    uint16_t port = strncasecmp(call->url, "https", 5) == 0 ? 443 : 80;
+    char *host = bide_arena_strndup(call->arena, authority, length);
+    if (*authority == '[' || call->client->options.proxy)
+        return;
+    if (!host)
+        bide__raise(-ENOMEM, &call->client->object);
+    if (authority[length] == ':')
+        port = (uint16_t)strtoul(authority + length + 1, NULL, 10);
+    bide_resolved_list found = bide_await(bide_resolve(host, port));
+    if (found.count == 1 && strcmp(found.items[0].host, host) == 0)
+        return;
+    char *line = bide_arena_printf(call->arena, "+%s:%u:", host, port);
+    for (size_t i = 0; i < found.count && line; i++)
+        line =
+            bide_arena_printf(call->arena, strchr(found.items[i].host, ':') ? "%s%s[%s]" : "%s%s%s",
+                              line, i > 0 ? "," : "", found.items[i].host);
+    curl_slist_free_all(call->addresses);
+    call->addresses = line ? curl_slist_append(NULL, line) : NULL;
+    if (!call->addresses)
+        bide__raise(-ENOMEM, &call->client->object);
+}
+
 static void try_once(struct bide__http_call *call) BIDE__TASK;
 static void try_once(struct bide__http_call *call)
 {
     CURLcode result = CURLE_OK;
+    find_addresses(call);
     int code = bide__http_call_prepare(call);
     if (code == 0)
         code = bide__transfer(call->client->transfers, call->easy, false, &result);

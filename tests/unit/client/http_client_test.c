@@ -10,9 +10,11 @@
 #if __has_include(<curl/curl.h>)
 #define BIDE_CURL 1
 #include "client/client.h"
+#include "io/name.h"
 
 #include <signal.h>
 #include <stdlib.h>
+#include <netdb.h>
 #include <string.h>
 #include <time.h>
 
@@ -370,6 +372,33 @@ TEST(a_cancel_frees_the_place, .real_clock = true, .timeout_ms = 30000)
             }
             check_int(await(bide_http_get(c, "/person")).status, 200);
         }
+    }
+}
+
+/* Nobody is there at the first address. */
+static int at_two_addresses(const char *host, struct bide__address *ret_addresses,
+                            size_t *ret_count)
+{
+    if (strcmp(host, "shop.test") != 0)
+        return EAI_NONAME;
+    *ret_count = 2;
+    return bide__address_parse("127.0.0.2", 0, &ret_addresses[0]) ||
+                   bide__address_parse("127.0.0.1", 0, &ret_addresses[1])
+               ? EAI_FAIL
+               : 0;
+}
+
+TEST(names_are_found_by_the_resolver_of_all, .real_clock = true)
+{
+    bide__name_source = at_two_addresses;
+    with_site(base) with(bide_http_client, c, NULL)
+    {
+        const char *url =
+            bide_arena_printf(bide_task_arena(), "http://shop.test%s/person", strrchr(base, ':'));
+        check_int(await(bide_http_get(c, url)).status, 200);
+        check_int(await(bide_http_get(c, url)).status, 200);
+        check_int(code_of(c, "http://nobody.test/", "nobody.test"), BIDE_UNREACHABLE);
+        check_int(code_of(c, "http://a..b/", "a..b"), BIDE_INVALID);
     }
 }
 
