@@ -121,10 +121,12 @@ typedef struct bide_tx {
     const struct bide_site *site; /* ... and where it was opened */
     bide_error *was;
     struct bide__tx_hook *hooks; /* newest first */
-    struct bide__queued *queued; /* oldest first */
-    int64_t idle_since_ns;       /* the end of its last statement, in the outermost one */
-    uint32_t statements;         /* that ran, several rows of one model as two */
-    uint32_t streams;            /* with a cursor, in the outermost one */
+    struct bide__queued *queued; /* oldest first; NULL: the next two say nothing */
+    struct bide__queued *queued_last;
+    size_t queued_rows;
+    int64_t idle_since_ns; /* the end of its last statement, in the outermost one */
+    uint32_t statements;   /* that ran, several rows of one model as two */
+    uint32_t streams;      /* with a cursor, in the outermost one */
     bool writes;
     uint8_t state;     /* enum bide__tx_state */
     uint8_t isolation; /* enum bide_isolation */

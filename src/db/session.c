@@ -74,10 +74,7 @@ void *bide__db_add(bide_tx *tx, struct bide__write what)
     bide__tx_check(tx);
     if (!tx->writes)
         bide__misuse("bide_add in the with_read_tx of %s:%d", tx->site->file, tx->site->line);
-    struct bide__queued **end = &tx->queued;
-    size_t waiting = what.count;
-    for (; *end; end = &(*end)->next)
-        waiting += (*end)->count;
+    size_t waiting = (tx->queued ? tx->queued_rows : 0) + what.count;
     if (waiting > BIDE_CAP_DB_QUEUED)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_LIMIT, "more than %d rows are queued: bide_flush them",
@@ -89,7 +86,12 @@ void *bide__db_add(bide_tx *tx, struct bide__write what)
     if (!entry)
         bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a row"));
     *entry = (struct bide__queued){NULL, what.model, copy, what.count};
-    *end = entry;
+    if (tx->queued)
+        tx->queued_last->next = entry;
+    else
+        tx->queued = entry;
+    tx->queued_last = entry;
+    tx->queued_rows = waiting;
     return copy;
 }
 

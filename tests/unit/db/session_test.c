@@ -3,6 +3,7 @@
  * error says, what a rollback forgets.
  */
 #define DB_ON_SERVER
+#include "base/caps.h"
 #include "db_case.h"
 
 MODEL(line, "lines", (i64, id, key, generated), (i64, item_id), (i32, amount));
@@ -148,6 +149,29 @@ async(void) fail_with_rows(bide_db *db)
         fail(bide_error_new(1000, "on purpose"));
     }
     return bide_void;
+}
+
+SPAWNABLE(void, queue_too_many, bide_db *)
+async(void) queue_too_many(bide_db *db)
+{
+    with_tx(tx, db) {
+        for (int i = 0; i <= BIDE_CAP_DB_QUEUED; i++)
+            bide_add(tx, item, (&(item){.name = "a"}));
+    }
+    return bide_void;
+}
+
+/* A row costs the same however many wait: with a look at all of them this would take minutes. */
+DB_TEST(rows_are_queued_up_to_a_limit, .timeout_ms = 20000)
+{
+    with(bide_database, db, c->url) {
+        bide_error *err = NULL;
+        await(bide_create_table(db, item));
+        attempt(&err, queue_too_many, db);
+        require(err);
+        check_int(err->code, BIDE_LIMIT);
+        check_int(await(bide_scalar(db, i64, "select count(*) from items")), 0);
+    }
 }
 
 DB_TEST(a_rollback_forgets_what_is_queued)
