@@ -181,10 +181,11 @@ static struct io_uring_sqe *next_request(struct uring_io *self)
     return io_uring_get_sqe(&self->ring);
 }
 
-/* Whether the kernel may receive for it before anybody asks. */
+/* Whether the kernel may receive for it before anybody asks. Only over TCP: on a unix socket the end
+   of a stream that came while a multishot receive was being armed was not told (Linux 6.18). */
 static bool reads_ahead(const struct uring_io *self, const struct bide__fd *fd)
 {
-    return fd->is_stream && self->buffers.ring;
+    return fd->is_stream && fd->short_is_drained && self->buffers.ring;
 }
 
 static void arm(struct uring_io *self, struct bide__fd *fd, unsigned what)
