@@ -181,8 +181,8 @@ static struct io_uring_sqe *next_request(struct uring_io *self)
     return io_uring_get_sqe(&self->ring);
 }
 
-/* Whether the kernel may receive for it before anybody asks. Only over TCP: on a unix socket the end
-   of a stream that came while a multishot receive was being armed was not told (Linux 6.18). */
+/* Whether the kernel may receive for it before anybody asks. Only over TCP: on a unix socket the
+   end of a stream that came while a multishot receive was being armed was not told (Linux 6.18). */
 static bool reads_ahead(const struct uring_io *self, const struct bide__fd *fd)
 {
     return fd->is_stream && fd->short_is_drained && self->buffers.ring;
