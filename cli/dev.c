@@ -39,9 +39,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { QUIET_MS = 50, HANDED_FD = 3, FOLDERS_MOST = 2000, DEPTH_MOST = 16 };
+enum { QUIET_MS = 50, HANDED_FD = 3, FOLDERS_MOST = 2000, DEPTH_MOST = 16, OLD_MOST = 64 };
 
-static const char *const usual_includes[] = {"*.c", "*.h", "*.html", "*.sql", "*.env", NULL};
+static const char *const usual_includes[] = {"*.c",   "*.h",  "*.html", "*.sql",
+                                             "*.env", ".env", NULL};
 
 struct child {
     pid_t pid; /* 0: none */
@@ -55,9 +56,12 @@ static struct {
     const char *host, *port, *uds;
     bool has_lame_duck, has_drain;
     int listening, inotify, signals;
-    char *watched[FOLDERS_MOST]; /* by the number of the watch, which counts from 1 */
+    char **watched; /* by the number of the watch, which counts from 1 and never comes again */
+    int numbers;    /* how many have a place in it */
+    int folders_now;
     struct child now, next;
-    size_t old;     /* children that were told to end */
+    pid_t old[OLD_MOST]; /* children that were told to end */
+    size_t old_count;
     char *program;  /* NULL: it was never built */
     struct stat is; /* the program that was started last */
     bool changed, restart;
@@ -65,6 +69,8 @@ static struct {
     int ending;       /* the signal that ends all of it; 0: none */
     int status;
 } dev;
+
+static void take_signals(void);
 
 static int64_t now_ms(void)
 {
@@ -178,19 +184,41 @@ static int listen_unix(void)
 
 /* ---- watching ---- */
 
+/* The folder of a watch; NULL: none. */
+static char *folder_of(int number)
+{
+    return number > 0 && number < dev.numbers ? dev.watched[number] : NULL;
+}
+
+static void name_folder(int number, char *folder)
+{
+    if (number >= dev.numbers) {
+        int numbers = 2 * number + 16;
+        dev.watched = reallocarray(dev.watched, (size_t)numbers, sizeof *dev.watched);
+        if (!dev.watched)
+            die(EXIT_BUILD, "out of memory");
+        while (dev.numbers < numbers)
+            dev.watched[dev.numbers++] = NULL;
+    }
+    dev.folders_now += (folder != NULL) - (dev.watched[number] != NULL);
+    dev.watched[number] = folder;
+}
+
 static void watch(const char *folder, int depth)
 {
     struct dirent *entry;
     int number = inotify_add_watch(dev.inotify, folder,
                                    IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
                                        IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK);
-    if (number < 0 || number >= FOLDERS_MOST) {
+    if (number < 0 || (dev.folders_now >= FOLDERS_MOST && !folder_of(number))) {
         say("%s is not watched: %s", folder, number < 0 ? strerror(errno) : "too many folders");
+        if (number >= 0)
+            inotify_rm_watch(dev.inotify, number);
         return;
     }
-    if (dev.watched[number])
+    if (folder_of(number) && strcmp(folder_of(number), folder) == 0)
         return;
-    dev.watched[number] = text_of("%s", folder);
+    name_folder(number, text_of("%s", folder)); /* perhaps it has moved */
     DIR *all = depth < DEPTH_MOST ? opendir(folder) : NULL;
     while (all && (entry = readdir(all)))
         if (entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)) {
@@ -248,15 +276,19 @@ static void take_event(const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW)
         dev.changed = true;
-    if (event->wd < 1 || event->wd >= FOLDERS_MOST || !dev.watched[event->wd])
+    const char *folder = folder_of(event->wd);
+    if (!folder)
         return;
     if (event->mask & IN_IGNORED) { /* the folder is gone */
-        dev.watched[event->wd] = NULL;
+        name_folder(event->wd, NULL);
         return;
     }
     if (event->mask & IN_ISDIR) {
-        if ((event->mask & (IN_CREATE | IN_MOVED_TO)) && event->name[0] != '.')
-            watch(text_of("%s/%s", dev.watched[event->wd], event->name), 1);
+        if (event->name[0] == '.')
+            return;
+        if (event->mask & (IN_CREATE | IN_MOVED_TO))
+            watch(text_of("%s/%s", folder, event->name), 1);
+        dev.changed = dev.restart = true; /* with whatever is in it */
         return;
     }
     if ((event->mask & IN_CREATE) || event->len == 0 || !is_included(event->name))
@@ -281,11 +313,40 @@ static void take_events(void)
 
 /* ---- building and starting ---- */
 
+/* A group of its own, which the kernel ends with this process. */
+static void be_a_child(pid_t parent)
+{
+    sigset_t none;
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(EXIT_BUILD);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* -1: a signal says that this process is to end. */
+static ssize_t read_unless_ending(int fd, char *bytes, size_t size)
+{
+    for (;;) {
+        struct pollfd fds[] = {{fd, POLLIN, 0}, {dev.signals, POLLIN, 0}};
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return 0;
+        if (fds[0].revents)
+            return read(fd, bytes, size);
+        if (fds[1].revents)
+            take_signals();
+        if (dev.ending)
+            return -1;
+    }
+}
+
 /* Builds in a child, which has the lock of the cache while it does; whether it did. */
 static bool build_again(void)
 {
     int ends[2], status;
     char path[PATH_MAX];
+    pid_t parent = getpid();
     dev.began_ms = now_ms();
     if (pipe2(ends, O_CLOEXEC) < 0)
         die(EXIT_BUILD, "pipe: %s", strerror(errno));
@@ -294,15 +355,17 @@ static bool build_again(void)
     if (pid < 0)
         die(EXIT_BUILD, "fork: %s", strerror(errno));
     if (pid == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
+        be_a_child(parent);
         const char *built = build(dev.path);
         _exit(write(ends[1], built, strlen(built)) < 0);
     }
     close(ends[1]);
-    ssize_t length = read(ends[0], path, sizeof path - 1);
+    ssize_t length = read_unless_ending(ends[0], path, sizeof path - 1);
     close(ends[0]);
+    if (length < 0) { /* the program is to end: so is what builds */
+        kill(-pid, SIGTERM);
+        length = 0;
+    }
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return false;
@@ -332,7 +395,6 @@ static int notify_socket(char **ret_name)
 __attribute__((__noreturn__)) static void become_program(const char *name, pid_t parent)
 {
     struct words words = {NULL, 0};
-    sigset_t none;
     add_word(&words, dev.program);
     add_word(&words, "run");
     add_word(&words, "--fd");
@@ -346,20 +408,24 @@ __attribute__((__noreturn__)) static void become_program(const char *name, pid_t
         add_word(&words, "5");
     }
     add_words(&words, &dev.arguments);
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(EXIT_BUILD);
+    be_a_child(parent);
     setenv("NOTIFY_SOCKET", name, 1);
     unsetenv("BIDE_UDS");
     if (dev.listening == HANDED_FD)
         fcntl(HANDED_FD, F_SETFD, 0);
     else if (dup2(dev.listening, HANDED_FD) < 0)
         die(EXIT_BUILD, "the listening socket: %s", strerror(errno));
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     execv(dev.program, words.all);
     die(EXIT_BUILD, "%s: %s", dev.program, strerror(errno));
+}
+
+static void forget_old(pid_t pid)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < dev.old_count; i++)
+        if (dev.old[i] != pid)
+            dev.old[kept++] = dev.old[i];
+    dev.old_count = kept;
 }
 
 static void tell_to_end(struct child *child, int number)
@@ -368,8 +434,12 @@ static void tell_to_end(struct child *child, int number)
         return;
     kill(child->pid, number);
     close(child->notify);
+    if (dev.old_count == OLD_MOST) { /* the oldest has had time enough */
+        kill(dev.old[0], SIGKILL);
+        forget_old(dev.old[0]);
+    }
+    dev.old[dev.old_count++] = child->pid;
     *child = (struct child){0};
-    dev.old++;
 }
 
 static void start_next(void)
@@ -394,6 +464,8 @@ static void look_again(void)
     bool restart = dev.restart;
     dev.changed = dev.restart = false;
     if (!build_again()) {
+        if (dev.ending)
+            return;
         say(dev.now.pid ? "the program of before goes on" : "waiting for a change");
         return;
     }
@@ -435,7 +507,7 @@ static void take_end(pid_t pid, int status)
 {
     struct child *child = pid == dev.now.pid ? &dev.now : pid == dev.next.pid ? &dev.next : NULL;
     if (!child) {
-        dev.old -= dev.old > 0;
+        forget_old(pid);
         return;
     }
     close(child->notify);
@@ -458,6 +530,8 @@ static void take_signals(void)
             kill(dev.next.pid, dev.ending);
         if (dev.now.pid)
             kill(dev.now.pid, dev.ending);
+        for (size_t i = 0; i < dev.old_count; i++)
+            kill(dev.old[i], dev.ending);
     }
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
         take_end(pid, status);
@@ -485,7 +559,7 @@ void run_dev(const char *path, char **arguments)
     watch_all();
     block_signals();
     look_again();
-    while (!dev.ending || dev.now.pid || dev.next.pid || dev.old > 0) {
+    while (!dev.ending || dev.now.pid || dev.next.pid || dev.old_count > 0) {
         struct pollfd fds[] = {{dev.inotify, POLLIN, 0},
                                {dev.signals, POLLIN, 0},
                                {dev.next.pid ? dev.next.notify : -1, POLLIN, 0}};

@@ -107,7 +107,8 @@ static const struct file {
      "#     docker run -p 8000:8000 @\n"
      "FROM debian:12-slim AS build\n"
      "COPY --from=bide . /bide\n"
-     "RUN cd /bide && ./dev install --prefix /usr/local && ldconfig\n"
+     "RUN apt-get update && apt-get install -y --no-install-recommends make \\\n"
+     "    && cd /bide && ./dev deps more && ./dev install --prefix /usr/local && ldconfig\n"
      "WORKDIR /src\n"
      "COPY . .\n"
      "RUN make clean && make\n"
@@ -116,7 +117,7 @@ static const struct file {
      "RUN apt-get update \\\n"
      "    && apt-get install -y --no-install-recommends \\\n"
      "        ca-certificates libcrypt1 libcurl4 libgcc-s1 libhiredis0.14 libjwt0 libpcre2-8-0 \\\n"
-     "        libpq5 libsodium23 libsqlite3-0 zlib1g \\\n"
+     "        libpq5 libsodium23 libsqlite3-0 liburing2 zlib1g \\\n"
      "    && rm -rf /var/lib/apt/lists/* && useradd --system --uid 10001 app\n"
      "COPY --from=build /usr/local/lib /usr/local/lib\n"
      "COPY --from=build /src/@ /usr/local/bin/@\n"
@@ -139,15 +140,16 @@ static const struct file {
 /* The last part of the path; NULL if it is no name for a program. */
 static const char *name_of_new(const char *path)
 {
+    static const char *const taken[] = {"app", "app_test", "tests",    "test",
+                                        "dev", "clean",    "Makefile", "Dockerfile"};
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     for (const char *at = name; *at; at++)
         if (!isalnum((unsigned char)*at) && (at == name || !strchr("_-", *at)))
             return NULL;
-    return *name && strcmp(name, "app") != 0 && strcmp(name, "tests") != 0 &&
-                   strcmp(name, "test") != 0 && strcmp(name, "dev") != 0 &&
-                   strcmp(name, "clean") != 0
-               ? name
-               : NULL;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return NULL;
+    return *name ? name : NULL;
 }
 
 static void write_new(const char *path, const char *whole, const char *name)
@@ -171,7 +173,8 @@ int make_new(const char *path)
     const char *name = name_of_new(path);
     if (!name)
         die(EXIT_USAGE,
-            "%s: the name of an application is letters, digits, - and _, and none of its Makefile",
+            "%s: the name of an application is letters, digits, - and _, and none of its files or "
+            "targets",
             path);
     if (mkdir(path, 0777) < 0)
         die(EXIT_USAGE, "%s: %s", path, strerror(errno));

@@ -125,8 +125,9 @@ def needed(path):
 
 
 def wants_redis(path):
-    """Whether the program needs a server."""
-    return path.with_suffix(".server").is_file()
+    """Whether the program needs a server; else a .server says that it needs the command."""
+    said = path.with_suffix(".server")
+    return said.is_file() and said.read_text(encoding="utf-8").strip() == "redis"
 
 
 def library_flags():

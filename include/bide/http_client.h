@@ -15,9 +15,10 @@
  *  1. A reply is a reply, whatever its status: only what gives none is an error.
  *  2. A cancel, or a deadline of whoever called, ends a request at once, and frees its connection.
  *  3. What a server sends is bounded: BIDE_CAP_CLIENT_HEAD_BYTES of header fields and `most_bytes`
- *     of a body, counted behind gzip.
+ *     of a body, counted behind gzip. Only the cookies that it sets are not: `cookies` is for
+ * servers that one knows.
  *  4. Certificates are verified, always. Credentials of a request go to its host only, also when
- *     it is sent elsewhere; so do the fields Authorization and Cookie.
+ *     it is sent elsewhere; so do the fields Authorization, Cookie and Host.
  *  5. No text of a request becomes another request or field: a control character in a URL, a name
  * or a value is BIDE_INVALID, before anything is sent.
  *  6. A request inside an open transaction of its task is reported once for each transaction's
@@ -39,10 +40,10 @@
 /*
  * Codes of errors, which stand in error.h:
  * BIDE_UNREACHABLE     no connection, or it was lost before a reply
- * BIDE_OUTCOME_UNKNOWN it was lost after a request that changes something (not GET, HEAD, OPTIONS,
- *                      PUT, DELETE) was sent: the server may have done it
+ * BIDE_OUTCOME_UNKNOWN it was lost, or the time was over, after a request that is not idempotent
+ *                      (GET, HEAD, OPTIONS, PUT, DELETE are) was sent: the server may have done it
  * BIDE_TLS             no trusted connection
- * BIDE_TIMEOUT         not done within `timeout`; the server may have done it
+ * BIDE_TIMEOUT         not done within `timeout`
  * BIDE_LIMIT           the reply is larger than allowed, or there were too many redirections
  * BIDE_INVALID         the request, or the URL of a redirection, makes no sense
  */
@@ -89,7 +90,8 @@ typedef struct bide_http_request {
    suspend. */
 bide_async(bide_http_client_ptr) bide_http_client_open(const bide_http_client_options *options);
 
-/* Closes it. Requests under way go on; new ones get BIDE_CLOSED. Does not suspend. */
+/* Closes it: nobody may use it from then on. Requests under way go on, and while they do new ones
+   get BIDE_CLOSED. Does not suspend. */
 bide_async(void) bide_http_client_close(bide_http_client_ptr client, bide_error *error);
 
 SPAWNABLE(bide_http_client_ptr, bide_http_client_open, const bide_http_client_options *)

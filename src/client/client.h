@@ -35,6 +35,7 @@ struct bide__http_call {
     char label[200];    /* "GET https://host/path", for messages: without a query */
     bool keeps_body;    /* no redirection has made a GET of it */
     bool keeps_secrets; /* none has led to another origin */
+    bool changed;       /* what is not idempotent was answered, by a redirection */
     bool sent;          /* of the running attempt */
     bool again;         /* libcurl was about to send it once more */
     bool head_ended;    /* lines from here on are trailers */
@@ -48,6 +49,9 @@ struct bide__http_call {
 };
 
 /* ---- easy.c: one attempt, as libcurl wants to be told ---- */
+
+/* Whether there is a byte in it that no value of a field may have. */
+bool bide__http_has_control(const char *text);
 
 /* NULL, or what is wrong with a list of fields. */
 const char *bide__http_fields_problem(const bide_http_field *fields);

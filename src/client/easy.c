@@ -79,7 +79,7 @@ static void set_once(struct bide__http_call *call)
 
 /* ---- fields ---- */
 
-static bool has_control(const char *text)
+bool bide__http_has_control(const char *text)
 {
     for (; *text; text++)
         if ((unsigned char)*text < ' ' ? *text != '\t' : *text == 0x7f)
@@ -87,15 +87,19 @@ static bool has_control(const char *text)
     return false;
 }
 
+static bool is_one_of(const char *name, const char *const *names)
+{
+    while (*names && !bide__slice_equal_nocase(bide__slice_of(name), bide__slice_of(*names)))
+        names++;
+    return *names;
+}
+
 /* What libcurl writes from what it knows: another word would say where a message ends. */
-static bool is_framing(struct bide__slice name)
+static bool is_framing(const char *name)
 {
     static const char *const names[] = {"connection", "content-length", "transfer-encoding", "te",
-                                        "upgrade",    "expect",         "http2-settings"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (bide__slice_equal_nocase(name, bide__slice_of(names[i])))
-            return true;
-    return false;
+                                        "upgrade",    "expect",         "http2-settings",    NULL};
+    return is_one_of(name, names);
 }
 
 const char *bide__http_fields_problem(const bide_http_field *fields)
@@ -104,9 +108,9 @@ const char *bide__http_fields_problem(const bide_http_field *fields)
         struct bide__slice name = bide__slice_of(fields->name);
         if (!bide__http_is_token(name))
             return "a header field's name is no token";
-        if (is_framing(name))
+        if (is_framing(fields->name))
             return "a header field that frames messages cannot be set";
-        if (!fields->value || has_control(fields->value))
+        if (!fields->value || bide__http_has_control(fields->value))
             return "a header field's value has a control character in it, or is NULL";
     }
     return NULL;
@@ -135,12 +139,15 @@ static int add_field(struct bide__http_call *call, const char *name, const char 
     return more ? 0 : code < 0 ? code : -ENOMEM;
 }
 
-/* Those that are for their host only stay there. */
-static bool is_secret(const char *name)
+/* Those that are for one host stay there, and those of a body with it. */
+static bool goes_along(const struct bide__http_call *call, const char *name)
 {
-    struct bide__slice text = bide__slice_of(name);
-    return bide__slice_equal_nocase(text, bide__slice_of("authorization")) ||
-           bide__slice_equal_nocase(text, bide__slice_of("cookie"));
+    static const char *const of_host[] = {"authorization", "cookie", "host", "proxy-authorization",
+                                          NULL};
+    static const char *const of_body[] = {"content-type", "content-encoding", "content-language",
+                                          "content-location", NULL};
+    return (call->keeps_secrets || !is_one_of(name, of_host)) &&
+           (call->keeps_body || !is_one_of(name, of_body));
 }
 
 static int add_fields(struct bide__http_call *call, const bide_http_field *fields,
@@ -148,8 +155,7 @@ static int add_fields(struct bide__http_call *call, const bide_http_field *field
 {
     int code = 0;
     for (; fields && fields->name && code == 0; fields++)
-        if (!names_field(stronger, fields->name) &&
-            (call->keeps_secrets || !is_secret(fields->name)))
+        if (!names_field(stronger, fields->name) && goes_along(call, fields->name))
             code = add_field(call, fields->name, fields->value);
     return code;
 }

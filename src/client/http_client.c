@@ -189,6 +189,8 @@ static void take_request(struct bide__http_call *call)
         raise_invalid("there is no URL");
     if (problem)
         raise_invalid("%s", problem);
+    if (request->body.content_type && bide__http_has_control(request->body.content_type))
+        raise_invalid("the content type has a control character in it");
     if (!is_url_text(request->url) || (request->bearer && !is_url_text(request->bearer)))
         raise_invalid("a URL or a token has a space or a control character in it");
     call->method = bide__slice_of(request->method ? request->method : has_body ? "POST" : "GET");
@@ -211,6 +213,12 @@ static void take_request(struct bide__http_call *call)
 
 /* ---- what comes of it ---- */
 
+/* Whether a server may have done what is not to be done twice. */
+static bool may_have_changed(const struct bide__http_call *call)
+{
+    return call->changed || (call->sent && !bide__http_is_idempotent(call->method));
+}
+
 /* Which error libcurl's result is. */
 static int code_of(const struct bide__http_call *call, CURLcode result)
 {
@@ -228,8 +236,7 @@ static int code_of(const struct bide__http_call *call, CURLcode result)
     case CURLE_OUT_OF_MEMORY:
         return BIDE_NO_MEMORY;
     default:
-        return call->sent && !bide__http_is_idempotent(call->method) ? BIDE_OUTCOME_UNKNOWN
-                                                                     : BIDE_UNREACHABLE;
+        return may_have_changed(call) ? BIDE_OUTCOME_UNKNOWN : BIDE_UNREACHABLE;
     }
 }
 
@@ -325,6 +332,7 @@ static bool is_sent_on(struct bide__http_call *call, uint32_t times)
     const char *url = bide_arena_strdup(call->arena, to);
     if (!url)
         bide__raise(-ENOMEM, &call->client->object);
+    call->changed |= !bide__http_is_idempotent(call->method);
     bool was_post = bide__slice_equal(call->method, bide__slice_of("POST"));
     bool was_head = bide__slice_equal(call->method, bide__slice_of("HEAD"));
     if ((status == 303 && !was_head) || ((status == 301 || status == 302) && was_post)) {
@@ -431,7 +439,8 @@ bide_async(bide_client_reply) bide_http_send(bide_http_client *client,
     bide_defer(end_call, &s.call);
     bide_error *error = bide__boundary_within(&site_timeout, timeout, send_thunk, &s, &late);
     if (late)
-        error = bide_error_new(BIDE_TIMEOUT, "http: %s: not done within %lld ms", s.call.label,
+        error = bide_error_new(may_have_changed(&s.call) ? BIDE_OUTCOME_UNKNOWN : BIDE_TIMEOUT,
+                               "http: %s: not done within %lld ms", s.call.label,
                                (long long)(timeout.ns / 1000000));
     if (error)
         bide__fail(bide__current->at, error);

@@ -27,7 +27,8 @@ void bide__main_notify_ready(void)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    (void)sendto(fd, word, sizeof word - 1, MSG_NOSIGNAL, (const struct sockaddr *)&address,
+    (void)sendto(fd, word, sizeof word - 1, MSG_NOSIGNAL | MSG_DONTWAIT,
+                 (const struct sockaddr *)&address,
                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
     close(fd);
 }

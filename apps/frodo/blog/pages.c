@@ -133,18 +133,25 @@ static async(shown_post_ptr) load_post(frodo *site, const account *who, const ch
     return ready(shown_post_ptr, shown);
 }
 
+static async(void) forget_page(bide_cache *cache, const char *key);
+SPAWNABLE(void, forget_page, bide_cache *, const char *)
+static async(void) forget_page(bide_cache *cache, const char *key)
+{
+    await(bide_cache_invalidate(cache, key));
+    return bide_void;
+}
+
 /* From the cache, unless somebody has had another name since. */
 static async(shown_post_ptr) kept_post(frodo *site, const char *slug)
 {
     const char *names = await(names_generation(site)), *key = post_page_key(slug);
-    for (;;) {
-        shown_post *kept = await(bide_cached(site->cache, shown_post, key, bide_s(60), load_post,
-                                             site, NULL, slug, 1, names));
-        if (strcmp(kept->names, names) == 0)
-            return ready(shown_post_ptr, kept);
-        await(bide_cache_invalidate(site->cache, key));
-        names = await(names_generation(site));
-    }
+    bide_error *error;
+    shown_post *kept = await(bide_cached(site->cache, shown_post, key, bide_s(60), load_post, site,
+                                         NULL, slug, 1, names));
+    if (strcmp(kept->names, names) == 0)
+        return ready(shown_post_ptr, kept);
+    attempt(&error, forget_page, site->cache, key); /* without a cache there is nothing to forget */
+    return load_post(site, NULL, slug, 1, names);
 }
 
 GET(show_post, "/posts/{slug}", html("blog/post", shown_post), hidden, path(str, slug, len(1, 200)),

@@ -120,14 +120,16 @@ static async(void) role_changed(bide_tx *tx, frodo *site, int64_t role_id)
     return bide_void;
 }
 
-static async(void) save_once(bide_tx *tx, frodo *site, const account *who, role *row,
+/* `id`: 0 for a new one. An earlier try may have put one into the row. */
+static async(void) save_once(bide_tx *tx, frodo *site, const account *who, int64_t id, role *row,
                              const role_form *form);
-SPAWNABLE(void, save_once, bide_tx *, frodo *, const account *, role *, const role_form *)
-static async(void) save_once(bide_tx *tx, frodo *site, const account *who, role *row,
+SPAWNABLE(void, save_once, bide_tx *, frodo *, const account *, int64_t, role *, const role_form *)
+static async(void) save_once(bide_tx *tx, frodo *site, const account *who, int64_t id, role *row,
                              const role_form *form)
 {
+    row->id = id;
     bide_tx_isolation(tx, BIDE_SERIALIZABLE); /* two may take the last right from each other */
-    if (row->id) {                            /* nobody changes a role that gives more ... */
+    if (id) {                                 /* nobody changes a role that gives more ... */
         (void)await(role_get(tx, row->id));
         await(roles_give_check(tx, who, &row->id, 1));
         await(bide_update(tx, role, row, name, scope));
@@ -152,13 +154,13 @@ async(role_out_ptr) role_save(bide_request *req, const account *who, int64_t id,
     bide_error *error = NULL;
     frodo *site = frodo_of(req);
     role_out *out = bide_arena_alloc_zero(bide_arena_of(req), 1, sizeof *out);
-    role row = {.id = id, .name = form->name, .scope = form->scope};
+    role row = {.name = form->name, .scope = form->scope};
     judge(req, form);
     if (!out)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a role"));
     if (id == ROLE_ADMIN)
         fail(http_error(409, "The role of administrators stays as it is"));
-    retry_tx(&error, site->db, save_once, site, who, &row, form);
+    retry_tx(&error, site->db, save_once, site, who, id, &row, form);
     if (error)
         fail(error);
     *out = (role_out){.id = row.id,

@@ -38,11 +38,14 @@ static const char *field(bide_exchange *x, const char *name)
     return value.at ? bide_arena_strndup(bide_exchange_arena(x), value.at, value.length) : "-";
 }
 
+static char last_host[60];
+
 /* What a request was, a line for each. */
 static async(void) tell(bide_exchange *x)
 {
     bide_text body = await(bide_body_all(x));
     bide_text method = bide_request_method(x), query = bide_request_query(x);
+    snprintf(last_host, sizeof last_host, "%s", field(x, "Host"));
     char *text = bide_arena_printf(
         bide_exchange_arena(x),
         "method %.*s\nquery %.*s\ntype %s\nagent %s\nown %s\nusual %s\nsecret %s\ncookie %s\n"
@@ -95,6 +98,8 @@ static async(void) handle(bide_exchange *x, void *unused)
         await(redirect(x, 302, "/tell"));
     else if (is_path(path, "/to/307"))
         await(redirect(x, 307, "/tell"));
+    else if (is_path(path, "/to/lost"))
+        await(redirect(x, 303, "http://127.0.0.1:1/"));
     else if (is_path(path, "/round"))
         await(redirect(x, 302, "/round"));
     else if (is_path(path, "/to/file"))
@@ -262,6 +267,7 @@ TEST(what_makes_no_sense_is_refused_before_anything_is_sent, .real_clock = true)
             {.url = "/", .fields = framing},
             {.url = "/", .fields = nothing},
             {.url = "/", .bearer = "a\r\nX-Evil: b"},
+            {.url = "/", .body = {"text/plain\r\nX-Evil: b", "", 0}},
         };
         served = 0;
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -408,7 +414,10 @@ TEST(deadlines_end_a_request, .real_clock = true)
     {
         with(bide_http_client, c, OPEN(.base_url = base, .timeout = bide_ms(50))) {
             bide_http_request patient = {.url = "/slow", .timeout = bide_s(10)};
+            bide_error *error;
             check_int(code_of(c, "/never", "GET http://127.0.0.1:"), BIDE_TIMEOUT);
+            attempt(&error, send_one, c, &(bide_http_request){.method = "POST", .url = "/never"});
+            check(error && error->code == BIDE_OUTCOME_UNKNOWN);
             check_int(await(bide_http_send(c, &patient)).status, 200);
         }
         with(bide_http_client, c, OPEN(.base_url = base)) {
@@ -558,13 +567,18 @@ TEST(redirections_are_followed_if_asked_for, .real_clock = true)
             check_int(code_of(c, "/round", "more than 3 times"), BIDE_LIMIT);
             check_int(served, 4);
             check_int(code_of(c, "/to/file", "not http"), BIDE_INVALID);
+            bide_error *error;
+            check_int(code_of(c, "/to/lost", "127.0.0.1:1"), BIDE_UNREACHABLE);
+            attempt(&error, send_one, c, &(bide_http_request){.method = "POST", .url = "/to/lost"});
+            check(error && error->code == BIDE_OUTCOME_UNKNOWN); /* the first one has done it */
         }
     }
 }
 
 TEST(another_origin_gets_no_credentials, .real_clock = true)
 {
-    bide_http_field secrets[] = {{"Cookie", "sid=1"}, {"X-Own", "1"}, {0}};
+    bide_http_field secrets[] = {
+        {"Cookie", "sid=1"}, {"X-Own", "1"}, {"Host", "internal.example"}, {0}};
     with(bide_tcp_listener, second, "127.0.0.1", 0, NULL)
         with_group(g) {
             spawn_void(g, serve, second);
@@ -575,10 +589,12 @@ TEST(another_origin_gets_no_credentials, .real_clock = true)
                     .url = "/to/other", .bearer = "t0ken", .fields = secrets};
                 bide_client_reply r = await(bide_http_send(c, &request));
                 check_contains(r.body, "own 1\n");
+                check_contains(last_host, "127.0.0.1:");
                 check_contains(r.body, "secret -\n");
                 check_contains(r.body, "cookie -\n");
                 request.url = "/to/307"; /* the same origin */
                 r = await(bide_http_send(c, &request));
+                check_str(last_host, "internal.example");
                 check_contains(r.body, "secret Bearer t0ken\n");
                 check_contains(r.body, "cookie sid=1\n");
             }
@@ -683,10 +699,16 @@ TEST(a_request_inside_a_transaction_is_reported, .real_clock = true, .reports = 
 
 TEST(a_closed_client_is_closed, .real_clock = true)
 {
-    bide_http_client_ptr c = await(bide_http_client_open(NULL));
-    bide_http_client_ptr second = await(bide_http_client_open(NULL));
-    await(bide_http_client_close(second, NULL));
-    await(bide_http_client_close(c, NULL));
+    with_site(base) with_group(g)
+    {
+        bide_http_client_ptr c =
+            await(bide_http_client_open(OPEN(.base_url = base, .timeout = bide_ms(100))));
+        task(void) one = spawn(g, get, c, "/slow"); /* goes on, and keeps the client */
+        await(bide_sleep(bide_ms(5)));
+        await(bide_http_client_close(c, NULL));
+        check_int(code_of(c, "/person", "closed"), BIDE_CLOSED);
+        await_task(one);
+    }
 }
 
 /* The server's allocations fail as well. */
