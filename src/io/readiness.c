@@ -98,9 +98,12 @@ void bide__fd_table_done(struct bide__fd_table *table)
     bide__free(table->by_number);
 }
 
-/* Until poll(2) says that it would not block. */
+/* Until poll(2) says that it would not block. It ignores the number of a closed one, which nobody
+   would wake. */
 static int look(int fd, short events)
 {
+    if (fd < 0)
+        return -EBADF;
     struct pollfd one = {.fd = fd, .events = events};
     int n = poll(&one, 1, 0);
     return n == 0 ? -EAGAIN : n < 0 ? -errno : one.revents & POLLNVAL ? -EBADF : 0;

@@ -150,6 +150,35 @@ TEST(closing_wakes_who_waits)
     bide_udp_close(NULL);
 }
 
+static async(int) code_of_receive(bide_udp *udp)
+{
+    bide_error *error;
+    attempt(&error, receive_one, udp);
+    return ready(int, error ? error->code : 0);
+}
+SPAWNABLE(int, code_of_receive, bide_udp *)
+
+/* The timer makes the closer ready, then the poll finds the datagram and wakes the receiver: which
+   runs after the closer, if the order of tasks is not shuffled. */
+TEST(woken_and_closed_under_in_one_turn, .real_clock = true)
+{
+    for (int round = 0; round < 20; round++) {
+        bide_udp *udp = await(bide_udp_bind("127.0.0.1", 0));
+        await(bide_udp_connect(udp, "127.0.0.1", bide_udp_port(udp)));
+        with_group(g) {
+            task(int) receiver = spawn(g, code_of_receive, udp);
+            spawn_void(g, close_soon, udp);
+            await(bide_yield()); /* now both wait */
+            int64_t due_ns = bide_clock_ns() + 3 * INT64_C(1000000);
+            await(bide_udp_send(udp, "x", 1));
+            while (bide_clock_ns() < due_ns)
+                continue;
+            int code = await_task(receiver);
+            check(code == 0 || code == BIDE_CLOSED);
+        }
+    }
+}
+
 TEST(what_goes_wrong_is_told)
 {
     static char much[70000];
