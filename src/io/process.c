@@ -227,9 +227,7 @@ static int take_over(struct start *start, bide_process **ret_process)
         if (start->ours[i] < 0)
             continue;
         snprintf(name, sizeof name, "unix:%s of %.80s", names[i], start->argv[0]);
-        /* Not is_stream: it is read when somebody asks; see the pitfalls in README.md. */
-        struct bide__fd stream = {.fd = start->ours[i]};
-        code = bide__stream_move(&stream, name, &process->streams[i]);
+        code = bide__stream_new(start->ours[i], name, &process->streams[i]);
         if (code == 0)
             start->ours[i] = -1;
     }
