@@ -315,8 +315,10 @@ static int wait_here(struct bide_task *me, bide_process *process)
     code = me->loop->io->ops->perform(me->loop->io, &op);
     if (!op.waited)
         bide__done_at_once(me);
-    if (code < 0 || process->ended)
-        return code;
+    if (process->ended && code != -ECANCELED)
+        return 0; /* another task saw it first, and may have finished the process */
+    if (code < 0)
+        return process->endpoint.closed && code != -ECANCELED ? -ESHUTDOWN : code;
     memset(&info, 0, sizeof info);
     if (waitid((idtype_t)P_PIDFD, (id_t)process->endpoint.fd.fd, &info, WEXITED) < 0)
         return -errno;
@@ -330,12 +332,16 @@ static int wait_here(struct bide_task *me, bide_process *process)
 bide_async(bide_process_end) bide_process_wait(bide_process *process)
 {
     struct bide_task *me = bide__task_current();
+    char name[BIDE_ADDRESS_BYTES];
     bide__endpoint_enter(me, &process->endpoint, "wait for");
     int code = wait_here(me, process);
-    bide__endpoint_leave(&process->endpoint);
+    bide_process_end end = process->end;
+    snprintf(name, sizeof name, "%s", bide__endpoint_name(&process->endpoint));
+    if (bide__endpoint_leave(&process->endpoint))
+        bide__free(process);
     if (code < 0)
-        bide__net_raise(code, "wait for", bide__endpoint_name(&process->endpoint));
-    return bide_ready(bide_process_end, process->end);
+        bide__net_raise(code, "wait for", name);
+    return bide_ready(bide_process_end, end);
 }
 
 /* Whether it has ended within that time. */

@@ -6,6 +6,8 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include "base/mem.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -227,6 +229,38 @@ TEST(a_child_that_ignores_sigterm_is_killed, .real_clock = true)
         check(!has_children());
         check_int(open_descriptors(), before);
     }
+}
+
+static async(int) wait_for_status(bide_process *child)
+{
+    return ready(int, await(bide_process_wait(child)).status);
+}
+SPAWNABLE(int, wait_for_status, bide_process *)
+
+/* Its owner may finish it before they have run; the last of them frees it. */
+TEST(many_wait_for_one_that_is_finished, .real_clock = true)
+{
+    int64_t live = 0;
+    for (int round = 0; round < 8; round++) {
+        task(int) waiters[3];
+        with_group(g) {
+            with(bide_child, child,
+                 SCRIPT("trap 'exit 3' TERM; echo; while :; do sleep 0.01; done"), &reads) {
+                char byte;
+                await(bide_read_exactly(bide_process_out(child), &byte, 1));
+                for (int i = 0; i < 3; i++)
+                    waiters[i] = spawn(g, wait_for_status, child);
+                if (round % 2)
+                    await(bide_yield());
+            }
+            for (int i = 0; i < 3; i++)
+                check_int(await_task(waiters[i]), 3);
+        }
+        check(!has_children());
+        if (round == 1)
+            live = bide__mem_live();
+    }
+    check_int(bide__mem_live(), live);
 }
 
 TEST(one_that_obeys_is_not_waited_for_long, .real_clock = true)
