@@ -16,7 +16,7 @@
  *     runs gets SIGTERM, and SIGKILL when it has not ended after `patience`. The end suspends.
  *  2. The words of `argv` reach the program as they are: there is no shell.
  *  3. The child gets three descriptors and no other of the library's, no blocked or ignored
- * signals, and all cores that this process had at its start.
+ *     signals, and all cores that this process had at its start.
  *  4. It is known by a pidfd, so no signal ever reaches another process that has its number later.
  *
  * Writing to a child that reads nothing while it waits for its output to be read is a deadlock of
@@ -50,7 +50,9 @@ typedef struct bide_process_options {
     const char *folder;                  /* where it starts; NULL: where this process is */
     bide_duration patience;              /* from SIGTERM to SIGKILL; 0: 2 s; 4 s at the most */
     bool own_group; /* a process group of its own, which signals of bide_process_signal and of the
-                       block's end reach as a whole: its children too. Not a terminal's Ctrl-C */
+                       block's end reach as a whole: its children too. Not a terminal's Ctrl-C. What
+                       is left of it when the child itself has ended is killed at the block's end:
+                       `patience` is for the child, which may wait for its own */
 } bide_process_options;
 
 typedef struct bide_process_end {

@@ -4,6 +4,9 @@
  *
  *   starting --on a lane--> running --pidfd readable, waitid--> ended
  *
+ * The leader of a group of its own is looked at by that waitid, and reaped when it is finished:
+ * until then nobody else's group can have its number, and what is left of its own is killed.
+ *
  * Invariants
  *  1. The child is not reaped before its pidfd says that it has ended, and only through that.
  *  2. It is started on a lane: a loop's thread is pinned to a core, which a child would inherit.
@@ -82,6 +85,8 @@ static void start_done(struct start *start)
     close_all(start->theirs);
     if (start->id > 0) {
         kill(start->id, SIGKILL);
+        if (start->options->own_group)
+            kill(-start->id, SIGKILL);
         while (waitpid(start->id, NULL, 0) < 0 && errno == EINTR)
             ;
     }
@@ -304,7 +309,8 @@ bool bide_process_signal(bide_process *process, int signal)
     return pidfd_signal(process->endpoint.fd.fd, signal) == 0;
 }
 
-/* Waits for the pidfd, and reaps. 0 or a negative code. */
+/* Waits for the pidfd, and reaps, but not the leader of a group: its number is needed once more.
+   0 or a negative code. */
 static int wait_here(struct bide_task *me, bide_process *process)
 {
     siginfo_t info;
@@ -320,7 +326,8 @@ static int wait_here(struct bide_task *me, bide_process *process)
     if (code < 0)
         return process->endpoint.closed && code != -ECANCELED ? -ESHUTDOWN : code;
     memset(&info, 0, sizeof info);
-    if (waitid((idtype_t)P_PIDFD, (id_t)process->endpoint.fd.fd, &info, WEXITED) < 0)
+    if (waitid((idtype_t)P_PIDFD, (id_t)process->endpoint.fd.fd, &info,
+               WEXITED | (process->own_group ? WNOWAIT : 0)) < 0)
         return -errno;
     process->ended = true;
     process->end = info.si_code == CLD_EXITED
@@ -354,6 +361,14 @@ static bool ends_within(struct bide_task *me, bide_process *process, int64_t dur
     return code == 0 || code == -ECHILD;
 }
 
+/* Kills what is left of a group whose leader has ended, and then lets go of its number. */
+static void end_group(const bide_process *process)
+{
+    siginfo_t info;
+    kill(-process->id, SIGKILL);
+    (void)waitid((idtype_t)P_PIDFD, (id_t)process->endpoint.fd.fd, &info, WEXITED | WNOHANG);
+}
+
 bide_async(void) bide_process_finish(bide_process *process)
 {
     if (!process)
@@ -375,6 +390,8 @@ bide_async(void) bide_process_finish(bide_process *process)
     if (!ended)
         bide_log(BIDE_LOG_WARN, "process %d '%s' has not ended after SIGKILL", (int)process->id,
                  bide__endpoint_name(&process->endpoint));
+    if (process->own_group && process->ended)
+        end_group(process);
     if (bide__endpoint_close(&process->endpoint))
         bide__free(process);
     return bide_void;

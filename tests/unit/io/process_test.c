@@ -11,10 +11,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -261,6 +263,42 @@ TEST(many_wait_for_one_that_is_finished, .real_clock = true)
             live = bide__mem_live();
     }
     check_int(bide__mem_live(), live);
+}
+
+/* Whether the process of a pidfd has ended. */
+static bool has_ended(int pidfd)
+{
+    struct pollfd one = {.fd = pidfd, .events = POLLIN};
+    return poll(&one, 1, 500) == 1;
+}
+
+TEST(nothing_of_a_group_outlives_the_block, .real_clock = true)
+{
+    /* The leader ends by SIGTERM, or by itself and is waited for, or by itself. */
+    static const char *const leaders[] = {" & wait", " & read line", " & read line"};
+    for (int way = 0; way < 3; way++) {
+        char script[256], line[32];
+        int pidfd = -1;
+        bide_process_options options = {
+            .in = BIDE_IO_STREAM, .out = BIDE_IO_STREAM, .own_group = true};
+        snprintf(script, sizeof script, "sh -c 'trap \"\" TERM; echo $$; exec sleep 100'%s",
+                 leaders[way]);
+        with(bide_child, child, SCRIPT(script), &options) {
+            size_t n = await(bide_read(bide_process_out(child), line, sizeof line - 1));
+            line[n] = 0;
+            pidfd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(line, NULL, 10), 0);
+            require(pidfd >= 0);
+            if (way > 0)
+                await(bide_write(bide_process_in(child), "\n", 1));
+            if (way == 1) {
+                check(bide_process_ok(await(bide_process_wait(child))));
+                check(!bide_process_signal(child, SIGTERM));
+            }
+        }
+        check(has_ended(pidfd));
+        close(pidfd);
+        check(!has_children());
+    }
 }
 
 TEST(one_that_obeys_is_not_waited_for_long, .real_clock = true)
