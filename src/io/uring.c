@@ -443,6 +443,13 @@ static void uring_want(struct bide__fd *fd)
     arm_missing(uring_of(fd->io), fd);
 }
 
+/* What ends a receive but not the stream. ENOBUFS: bytes are there, but all buffers are held. */
+static bool only_the_request(int code)
+{
+    return code == -ENOBUFS || code == -ECANCELED || code == -ENOMEM || code == -EINTR ||
+           code == -EAGAIN;
+}
+
 /* A completion that nobody has seen yet may have it. */
 static int uring_peek(struct bide__fd *fd)
 {
@@ -455,8 +462,8 @@ static int uring_peek(struct bide__fd *fd)
         return fd->ended == END ? 0 : -fd->ended;
     io_uring_for_each_cqe(&self->ring, head, seen)
     {
-        if (seen->user_data == data_of(fd, OF_RECEIVE))
-            return seen->res > 0 ? 1 : seen->res == -ENOBUFS ? -EAGAIN : seen->res;
+        if (seen->user_data == data_of(fd, OF_RECEIVE) && !only_the_request(seen->res))
+            return seen->res > 0 ? 1 : seen->res;
     }
     return bide__fd_peek(fd);
 }
@@ -488,13 +495,6 @@ static void poll_completed(struct uring_io *self, struct bide__fd *fd, unsigned 
     }
     if (events)
         bide__fd_notice(fd, events);
-}
-
-/* What ends a receive but not the stream. ENOBUFS: bytes are there, but all buffers are held. */
-static bool only_the_request(int code)
-{
-    return code == -ENOBUFS || code == -ECANCELED || code == -ENOMEM || code == -EINTR ||
-           code == -EAGAIN;
 }
 
 static void give_unused(struct uring_io *self, const struct io_uring_cqe *seen)
