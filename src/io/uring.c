@@ -429,9 +429,14 @@ static int send_along(struct uring_io *self, struct bide__op *op)
 static int uring_perform(struct bide__io *io, struct bide__op *op)
 {
     struct bide__fd *fd = op->fd;
+    int result;
+    /* A cancel that met a send which the kernel had taken gave that part; the rest is not sent. */
+    if (op->kind == BIDE__OP_SEND && op->waited &&
+        (result = bide__checkpoint(bide__task_current())) < 0)
+        return result;
     if (op->kind == BIDE__OP_SEND && io->loop->ready_first && (fd->readiness & WRITE) &&
         !(fd->armed & SENDING)) {
-        int result = send_along(uring_of(io), op);
+        result = send_along(uring_of(io), op);
         if (result != -EAGAIN)
             return result;
     }
