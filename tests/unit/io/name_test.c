@@ -212,7 +212,7 @@ TEST(a_deadline_ends_what_nobody_answers, .real_clock = true)
 TEST(only_so_many_are_asked_at_a_time, .real_clock = true)
 {
     enum { THREADS = BIDE_CAP_NAME_THREADS, NAMES = BIDE_CAP_NAMES };
-    static char hosts[NAMES + 1][16];
+    static char hosts[NAMES + 1][24];
     bool timed_out = false;
     int found = 0;
     defer(release, NULL);

@@ -32,7 +32,7 @@ GET(list_users, "/users", list(user_out))
     return (user_out_list){NULL, 0};
 }
 
-static bide_app *apps[2]; /* of the workers */
+static bide_app *apps[3]; /* of the workers */
 
 /* The second worker starts after the first. */
 static async(void) start(bide_app *app)
