@@ -198,7 +198,10 @@ static bool is_free_to_take(const bide_error *error)
 
 bide_error *bide_error_because(bide_error *error, bide_error *cause)
 {
-    if (!cause || cause == error || error->cause)
+    if (!cause || cause == error)
+        return error;
+    error->never_again |= bide__error_never_again(cause);
+    if (error->cause)
         return error;
     if (!is_free_to_take(cause))
         cause = bide__error_clone(cause);
@@ -216,6 +219,7 @@ bide_error *bide__error_clone(const bide_error *original)
     error->system_errno = original->system_errno;
     error->at = original->at;
     error->dropped = original->dropped;
+    error->never_again = bide__error_never_again(original); /* without its further errors */
     error->await_count = original->await_count;
     error->spawn_count = original->spawn_count;
     memcpy(error->awaits, original->awaits, sizeof error->awaits);
@@ -245,6 +249,7 @@ void bide__error_attach(bide_error *to, bide_error *error)
         *end = error;
         return;
     }
+    to->never_again |= bide__error_never_again(error);
     bide__error_free(pool_here(), error);
     to->dropped++;
 }
@@ -265,6 +270,28 @@ bide_error *bide__error_in_cancel(struct bide__loop *loop, bide_error *cancel)
 bool bide__error_is_cancel(const bide_error *error)
 {
     return error->is_cancel;
+}
+
+bool bide__error_never_again(const bide_error *error)
+{
+    for (; error; error = error->cause) {
+        switch (error->code) {
+        case BIDE_CANCELLED:
+        case BIDE_OUTCOME_UNKNOWN:
+        case BIDE_REDIS_LOST:
+        case BIDE_MISUSE:
+        case BIDE_DEADLOCK:
+            return true;
+        default:
+            break;
+        }
+        if (error->is_cancel || error->never_again)
+            return true;
+        for (const bide_error *also = error->also; also; also = also->next)
+            if (bide__error_never_again(also))
+                return true;
+    }
+    return false;
 }
 
 bide_error *bide_error_current(void)

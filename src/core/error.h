@@ -59,6 +59,10 @@ void bide__error_note_task(struct bide_spawned *spawned, const struct bide_task 
 /* A cancel in flight, as opposed to an error whose code is BIDE_CANCELLED. */
 bool bide__error_is_cancel(const bide_error *error);
 
+/* Whether calling again what failed with it might do twice what was to be done once, or cannot
+   help: it, a cause, or a further error of any of them says so, also one that was not kept. */
+bool bide__error_never_again(const bide_error *error);
+
 /* Frees a cancel that has served, and gives the failures that came along with it as one error that
    nobody owns yet; NULL: none. */
 bide_error *bide__error_in_cancel(struct bide__loop *loop, bide_error *cancel);

@@ -45,6 +45,7 @@ bool bide__guest_call(struct bide__guest *guest, const struct bide_task *host,
     bide_error *error = bide__boundary(run, args);
     if (error) {
         *ret_error = *error;
+        ret_error->never_again = bide__error_never_again(error);
         ret_error->cause = ret_error->also = ret_error->next = NULL;
         ret_error->owner = NULL;
         ret_error->dropped += (error->cause != NULL) + (error->also != NULL);

@@ -41,26 +41,6 @@ static bool take_out(bide_retry_budget *budget)
     return true;
 }
 
-/* Whether calling again might do twice what was to be done once, or cannot help. */
-static bool never_again(const bide_error *error)
-{
-    if (bide__error_is_cancel(error))
-        return true;
-    for (; error; error = error->cause) {
-        switch (error->code) {
-        case BIDE_CANCELLED:
-        case BIDE_OUTCOME_UNKNOWN:
-        case BIDE_REDIS_LOST:
-        case BIDE_MISUSE:
-        case BIDE_DEADLOCK:
-            return true;
-        default:
-            break;
-        }
-    }
-    return false;
-}
-
 static bool is_named(const bide_retry_policy *policy, const bide_error *error)
 {
     for (size_t i = 0; i < BIDE_RETRY_CODES; i++)
@@ -113,7 +93,7 @@ bide_error *bide__retry(const bide_retry_policy *policy, const struct bide__call
         if (!error)
             return NULL;
         memset((void *)(uintptr_t)call->args, 0, call->value_size);
-        if (tried >= tries || never_again(error) || bide_cancel_requested() ||
+        if (tried >= tries || bide__error_never_again(error) || bide_cancel_requested() ||
             !is_named(policy, error))
             return error;
         if (pause_ns > most_ns)

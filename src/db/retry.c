@@ -5,8 +5,8 @@
  * Invariants
  *  1. Each try is a transaction of its own, from its first statement to its commit, behind a
  *     boundary: nothing of a try that failed is left.
- *  2. Only BIDE_TX_RETRY leads to another try. BIDE_OUTCOME_UNKNOWN never does: what may have been
- *     done would be done twice.
+ *  2. Only BIDE_TX_RETRY leads to another try. BIDE_OUTCOME_UNKNOWN never does, nor an error that
+ *     holds one: what may have been done would be done twice.
  */
 #include "db/db.h"
 
@@ -54,7 +54,8 @@ bide_error *bide__retry_tx(const struct bide_site *at, bide_db *db, bide_tx **sl
         memset(args, 0, result_size);
         trial.pause_ns = jitter(me->loop, pause_ns);
         int64_t left_ns = bide__deadline_ns(me) - bide__loop_clock_ns(me->loop);
-        if (error->code != BIDE_TX_RETRY || tries == BIDE_CAP_DB_TRIES || left_ns < trial.pause_ns)
+        if (error->code != BIDE_TX_RETRY || bide__error_never_again(error) ||
+            tries == BIDE_CAP_DB_TRIES || left_ns < trial.pause_ns)
             return error;
         if (pause_ns < BIDE_CAP_DB_RETRY_MOST_MS * BIDE__NS_PER_MS)
             pause_ns *= 2;

@@ -87,6 +87,86 @@ TEST(what_may_have_been_done_is_never_done_again)
     check_int(asked, 2);
 }
 
+static async(void) nap(int64_t ms)
+{
+    await(bide_sleep(bide_ms(ms)));
+    return bide_void;
+}
+SPAWNABLE(void, nap, int64_t)
+
+static async(void) look(int64_t after_ms)
+{
+    await(nap(after_ms));
+    fail(bide_error_new(BIDE_UNREACHABLE, "the first request was not made"));
+}
+SPAWNABLE(void, look, int64_t)
+
+/* Sends once; a cancel or the end of the pause finds the connection lost. */
+static async(void) order(int64_t lost_after_ms)
+{
+    bide_error *error;
+    calls++;
+    attempt(&error, nap, lost_after_ms);
+    fail(bide_error_new(BIDE_OUTCOME_UNKNOWN, "the order was sent"));
+}
+SPAWNABLE(void, order, int64_t)
+
+static async(int) look_and_order(int64_t look_ms, int64_t order_ms)
+{
+    with_group(g) {
+        spawn_void(g, look, look_ms);
+        spawn_void(g, order, order_ms);
+    }
+    return ready(int, 1);
+}
+SPAWNABLE(int, look_and_order, int64_t, int64_t)
+
+/* The failure is only told of as the cause of another one: its further errors are not copied. */
+static async(int) told_of(int64_t look_ms, int64_t order_ms)
+{
+    bide_error *error;
+    int value = attempt(&error, look_and_order, look_ms, order_ms);
+    if (error) {
+        bide_error *told = bide_error_because(bide_error_new(1001, "told of"), error);
+        fail(bide_error_because(bide_error_new(BIDE_UNREACHABLE, "told of again"), told->cause));
+    }
+    return ready(int, value);
+}
+SPAWNABLE(int, told_of, int64_t, int64_t)
+
+static async(int) look_beside_others(void)
+{
+    calls++;
+    with_group(g) {
+        task(void) other = spawn(g, nap, 100000);
+        spawn_void(g, look, 1);
+        await_task(other);
+    }
+    return ready(int, 1);
+}
+SPAWNABLE(int, look_beside_others)
+
+TEST(what_a_sibling_may_have_done_is_never_done_again)
+{
+    bide_error *error;
+    bide_retry_policy policy = {.codes = {BIDE_UNREACHABLE, BIDE_OUTCOME_UNKNOWN}};
+    int64_t pauses[][2] = {{1, 2}, {2, 1}};
+    for (size_t i = 0; i < 2; i++) {
+        calls = 0;
+        (void)retry(&error, &policy, look_and_order, pauses[i][0], pauses[i][1]);
+        check_int(error ? error->code : 0, i ? BIDE_OUTCOME_UNKNOWN : BIDE_UNREACHABLE);
+        check_int(calls, 1);
+        calls = 0;
+        (void)retry(&error, &policy, told_of, pauses[i][0], pauses[i][1]);
+        check_int(error ? error->code : 0, BIDE_UNREACHABLE);
+        check_int(calls, 1);
+    }
+    calls = 0;
+    (void)retry(&error, &policy, look_beside_others); /* one that was only cancelled did nothing */
+    check_int(error ? error->code : 0, BIDE_UNREACHABLE);
+    check_int(calls, 3);
+}
+
 TEST(the_pauses_double_and_are_spread)
 {
     static const bide_retry_policy policy = {

@@ -89,6 +89,26 @@ DB_TEST(other_errors_end_it)
     }
 }
 
+SPAWNABLE(int64_t, conflict_after_order, bide_tx *, struct trouble *)
+async(int64_t) conflict_after_order(bide_tx *tx, struct trouble *trouble)
+{
+    (void)tx;
+    trouble->calls++;
+    bide_error *order = bide_error_new(BIDE_OUTCOME_UNKNOWN, "the order was sent");
+    fail(bide_error_because(bide_error_new(BIDE_TX_RETRY, "conflict"), order));
+}
+
+DB_TEST(what_else_may_have_been_done_ends_it)
+{
+    bide_error *err = NULL;
+    struct trouble trouble = {.calls = 0};
+    with(bide_database, db, c->url) {
+        retry_tx(&err, db, conflict_after_order, &trouble);
+        check(err && err->code == BIDE_TX_RETRY);
+        check_int(trouble.calls, 1);
+    }
+}
+
 SPAWNABLE(void, until_cancelled, bide_db *, struct trouble *, bool *)
 async(void) until_cancelled(bide_db *db, struct trouble *trouble, bool *was_cancel)
 {
