@@ -26,7 +26,7 @@
  *     is BIDE_DEADLOCK at once. A party that leaves its block early breaks the barrier.
  *  4. A broken barrier stays broken: who waits, and who comes, gets BIDE_CLOSED, naming who broke
  *     it and where; bide_barrier_init makes it anew.
- *  5. It belongs to the loop of the tasks that use it.
+ *  5. It belongs to the loop of the tasks that use it: another one is BIDE_MISUSE.
  *
  * layer: sync
  */
@@ -68,7 +68,7 @@ bide_async(size_t) bide_barrier_wait(bide_barrier *barrier);
 #define with_party(barrier) BIDE__WITH_PARTY(__COUNTER__, barrier, "with_party(" #barrier ")")
 #endif
 
-/* Breaks it: invariant 4. By any task. Never suspends. */
+/* Breaks it: invariant 4. By any task of its loop. Never suspends. */
 #define bide_barrier_break(barrier) bide__barrier_break(barrier, BIDE__SITE("bide_barrier_break"))
 
 /* A known party, in the frame of its block. */

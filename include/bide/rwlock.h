@@ -23,7 +23,8 @@
  *  3. A wait that no holder can end any more is BIDE_DEADLOCK at once, with a report of the cycle:
  *     two locks in opposite order; a reader that wants to write, or a writer that wants to read,
  *     what it holds; two blocks that read in one task while a writer waits between them.
- *  4. It belongs to the loop of the tasks that use it: it does not lock out other threads.
+ *  4. It belongs to the loop of the tasks that use it: it does not lock out other threads, and a
+ *     task of another loop that wants it meanwhile is BIDE_MISUSE.
  *
  * layer: sync
  */

@@ -191,6 +191,18 @@ struct bide_condition;
 struct bide_event;
 struct bide_once;
 struct bide_request;
+struct bide_barrier;
+struct bide_rwlock;
+struct bide_udp;
+struct bide_process;
+struct bide_pooled;
+struct bide_redis;
+struct bide_redis_tx;
+struct bide_redis_subscription;
+struct bide_http_client;
+struct bide_mailer;
+struct bide_cache;
+struct bide_exchange;
 #define BIDE__P_1(A) , A a0
 #define BIDE__P_2(A, B) , A a0, B a1
 #define BIDE__P_3(A, B, C) , A a0, B a1, C a2
@@ -217,7 +229,12 @@ struct bide_request;
     (_Generic(*(A *)0, struct bide_tx *: 1, struct bide_db *: 2, struct bide_stream *: 2, \
               struct bide_listener *: 2, struct bide_mutex *: 2, struct bide_semaphore *: 2, \
               struct bide_condition *: 2, struct bide_event *: 2, struct bide_once *: 2, \
-              struct bide_group *: 2, struct bide_request *: 2, default: 0))
+              struct bide_group *: 2, struct bide_request *: 2, struct bide_barrier *: 2, \
+              struct bide_rwlock *: 2, struct bide_udp *: 2, struct bide_process *: 2, \
+              struct bide_pooled *: 2, struct bide_redis *: 2, struct bide_redis_tx *: 2, \
+              struct bide_redis_subscription *: 2, struct bide_http_client *: 2, \
+              struct bide_mailer *: 2, struct bide_cache *: 2, struct bide_exchange *: 2, \
+              default: 0))
 #define BIDE__F_1 , .a0 = a0
 #define BIDE__F_2 BIDE__F_1, .a1 = a1
 #define BIDE__F_3 BIDE__F_2, .a2 = a2

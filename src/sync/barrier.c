@@ -69,6 +69,13 @@ static void pass(bide_barrier *barrier, int result)
     bide__wake_all(&barrier->waiting, result);
 }
 
+/* One that waits, or is known to come; NULL: none. */
+static const struct bide_task *user_of(const bide_barrier *barrier)
+{
+    const struct bide_task *waits = bide__first_waiting(&barrier->waiting);
+    return waits || !barrier->known ? waits : barrier->known->task;
+}
+
 bide_async(size_t) bide_barrier_wait(bide_barrier *barrier)
 {
     struct bide_task *me = bide__task_current();
@@ -79,6 +86,8 @@ bide_async(size_t) bide_barrier_wait(bide_barrier *barrier)
                      (unsigned long long)me->head.id, bide__task_label(me), BIDE__AT(me->head.at));
     if (bide__unlikely(result == 0 && barrier->broken_at))
         raise_broken(barrier);
+    if (result == 0)
+        bide__check_loop(me, user_of(barrier), "barrier");
     size_t place = barrier->arrived;
     if (result == 0 && place + 1 == barrier->parties) {
         barrier->rounds++;
@@ -87,7 +96,6 @@ bide_async(size_t) bide_barrier_wait(bide_barrier *barrier)
         return bide_ready(size_t, place);
     }
     if (result == 0) {
-        bide__check_loop(me, bide__first_waiting(&barrier->waiting), "barrier");
         struct bide__wait wait = {.payload = &place, .abort = give_up};
         barrier->arriving = me;
         bool deadlock = bide__graph_deadlock(me, &barrier->object);
@@ -108,6 +116,8 @@ bide_async(size_t) bide_barrier_wait(bide_barrier *barrier)
 
 void bide__barrier_break(bide_barrier *barrier, const struct bide_site *at)
 {
+    if (!bide__outside_of_tasks())
+        bide__check_loop(bide__task_current(), user_of(barrier), "barrier");
     if (barrier->broken_at)
         return;
     barrier->broken_at = at;
@@ -119,6 +129,7 @@ void bide__party_enter(struct bide__party *party, bide_barrier *barrier, const s
 {
     if (bide__outside_of_tasks())
         bide__misuse("%s outside of tasks at %s:%d", at->what, BIDE__AT(at));
+    bide__check_loop(bide__task_current(), user_of(barrier), "barrier");
     if (barrier->known_count == barrier->parties) {
         char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
         bide__misuse("%s enters %s at %s:%d, of which %zu parties are known already, the last "

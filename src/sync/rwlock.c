@@ -78,13 +78,14 @@ bide_async(void) bide__rwlock_take(struct bide__rwlock_hold *hold, bide_rwlock *
     int result = bide__checkpoint(me);
     bide__object_ready(&lock->object, &rwlock_kind);
     hold->writes = writes;
+    if (result == 0)
+        bide__check_loop(me, lock->holds ? lock->holds->task : NULL, "read-write lock");
     if (bide__likely(result == 0 && may_enter(lock, writes) && !lock->waiting.first)) {
         note(lock, hold, me);
         bide__done_at_once(me);
         return bide_void;
     }
     if (result == 0) {
-        bide__check_loop(me, lock->holds ? lock->holds->task : NULL, "read-write lock");
         struct bide__wait wait = {.payload = hold, .abort = give_up};
         result = bide__wait_checked(me, &lock->waiting, &wait, &lock->object);
     }

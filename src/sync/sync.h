@@ -44,17 +44,16 @@ static inline void bide__object_ready(struct bide__object *object, const struct 
         object->kind = kind;
 }
 
-/* Debug builds: an object is used by tasks of one loop. `other` uses it too, or is NULL. */
+/* An object is used by tasks of one loop, else it is misuse. `other` uses it too, or is NULL. */
 static inline void bide__check_loop(const struct bide_task *me, const struct bide_task *other,
                                     const char *noun)
 {
-    (void)me;
-    (void)other;
-    (void)noun;
-    BIDE_DASSERT(!other || other->loop == me->loop,
-                 "task #%llu '%s' of loop %d uses a %s of loop %d, which task #%llu '%s' uses",
-                 (unsigned long long)me->head.id, bide__task_label(me), me->loop->index, noun,
-                 other->loop->index, (unsigned long long)other->head.id, bide__task_label(other));
+    if (bide__unlikely(other && other->loop != me->loop))
+        bide__misuse("task #%llu '%s' of loop %d uses at %s:%d a %s of loop %d, which task #%llu "
+                     "'%s' uses",
+                     (unsigned long long)me->head.id, bide__task_label(me), me->loop->index,
+                     BIDE__AT(me->head.at), noun, other->loop->index,
+                     (unsigned long long)other->head.id, bide__task_label(other));
 }
 
 /* What the start of a wait does not set; cheaper than zeroing all. */

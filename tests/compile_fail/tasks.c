@@ -298,6 +298,120 @@ async(int) run(connection *c)
 }
 #endif // CASE_loop_bound_on_another_loop
 
+#ifdef CASE_barrier_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_barrier *)
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_barrier_on_another_loop
+
+#ifdef CASE_rwlock_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_rwlock *)
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_rwlock_on_another_loop
+
+#ifdef CASE_udp_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_udp *)
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_udp_on_another_loop
+
+#ifdef CASE_process_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_process *)
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_process_on_another_loop
+
+#ifdef CASE_redis_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_redis *)
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_redis_on_another_loop
+
+#ifdef CASE_http_client_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_http_client *)
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, 3);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_http_client_on_another_loop
+
 #ifdef CASE_unused_handle_of_another_loop
 // gcc: ignoring return value of 'fetch__handle' declared with attribute 'warn_unused_result'
 // clang: ignoring return value of function declared with 'warn_unused_result' attribute

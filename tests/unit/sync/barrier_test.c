@@ -229,6 +229,70 @@ static void run_too_many(void)
     exit(bide_run(too_many));
 }
 
+static bide_barrier everywhere; /* used by tasks of two loops */
+
+static async(void) come_everywhere(void)
+{
+    (void)await(bide_barrier_wait(&everywhere));
+    return bide_void;
+}
+SPAWNABLE(void, come_everywhere)
+
+static async(void) break_everywhere(void)
+{
+    bide_barrier_break(&everywhere);
+    return bide_void;
+}
+SPAWNABLE(void, break_everywhere)
+
+static async(void) enter_everywhere(void)
+{
+    with_party(&everywhere)
+    {
+        await(bide_yield());
+    }
+    return bide_void;
+}
+SPAWNABLE(void, enter_everywhere)
+
+static size_t parties;
+static int what_comes; /* 0: one more, 1: a known one, 2: one that breaks it */
+
+static async(void) two_loops(void)
+{
+    if (bide_loop_index() > 0) {
+        await(bide_until_stop());
+        return bide_void;
+    }
+    bide_barrier_init(&everywhere, parties, "everywhere");
+    with_group(g) {
+        spawn_void(g, come_everywhere);
+        await(bide_yield());
+        if (what_comes == 0)
+            spawn_void_on(g, 1, come_everywhere);
+        else if (what_comes == 1)
+            spawn_void_on(g, 1, enter_everywhere);
+        else
+            spawn_void_on(g, 1, break_everywhere);
+    }
+    return bide_void;
+}
+
+static void run_two_loops(void)
+{
+    exit(bide_run(two_loops, .loops = 2));
+}
+
+TEST_PLAIN(a_task_of_another_loop_is_misuse)
+{
+    for (what_comes = 0; what_comes < 3; what_comes++) {
+        for (parties = 2; parties < 4; parties++) { /* the last to come, and one that would wait */
+            check_dies(run_two_loops, "of loop 1 uses at");
+            check_dies(run_two_loops, "a barrier of loop 0, which task #");
+        }
+    }
+}
+
 TEST_PLAIN(misuse_is_told)
 {
     check_dies(run_no_parties, "a barrier without parties");

@@ -5,6 +5,8 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include <stdlib.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -275,4 +277,51 @@ TEST(a_deadline_ends_the_wait)
     }
     check_str(journal, "r");
     check_free(&lock);
+}
+
+static bide_rwlock everywhere; /* used by tasks of two loops */
+static bool reads_there;
+
+static async(void) take_there(void)
+{
+    if (reads_there) {
+        with_read_lock(&everywhere) {
+            await(bide_yield());
+        }
+    } else {
+        with_write_lock(&everywhere) {
+            await(bide_yield());
+        }
+    }
+    return bide_void;
+}
+SPAWNABLE(void, take_there)
+
+static async(void) two_loops(void)
+{
+    if (bide_loop_index() > 0) {
+        await(bide_until_stop());
+        return bide_void;
+    }
+    bide_rwlock_init(&everywhere, "everywhere");
+    with_read_lock(&everywhere) {
+        with_group(g) {
+            spawn_void_on(g, 1, take_there);
+        }
+    }
+    return bide_void;
+}
+
+static void run_two_loops(void)
+{
+    exit(bide_run(two_loops, .loops = 2));
+}
+
+TEST_PLAIN(a_task_of_another_loop_is_misuse)
+{
+    for (int i = 0; i < 2; i++) { /* one that would read as well, and one that would wait */
+        reads_there = i == 0;
+        check_dies(run_two_loops, "of loop 1 uses at");
+        check_dies(run_two_loops, "a read-write lock of loop 0, which task #");
+    }
 }
