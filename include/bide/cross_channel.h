@@ -27,7 +27,8 @@
  * Invariants
  *  1. Each value is received exactly once, in the order of the sends: values that one task sends
  *     are received in that order. Of several tasks that wait on one loop the first comes first;
- *     between loops no order is promised, but each that waits has its turn.
+ *     between loops no order is promised, but each that waits has its turn: at the latest after
+ *     BIDE_CAP_CROSS_PASSED (32) sends, or receives, of other loops for each loop that waits.
  *  2. A send has happened or it has not, as in channel.h: one that raises did not deliver its
  *     value, and a receive that raises took none.
  *  3. Closing wakes all that wait. Receivers first get what is buffered, then `false`; a send that

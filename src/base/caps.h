@@ -40,6 +40,8 @@
 #define BIDE_CAP_LOOP_SLICE_NS 100000
 /* ns that a loop looks for mail of others before it sleeps: about what a wake-up costs */
 #define BIDE_CAP_SPIN_NS 20000
+/* values (or places) of a channel between loops that others get before a loop that waits is due */
+#define BIDE_CAP_CROSS_PASSED 32
 /* threads of the blocking lane */
 #define BIDE_CAP_BLOCKING_THREADS 64
 

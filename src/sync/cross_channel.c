@@ -11,7 +11,9 @@
  *     which something can be done; its delivery looks for the next one.
  *  2. A letter is sent only to a loop with a task that waits here; such a loop lives, and takes all
  *     letters before it ends.
- *  3. The memory is held by its owner and by each letter on its way.
+ *  3. A port whose tasks wait is due after BIDE_CAP_CROSS_PASSED values (or places) that others
+ *     had, or when those that were due before it had one: one is kept for it until then.
+ *  4. The memory is held by its owner and by each letter on its way.
  */
 #include "sync/sync.h"
 
@@ -24,12 +26,21 @@
 #include <pthread.h>
 #include <string.h>
 
+enum side { TO_RECEIVE, TO_SEND };
+
 struct port {
     struct bide__mail mail;
     struct bide__cross *cross;
     struct bide__loop *loop; /* while tasks wait */
-    struct bide__queue receivers, senders;
+    struct bide__queue waiting[2];
     bool posted; /* the mail is on its way */
+};
+
+/* Who is next when tasks of other loops came first too often. */
+struct turn {
+    struct port *due; /* a value, or a place, is kept for it; NULL: for nobody */
+    size_t passed;    /* values, or places, that others had since it was somebody's turn */
+    size_t last;      /* whose turn it was */
 };
 
 struct bide__cross {
@@ -40,7 +51,8 @@ struct bide__cross {
     size_t value_size;
     char *buffer;
     size_t holds; /* the owner, and letters on their way */
-    size_t turn;  /* the port that is looked at first */
+    size_t first; /* the port that is looked at first */
+    struct turn turns[2];
     size_t port_count;
     bool closed;
     struct bide__object to_send, to_receive;
@@ -77,42 +89,76 @@ static void take(struct bide__cross *cross, void *ret_value)
     cross->count--;
 }
 
+/* Whether the port's tasks may have a value, or a place, now. After the close all are told at once:
+   nothing is kept. */
+static bool may(const struct bide__cross *cross, const struct port *port, enum side side)
+{
+    const struct port *due = cross->turns[side].due;
+    bool kept = due && due != port && due->waiting[side].first && !cross->closed;
+    return (side == TO_SEND ? cross->capacity - cross->count : cross->count) > kept;
+}
+
+/* A task of the port had one: the next port whose tasks wait is due after some of them. */
+static void had(struct bide__cross *cross, const struct port *port, enum side side)
+{
+    struct turn *turn = &cross->turns[side];
+    if (turn->due == port || (turn->due && !turn->due->waiting[side].first))
+        turn->due = NULL;
+    if (turn->due || ++turn->passed < BIDE_CAP_CROSS_PASSED)
+        return;
+    turn->passed = 0;
+    for (size_t i = 1; i <= cross->port_count && !turn->due; i++) {
+        size_t index = (turn->last + i) % cross->port_count;
+        if (&cross->ports[index] == port || !cross->ports[index].waiting[side].first)
+            continue;
+        turn->due = &cross->ports[index];
+        turn->last = index;
+    }
+}
+
 /* On the port's loop: does what can be done for its tasks. */
 static void serve(struct bide__cross *cross, struct port *port)
 {
     for (;;) {
-        struct bide__wait *receiver = port->receivers.first, *sender = port->senders.first;
-        if (receiver && cross->count > 0) {
+        struct bide__wait *receiver = port->waiting[TO_RECEIVE].first;
+        struct bide__wait *sender = port->waiting[TO_SEND].first;
+        if (receiver && may(cross, port, TO_RECEIVE)) {
             take(cross, receiver->payload);
             bide__wake(receiver, 0);
+            had(cross, port, TO_RECEIVE);
         } else if (receiver && cross->closed) {
             bide__wake(receiver, -EPIPE);
         } else if (sender && cross->closed) {
             bide__wake(sender, -EPIPE);
-        } else if (sender && cross->count < cross->capacity) {
+        } else if (sender && may(cross, port, TO_SEND)) {
             put(cross, sender->payload);
             bide__wake(sender, 0);
+            had(cross, port, TO_SEND);
         } else {
             return;
         }
     }
 }
 
+static bool can_be_done(const struct bide__cross *cross, const struct port *port, enum side side)
+{
+    return port->waiting[side].first && (cross->closed || may(cross, port, side));
+}
+
 /* Sends a letter to the next loop that something can be done for, or to all of them at the close.
  */
 static void notify(struct bide__cross *cross)
 {
-    bool values = cross->count > 0 || cross->closed;
-    bool room = cross->count < cross->capacity || cross->closed;
     for (size_t i = 0; i < cross->port_count; i++) {
-        size_t index = (cross->turn + i) % cross->port_count;
+        size_t index = (cross->first + i) % cross->port_count;
         struct port *port = &cross->ports[index];
-        if (port->posted || !((values && port->receivers.first) || (room && port->senders.first)))
+        if (port->posted ||
+            !(can_be_done(cross, port, TO_RECEIVE) || can_be_done(cross, port, TO_SEND)))
             continue;
         port->posted = true;
         cross->holds++;
         bide__loop_post(port->loop, &port->mail);
-        cross->turn = index + 1;
+        cross->first = index + 1;
         if (!cross->closed)
             return;
     }
@@ -189,9 +235,9 @@ static const struct bide_task *first_user(const struct bide__cross *cross)
 {
     for (size_t i = 0; i < cross->port_count; i++) {
         const struct port *port = &cross->ports[i];
-        const struct bide_task *task = bide__first_waiting(&port->receivers);
+        const struct bide_task *task = bide__first_waiting(&port->waiting[TO_RECEIVE]);
         if (!task)
-            task = bide__first_waiting(&port->senders);
+            task = bide__first_waiting(&port->waiting[TO_SEND]);
         if (task)
             return task;
     }
@@ -294,13 +340,15 @@ bide_async(void) bide__cross_send(struct bide__cross *cross, const void *value)
         pthread_mutex_unlock(&cross->lock);
         raise_closed(cross);
     }
-    if (cross->count < cross->capacity && !port->senders.first) {
+    if (!port->waiting[TO_SEND].first && may(cross, port, TO_SEND)) {
         put(cross, value);
+        had(cross, port, TO_SEND);
         changed(cross, port);
         bide__done_at_once(me);
         return bide_void;
     }
-    result = wait_in(me, cross, port, &port->senders, (void *)(uintptr_t)value, &cross->to_send);
+    result = wait_in(me, cross, port, &port->waiting[TO_SEND], (void *)(uintptr_t)value,
+                     &cross->to_send);
     if (bide__unlikely(result == -EPIPE))
         raise_closed(cross);
     if (bide__unlikely(result < 0))
@@ -316,8 +364,9 @@ bide_async(bool) bide__cross_receive(struct bide__cross *cross, void *ret_value)
         bide__raise(result, &cross->to_receive);
     struct port *port = port_here(cross, me);
     pthread_mutex_lock(&cross->lock);
-    if (cross->count > 0 && !port->receivers.first) {
+    if (!port->waiting[TO_RECEIVE].first && may(cross, port, TO_RECEIVE)) {
         take(cross, ret_value);
+        had(cross, port, TO_RECEIVE);
         changed(cross, port);
         bide__done_at_once(me);
     } else if (cross->closed && cross->count == 0) {
@@ -325,7 +374,8 @@ bide_async(bool) bide__cross_receive(struct bide__cross *cross, void *ret_value)
         bide__done_at_once(me);
         result = -EPIPE;
     } else {
-        result = wait_in(me, cross, port, &port->receivers, ret_value, &cross->to_receive);
+        result =
+            wait_in(me, cross, port, &port->waiting[TO_RECEIVE], ret_value, &cross->to_receive);
     }
     if (bide__unlikely(result < 0 && result != -EPIPE))
         bide__raise(result, &cross->to_receive);

@@ -5,6 +5,7 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include "base/caps.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -331,6 +332,99 @@ TEST(on_one_loop_a_wait_that_nobody_can_end_is_reported)
     check_contains(test_captured(), "channel 'c'");
     require(error);
     check_int(error->code, BIDE_DEADLOCK);
+}
+
+static async(void) nothing(void)
+{
+    await(bide_yield());
+    return bide_void;
+}
+SPAWNABLE(void, nothing)
+
+static async(void) send_for_ever(numbers *out)
+{
+    for (;;)
+        await(bide_cross_send(out, -1));
+    return bide_void;
+}
+SPAWNABLE(void, send_for_ever, numbers *)
+
+enum { WAITING = 8 };
+
+/* A sender here waits again before each receive; those on the other loop wait from the start. */
+static async(void) senders_take_turns(void)
+{
+    with_cross_channel(int, c, 1)
+    {
+        int value, received = 0, from_there = 0;
+        with_group(g) {
+            await(bide_cross_send(c, -1));
+            for (int i = 0; i < WAITING; i++)
+                spawn_void_on(g, 1, send_numbers, c, i, i + 1);
+            task(void) last = spawn_on(g, 1, nothing); /* after it all of them wait */
+            await_task(last);
+            spawn_void(g, send_for_ever, c);
+            while (from_there < WAITING && received < 100 * BIDE_CAP_CROSS_PASSED) {
+                await(bide_yield());
+                check(await(bide_cross_receive(c, &value)));
+                received++;
+                from_there += value >= 0;
+            }
+            bide_group_cancel(g, "enough");
+        }
+        check_int(from_there, WAITING);
+        check(received <= WAITING * (BIDE_CAP_CROSS_PASSED + 3));
+        check(received >= WAITING * BIDE_CAP_CROSS_PASSED / 2); /* not one by one: it costs */
+    }
+    return bide_void;
+}
+
+static async(void) receive_for_ever(numbers *in)
+{
+    int value;
+    while (await(bide_cross_receive(in, &value)))
+        check_int(value, 1);
+    return bide_void;
+}
+SPAWNABLE(void, receive_for_ever, numbers *)
+
+static int had; /* atomic */
+
+static async(void) receive_there(numbers *in)
+{
+    int value;
+    if (await(bide_cross_receive(in, &value)))
+        __atomic_add_fetch(&had, 1, __ATOMIC_RELAXED);
+    return bide_void;
+}
+SPAWNABLE(void, receive_there, numbers *)
+
+static async(void) receivers_take_turns(void)
+{
+    had = 0;
+    with_cross_channel(int, c, 1)
+    {
+        with_group(g) {
+            for (int i = 0; i < WAITING; i++)
+                spawn_void_on(g, 1, receive_there, c);
+            task(void) last = spawn_on(g, 1, nothing);
+            await_task(last);
+            spawn_void(g, receive_for_ever, c);
+            for (int i = 0; i < WAITING * (BIDE_CAP_CROSS_PASSED + 3); i++) {
+                await(bide_yield());
+                await(bide_cross_send(c, 1));
+            }
+            bide_cross_close(c);
+        }
+        check_int(had, WAITING);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(loops_that_wait_have_their_turn, .timeout_ms = 20000)
+{
+    run_on(2, senders_take_turns);
+    run_on(2, receivers_take_turns);
 }
 
 static async(void) no_places(void)
