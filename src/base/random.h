@@ -1,6 +1,6 @@
 /*
- * Random bytes of the system. Called by src/auth for keys and tokens, by src/mail for names of
- * mails, by src/db for UUIDs. Numbers that only order something are rng.h's.
+ * Random bytes of the system. Called for keys, tokens, UUIDs, names and seeds by most folders.
+ * Numbers that only order something are rng.h's.
  */
 #ifndef BIDE_BASE_RANDOM_H
 #define BIDE_BASE_RANDOM_H

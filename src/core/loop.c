@@ -8,6 +8,7 @@
 #include "core/loop.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "core/graph.h"
 #include "core/runtime.h"
 #include "core/scope.h"
@@ -338,6 +339,18 @@ static void adopt_thread(struct bide__loop *loop)
     bide__log_set_loop(loop->index);
 }
 
+/* With a seed both are the same in every run. Without one the jitter is another in every process:
+   they would all knock again at the same time. */
+static void seed_chance(struct bide__loop *loop, uint64_t seed)
+{
+    loop->shuffling = seed != 0;
+    bide__rng_init(&loop->shuffle, seed + (uint64_t)loop->index);
+    uint64_t other;
+    if (seed != 0 || bide__random(&other, sizeof other) < 0)
+        other = seed ? ~seed : (uint64_t)loop->now_ns ^ (uint64_t)getpid() << 40;
+    bide__rng_init(&loop->jitter, other + (uint64_t)loop->index);
+}
+
 int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index)
 {
     memset(loop, 0, sizeof *loop);
@@ -356,8 +369,7 @@ int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int 
     bide__group_init(loop->background, NULL, (struct bide_group_options){.name = "background"});
     loop->background->scope.deadline_ns = INT64_MAX;
     loop->background->loop = loop;
-    loop->shuffling = runtime->options.shuffle_seed != 0;
-    bide__rng_init(&loop->shuffle, runtime->options.shuffle_seed + (uint64_t)index);
+    seed_chance(loop, runtime->options.shuffle_seed);
     adopt_thread(loop);
     return 0;
 }

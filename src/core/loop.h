@@ -76,6 +76,7 @@ struct bide__loop {
     struct bide_group *background;
     struct bide__runtime *runtime;
     struct bide__rng shuffle;
+    struct bide__rng jitter; /* for pauses that must not be the same in every process */
     bool shuffling;
     int index;
     pthread_t thread;

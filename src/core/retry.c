@@ -99,7 +99,7 @@ bide_error *bide__retry(const bide_retry_policy *policy, const struct bide__call
         if (pause_ns > most_ns)
             pause_ns = most_ns;
         trial.pause_ns =
-            pause_ns - (int64_t)bide__rng_below(&me->loop->shuffle, (uint64_t)pause_ns / 2 + 1);
+            pause_ns - (int64_t)bide__rng_below(&me->loop->jitter, (uint64_t)pause_ns / 2 + 1);
         if (bide__deadline_ns(me) - bide__loop_clock_ns(me->loop) <= trial.pause_ns)
             return error;
         if (policy->budget && !take_out(policy->budget)) {

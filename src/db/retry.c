@@ -38,7 +38,7 @@ static void try_once(void *arg) BIDE__UNCHECKED
 /* Between half of it and all of it, so that those who met do not meet again. */
 static int64_t jitter(struct bide__loop *loop, int64_t ns)
 {
-    return ns - (int64_t)bide__rng_below(&loop->shuffle, (uint64_t)ns / 2);
+    return ns - (int64_t)bide__rng_below(&loop->jitter, (uint64_t)ns / 2);
 }
 
 bide_error *bide__retry_tx(const struct bide_site *at, bide_db *db, bide_tx **slot,

@@ -79,7 +79,7 @@ int64_t bide__server_pause_ns(const bide_db *db)
     if (ms > BIDE_CAP_DB_RECONNECT_LAST_MS)
         ms = BIDE_CAP_DB_RECONNECT_LAST_MS;
     int64_t pause_ns = ms * 1000000;
-    pause_ns -= (int64_t)bide__rng_below(&db->loop->shuffle, (uint64_t)pause_ns / 2);
+    pause_ns -= (int64_t)bide__rng_below(&db->loop->jitter, (uint64_t)pause_ns / 2);
     return server->failed_ns + pause_ns - db->loop->now_ns;
 }
 

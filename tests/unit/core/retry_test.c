@@ -187,6 +187,34 @@ TEST(the_pauses_double_and_are_spread)
     check(longest - shortest > 0.05);
 }
 
+static int64_t pause_ns;
+
+static async(void) measure_a_pause(void)
+{
+    static const bide_retry_policy policy = {
+        .tries = 2, .first = {100000000000}, .most = {100000000000}, .codes = {1000}};
+    bide_error *error;
+    int64_t start_ns = bide_clock_ns();
+    calls = 0;
+    (void)retry(&error, &policy, flaky, 1, 1000, 0);
+    pause_ns = bide_clock_ns() - start_ns;
+    return bide_void;
+}
+
+static int64_t pause_of_a_run(uint64_t seed)
+{
+    check_int(bide_run(measure_a_pause, .virtual_clock = true, .shuffle_seed = seed), 0);
+    check(pause_ns >= 50000000000 && pause_ns < 101000000000);
+    return pause_ns;
+}
+
+/* As of several processes that lost the same server at the same time. */
+TEST_PLAIN(each_run_has_pauses_of_its_own)
+{
+    check(pause_of_a_run(0) != pause_of_a_run(0));
+    check_int(pause_of_a_run(7), pause_of_a_run(7)); /* a test is to be repeated */
+}
+
 static async(void) retry_within(int64_t ms)
 {
     static const bide_retry_policy slowly = {
