@@ -5,12 +5,12 @@
 #include "cache/cache.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/rng.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 static const struct bide__kind cache_kind = {.noun = "cache", .verb = "waits for"};
 
@@ -76,7 +76,7 @@ bide_async(bide_cache_ptr) bide_cache_open(const char *url,
         bide__list_init(&c->flights[i]);
     bide__object_init(&c->object, &cache_kind, NULL, bide__current->at);
     bide_on_error(unuse, c);
-    if (getrandom(&c->jitter, sizeof c->jitter, GRND_NONBLOCK) < 0)
+    if (bide__random(&c->jitter, sizeof c->jitter) < 0)
         c->jitter = (uint64_t)bide_now_us() ^ (uintptr_t)c;
     if (strncmp(url, memory, sizeof memory - 1) != 0) {
         (void)bide_await(open_redis(c, url));

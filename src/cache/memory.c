@@ -14,12 +14,12 @@
 #include "cache/cache.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/siphash.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/random.h>
 
 struct entry {
     struct entry *next;          /* in its bucket */
@@ -246,7 +246,7 @@ static struct bide__memory_store *store_new(const char *name,
         store_free(store);
         return NULL;
     }
-    if (getrandom(store->hash_key, sizeof store->hash_key, GRND_NONBLOCK) < 0)
+    if (bide__random(store->hash_key, sizeof store->hash_key) < 0)
         store->hash_key[0] = (uint64_t)bide_clock_ns();
     return store;
 }

@@ -8,13 +8,13 @@
 #include "web/observe.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <bide/clock.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/random.h>
 
 static bide_route *declared; /* all routes of the program; its constructors run on one thread */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one check at a time */
@@ -52,7 +52,7 @@ bide_app *bide__app_new(const struct bide_app_options *options)
     app->plans_end = &app->plans;
     if (options->templates)
         open_templates(app);
-    if (getrandom(&app->id_seed, sizeof app->id_seed, GRND_NONBLOCK) < 0)
+    if (bide__random(&app->id_seed, sizeof app->id_seed) < 0)
         app->id_seed = (uint64_t)bide_now_us();
     return app;
 }

@@ -22,6 +22,7 @@
 #include "web/middleware.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/siphash.h"
 #include "web/reply.h"
 
@@ -30,7 +31,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { WAYS = 8, LOCKS = 64, CLIENTS = 16384, CLIENTS_MOST = 1 << 20 };
 
@@ -274,7 +274,7 @@ static struct bide_limit *limit_of(const bide_rate_limit_options *options, uint6
     while (limit && limit->given != options)
         limit = limit->next;
     if (!limit && (limit = limit_new(options))) {
-        if (getrandom(limit->hash_key, sizeof limit->hash_key, GRND_NONBLOCK) < 0)
+        if (bide__random(limit->hash_key, sizeof limit->hash_key) < 0)
             limit->hash_key[0] = seed;
         limit->next = limits;
         limits = limit;
