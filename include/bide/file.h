@@ -17,7 +17,10 @@
  *
  * Errors name the operation and the path: BIDE_NOT_FOUND (ENOENT), BIDE_NO_MEMORY, BIDE_LIMIT (the
  * buffer's cap), BIDE_CLOSED (a file that became shorter while it was read), else BIDE_SYSTEM with
- * the errno. Buffers and texts belong to the caller and stay until the call returns.
+ * the errno. What is no file but a stream (a pipe, a socket, a terminal) is BIDE_INVALID, at once:
+ * it would keep a thread until somebody at its other end does something; net.h and process.h have
+ * such. Devices like /dev/null and /dev/urandom are read as files. Buffers and texts belong to the
+ * caller and stay until the call returns.
  *
  * Sources: open(2), pread(2), rename(2), fsync(2), readdir(3).
  *
@@ -44,7 +47,8 @@ typedef struct bide_file_info {
 } bide_file_info;
 AWAITABLE(bide_file_info);
 
-/* Reads a whole file to the end of `buf`, whose cap bounds it: BIDE_LIMIT. It is read in pieces: of
+/* Reads a whole file to the end of `buf`, whose cap bounds it: BIDE_LIMIT, also for a device that
+   has no end. It is read in pieces: of
    a file that grows meanwhile as much as there is at the end; one that became shorter than it was
    at the start is BIDE_CLOSED, and `buf` is as before. */
 bide_async(void) bide_file_read(const char *path, bide_buf *buf);
@@ -52,8 +56,11 @@ bide_async(void) bide_file_read(const char *path, bide_buf *buf);
 /*
  * Makes these `size` bytes the contents of a file, whole or not at all, also when the machine stops
  * in the middle: writes and syncs a new file beside it, which then takes its name. `mode`:
- * permissions; 0: those of the file that was there, or 0644. A symbolic link is replaced, not
- * followed. On an error nothing is left behind.
+ * permissions; 0: those of the file that was there, or 0644 less the umask. Before it is whole
+ * nobody else may read more of it than then. A symbolic link is replaced, not followed. On an error
+ * nothing is left behind, and the file is as before; only when the folder cannot be synced at the
+ * end it is replaced already. In a folder that may be written but not read, the new name is not
+ * synced: after a crash of the machine the file may be as before.
  */
 bide_async(void) bide_file_write(const char *path, const void *data, size_t size, unsigned mode);
 

@@ -7,6 +7,7 @@
  */
 #include "base/caps.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "core/error.h"
 
 #include <bide/file.h>
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,6 +64,9 @@ static bide_error *error_of(int code, const char *doing, const char *path)
         return bide_error_new(BIDE_NOT_FOUND, "%s %s: it is not there", doing, path);
     case -ENOMEM:
         return bide_error_new(BIDE_NO_MEMORY, "%s %s: out of memory", doing, path);
+    case -ESPIPE:
+        return bide_error_new(
+            BIDE_INVALID, "%s %s: it is a stream (a pipe, a socket or a terminal)", doing, path);
     case -EMSGSIZE:
         return bide_error_new(BIDE_LIMIT, "%s %s: it is larger than the caller takes", doing, path);
     default:
@@ -112,6 +115,19 @@ static size_t piece(size_t left)
 /* ---- whole files ------------------------------------------------------------------------------
  */
 
+/* At the end of a file that is shorter than it was said to be: some systems do not know the size
+   of what they make up (sysfs), others had a file that somebody cut. */
+static int was_cut(const struct job *job)
+{
+    struct stat now;
+    if (fstat(job->fd, &now) < 0)
+        return -errno;
+    const struct stat *then = &job->status;
+    bool same = now.st_size >= then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+                now.st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+    return same ? 0 : -ESTALE;
+}
+
 static int read_all(struct job *job)
 {
     size_t room = bide_buf_length(job->buf);
@@ -140,16 +156,30 @@ static int read_all(struct job *job)
         bide_buf_commit(job->buf, (size_t)n);
         job->done += (size_t)n;
     }
-    return (int64_t)job->done < job->status.st_size ? -ESTALE : 0;
+    return (int64_t)job->done < job->status.st_size ? was_cut(job) : 0;
+}
+
+/* Opens what has positions: a stream could keep the thread for ever. It opens without waiting for
+   somebody at the other end. */
+static void open_file(void *arg)
+{
+    struct job *job = arg;
+    job->fd = RETRY(open(job->path, job->flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, job->mode));
+    job->code = job->fd == -ENXIO ? -ESPIPE : job->fd < 0 ? job->fd : 0;
+    if (job->code < 0)
+        return;
+    if (fstat(job->fd, &job->status) < 0)
+        job->code = -errno;
+    else if (S_ISFIFO(job->status.st_mode) || (S_ISCHR(job->status.st_mode) && isatty(job->fd)))
+        job->code = -ESPIPE;
 }
 
 static void read_whole(void *arg)
 {
     struct job *job = arg;
-    job->fd = RETRY(open(job->path, O_RDONLY | O_CLOEXEC));
-    job->code = job->fd < 0 ? job->fd : fstat(job->fd, &job->status) < 0 ? -errno : 0;
+    open_file(job);
     if (job->code == 0 && !S_ISREG(job->status.st_mode))
-        job->status.st_size = 0; /* it says nothing of a device or a pipe */
+        job->status.st_size = 0; /* it says nothing of a device */
     if (job->code == 0 && job->buf->cap_bytes < SIZE_MAX &&
         (size_t)job->status.st_size > job->buf->cap_bytes)
         job->code = -EMSGSIZE;
@@ -187,43 +217,49 @@ static int write_all(struct job *job)
     return 0;
 }
 
-static int sync_folder_of(const char *path)
+/* To be synced after the change. One that may be written but not read cannot be synced: -EACCES. */
+static int open_folder_of(const char *path)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t length = slash ? (size_t)(slash - path) : 0;
     memcpy(folder, path, length);
     folder[length] = 0;
-    int fd = open(length ? folder : slash ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    /* Some file systems cannot sync folders, and say EINVAL. */
-    int code = fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
-    close(fd);
+    return RETRY(open(length ? folder : slash ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* Some file systems cannot sync folders, and say EINVAL. */
+static int sync_folder(int folder)
+{
+    return folder >= 0 && fsync(folder) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+static int fill(struct job *job, unsigned mode)
+{
+    int code = write_all(job);
+    if (code == 0 && mode && fchmod(job->fd, mode) < 0)
+        code = -errno;
+    if (code == 0 && fsync(job->fd) < 0)
+        code = -errno;
     return code;
 }
 
-/* What a new file's permissions are to be. */
-static int set_mode(struct job *job)
+static int replace(struct job *job, const char *temporary, int folder)
 {
+    /* Until it is whole nobody else reads it, save one that is for all by the umask's leave. */
     unsigned mode = job->mode;
     if (!mode && stat(job->path, &job->status) == 0)
         mode = job->status.st_mode & 07777;
-    return mode && fchmod(job->fd, mode) < 0 ? -errno : 0;
-}
-
-static int replace(struct job *job, const char *temporary)
-{
-    int code = set_mode(job);
-    if (code == 0)
-        code = write_all(job);
-    if (code == 0 && fsync(job->fd) < 0)
-        code = -errno;
+    job->fd = RETRY(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                         mode ? mode & 0600 : DEFAULT_MODE));
+    if (job->fd < 0)
+        return job->fd;
+    int code = fill(job, mode);
     if (code == 0 && rename(temporary, job->path) < 0)
         code = -errno;
     if (code < 0)
         unlink(temporary);
-    return code < 0 ? code : sync_folder_of(job->path);
+    return code < 0 ? code : sync_folder(folder);
 }
 
 static void write_whole(void *arg)
@@ -231,15 +267,17 @@ static void write_whole(void *arg)
     struct job *job = arg;
     char temporary[PATH_MAX];
     uint64_t number = 0;
-    if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
+    if (bide__random(&number, sizeof number) < 0)
         number = (uint64_t)(uintptr_t)job;
     if (snprintf(temporary, sizeof temporary, "%s.%016llx.new", job->path,
                  (unsigned long long)number) >= (int)sizeof temporary) {
         job->code = -ENAMETOOLONG;
         return;
     }
-    job->fd = RETRY(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, DEFAULT_MODE));
-    job->code = job->fd < 0 ? job->fd : replace(job, temporary);
+    int folder = open_folder_of(job->path);
+    job->code = folder < 0 && folder != -EACCES ? folder : replace(job, temporary, folder);
+    if (folder >= 0)
+        close(folder);
 }
 
 bide_async(void) bide_file_write(const char *path, const void *data, size_t size, unsigned mode)
@@ -252,13 +290,6 @@ bide_async(void) bide_file_write(const char *path, const void *data, size_t size
 
 /* ---- opened files -----------------------------------------------------------------------------
  */
-
-static void open_file(void *arg)
-{
-    struct job *job = arg;
-    job->fd = RETRY(open(job->path, job->flags | O_CLOEXEC, job->mode));
-    job->code = job->fd < 0 ? job->fd : 0;
-}
 
 bide_async(bide_file_ptr) bide_file_open(const char *path, unsigned how, unsigned mode)
 {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -187,6 +188,106 @@ TEST(a_file_that_shrinks_while_it_is_read, .real_clock = true, .timeout_ms = 300
     }
     check(seen > 0);
     check_int(open_descriptors(), before);
+}
+
+TEST(a_file_of_sysfs_is_shorter_than_its_size)
+{
+    bide_buf buf;
+    if (access("/sys/class/net/lo/mtu", R_OK))
+        test_skip("no sysfs");
+    bide_buf_init(&buf, 4096);
+    await(bide_file_read("/sys/class/net/lo/mtu", &buf));
+    check(strtol(bide_buf_str(&buf), NULL, 10) > 0);
+    check(bide_buf_length(&buf) < 20);
+    bide_buf_done(&buf);
+}
+
+static mode_t modes_before; /* of what was made, when its permissions were set: all together */
+
+/* The library's calls come here. */
+int fchmod(int fd, mode_t mode)
+{
+    struct stat status;
+    if (fstat(fd, &status) == 0)
+        modes_before |= status.st_mode & 0777;
+    return (int)syscall(SYS_fchmod, fd, mode);
+}
+
+TEST(nobody_else_reads_what_is_not_for_them)
+{
+    make_folder();
+    defer(remove_folder, NULL);
+    modes_before = 0;
+    await(bide_file_write(in("secret"), "text", 4, 0600));
+    check_int(modes_before, 0600);
+    await(bide_file_write(in("secret"), "other", 5, 0));
+    check_int(modes_before, 0600);
+    check_int(await(bide_path_info(in("secret"))).mode, 0600);
+    await(bide_file_write(in("secret"), "x", 1, 0444));
+    check_int(modes_before, 0600);
+    check_int(await(bide_path_info(in("secret"))).mode, 0444);
+    mode_t umask_before = umask(027);
+    await(bide_file_write(in("new"), "x", 1, 0));
+    await(bide_file_write(in("said"), "x", 1, 0666));
+    umask(umask_before);
+    check_int(await(bide_path_info(in("new"))).mode, 0640);
+    check_int(await(bide_path_info(in("said"))).mode, 0666);
+}
+
+static void give_back(void *unused)
+{
+    (void)unused;
+    if (getuid() == 0)
+        check_int(seteuid(0), 0);
+    check_int(chmod(folder, 0700), 0);
+}
+
+/* Also as the system's user, whom no permissions stop: as somebody else then. */
+TEST(a_folder_that_may_be_written_but_not_read)
+{
+    make_folder();
+    defer(remove_folder, NULL);
+    if (getuid() == 0)
+        check_int(chown(folder, 65534, (gid_t)-1), 0);
+    check_int(chmod(folder, 0300), 0);
+    defer(give_back, NULL);
+    if (getuid() == 0)
+        check_int(seteuid(65534), 0);
+    await(bide_file_write(in("a"), "text", 4, 0));
+    await(bide_file_write(in("a"), "more", 4, 0));
+    check(await(same(in("a"), "more")));
+}
+
+/* Each of these would wait for somebody at the other end. */
+TEST(streams_are_no_files)
+{
+    bide_buf buf;
+    bide_error *error;
+    make_folder();
+    defer(remove_folder, NULL);
+    check_int(mkfifo(in("pipe"), 0600), 0);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    require(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    const char *streams[] = {in("pipe"), ptsname(terminal)};
+    size_t before = open_descriptors();
+    bide_buf_init(&buf, 64);
+    for (size_t i = 0; i < 2; i++) {
+        attempt(&error, bide_file_read, streams[i], &buf);
+        require(error);
+        check_int(error->code, BIDE_INVALID);
+        check_contains(error->message, "it is a stream");
+        for (unsigned how = BIDE_FILE_READ; how <= (BIDE_FILE_READ | BIDE_FILE_WRITE); how++) {
+            (void)attempt(&error, bide_file_open, streams[i], how, 0);
+            check_int(error ? error->code : 0, BIDE_INVALID);
+        }
+    }
+    check_int(open_descriptors(), before);
+    close(terminal);
+    await(bide_file_read("/dev/null", &buf));
+    check_int(bide_buf_length(&buf), 0);
+    attempt(&error, bide_file_read, "/dev/zero", &buf);
+    check_int(error ? error->code : 0, BIDE_LIMIT);
+    bide_buf_done(&buf);
 }
 
 TEST(positions)
