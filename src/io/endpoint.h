@@ -1,6 +1,7 @@
 /*
- * What streams and listeners share: a descriptor attached to the loop, tasks inside its operations,
- * closing under them, and errors. Called by stream.c and listen.c.
+ * What streams, listeners, datagram sockets and processes share: a descriptor attached to the loop,
+ * tasks inside its operations, closing under them, and errors. Called by stream.c, listen.c,
+ * connect.c, udp.c and process.c, and by src/http, src/redis and src/web.
  *
  *   open --close--> closed, freed as soon as nobody is inside
  *
@@ -28,9 +29,9 @@ static inline const char *bide__endpoint_name(const struct bide__endpoint *endpo
     return endpoint->fd.object.name;
 }
 
-/* A zeroed stream or listener of `object_size` bytes with its endpoint at `endpoint_offset`, for a
-   non-blocking descriptor, which it takes if it succeeds: `as` says which, and what is known of it.
-   With `as->io` it is attached already, and moves. */
+/* A zeroed object of `object_size` bytes with its endpoint at `endpoint_offset`, for a descriptor
+   that does not block in the object's operations, and which it takes if it succeeds: `as` says
+   which, and what is known of it. With `as->io` it is attached already, and moves. */
 int bide__endpoint_open(size_t object_size, size_t endpoint_offset, struct bide__fd *as,
                         const struct bide__kind *kind, const char *name, void **ret_object);
 
