@@ -174,8 +174,11 @@ static void log_in(struct bide__pg *pg)
     bide_defer(trace_end, &trace);
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
     trace.file = open_memstream(&trace.text, &trace.size);
-    if (trace.file)
+    if (trace.file) {
         PQtrace(pg->handle, trace.file);
+        /* localtime(3) has one buffer for all loops */
+        PQsetTraceFlags(pg->handle, PQTRACE_SUPPRESS_TIMESTAMPS);
+    }
     while (next != PGRES_POLLING_OK) {
         wait_for(pg, next);
         next = PQconnectPoll(pg->handle);
