@@ -124,6 +124,14 @@ static bool names_field(const bide_http_field *fields, const char *name)
     return false;
 }
 
+static int add_line(struct bide__http_call *call, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(call->fields, line);
+    if (more)
+        call->fields = more;
+    return more ? 0 : -ENOMEM;
+}
+
 /* `name: value`; libcurl's own word for one without a value is `name;`. */
 static int add_field(struct bide__http_call *call, const char *name, const char *value)
 {
@@ -131,12 +139,10 @@ static int add_field(struct bide__http_call *call, const char *name, const char 
     bide_buf_init(&line, BIDE_CAP_CLIENT_HEAD_BYTES);
     bide_buf_printf(&line, *value ? "%s: %s" : "%s;", name, value);
     int code = bide_buf_error(&line);
-    struct curl_slist *more =
-        code == 0 ? curl_slist_append(call->fields, bide_buf_str(&line)) : NULL;
+    if (code == 0)
+        code = add_line(call, bide_buf_str(&line));
     bide_buf_done(&line);
-    if (more)
-        call->fields = more;
-    return more ? 0 : code < 0 ? code : -ENOMEM;
+    return code;
 }
 
 /* Those that are for one host stay there, and those of a body with it. */
@@ -160,15 +166,7 @@ static int add_fields(struct bide__http_call *call, const bide_http_field *field
     return code;
 }
 
-/* A line that takes out what libcurl would write by itself. */
-static int leave_out(struct bide__http_call *call, const char *line)
-{
-    struct curl_slist *more = curl_slist_append(call->fields, line);
-    if (more)
-        call->fields = more;
-    return more ? 0 : -ENOMEM;
-}
-
+/* A line without a value takes out what libcurl would write by itself. */
 static int set_fields(struct bide__http_call *call)
 {
     const bide_http_field *own = call->request->fields, *usual = call->client->options.fields;
@@ -179,9 +177,9 @@ static int set_fields(struct bide__http_call *call)
     if (code == 0)
         code = add_fields(call, usual, own);
     if (code == 0 && !names_field(own, "content-type") && !names_field(usual, "content-type"))
-        code = type ? add_field(call, "Content-Type", type) : leave_out(call, "Content-Type:");
+        code = type ? add_field(call, "Content-Type", type) : add_line(call, "Content-Type:");
     if (code == 0)
-        code = leave_out(call, "Expect:"); /* nobody waits a second for a 100 */
+        code = add_line(call, "Expect:"); /* nobody waits a second for a 100 */
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->fields);
     return code;
 }

@@ -81,7 +81,10 @@ static int coverage(struct bide__slice range, const char *type)
     return bide__slice_equal(range, bide__slice("*/*", 3)) ? 1 : 0;
 }
 
-int bide__http_media_quality(struct bide__slice accept, const char *type)
+/* How welcome a media type such as "text/html" is to an Accept field (12.5.1), as
+ * bide__http_quality: the most special range that covers it counts. Parameters of ranges are not
+ * looked at. */
+static int media_quality(struct bide__slice accept, const char *type)
 {
     struct bide__slice element;
     int most = 0, quality = -1;
@@ -99,7 +102,7 @@ int bide__http_media_quality(struct bide__slice accept, const char *type)
 
 bool bide__http_prefers_page(struct bide__slice accept)
 {
-    int page = bide__http_media_quality(accept, "text/html");
-    return page > 0 && page > bide__http_media_quality(accept, "application/json") &&
-           page > bide__http_media_quality(accept, "application/problem+json");
+    int page = media_quality(accept, "text/html");
+    return page > 0 && page > media_quality(accept, "application/json") &&
+           page > media_quality(accept, "application/problem+json");
 }

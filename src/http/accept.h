@@ -15,10 +15,6 @@ int bide__http_quality(struct bide__slice list, const char *name);
  * form. `accept_encoding` without bytes: the field is not there, and nothing is accepted. */
 bool bide__http_takes_gzip(struct bide__slice accept_encoding);
 
-/* How welcome a media type such as "text/html" is to an Accept field (12.5.1), as above: the most
- * special range that covers it counts. Parameters of ranges are not looked at. */
-int bide__http_media_quality(struct bide__slice accept, const char *type);
-
 /* Whether a page is more welcome than JSON: so browsers ask, and programs do not. */
 bool bide__http_prefers_page(struct bide__slice accept);
 

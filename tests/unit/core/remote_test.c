@@ -2,6 +2,8 @@
  * remote_test.c: calls on other loops: results, errors, cancels and deadlines that travel; loops
  * that have not started, and that have ended. The clock is the real one: there are two threads.
  */
+#include "../loops_case.h"
+
 #include <bide/bide.h>
 #include <bide/test.h>
 
@@ -10,28 +12,6 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
-
-static bide__main_void *body;
-
-/* Loop 0 runs the body, the others serve. */
-static async(void) program(void)
-{
-    if (bide_loop_index() == 0) {
-        await(body());
-        bide_stop("done");
-    } else {
-        await(bide_until_stop());
-    }
-    return bide_void;
-}
-
-static void run_on(int loops, bide__main_void *what)
-{
-    int64_t live = bide__mem_live();
-    body = what;
-    check_int(bide_run(program, .loops = loops), 0);
-    check_int(bide__mem_live(), live);
-}
 
 static async(int) where(int add)
 {
