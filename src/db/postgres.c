@@ -146,6 +146,7 @@ void bide__pg_lose(struct bide__pg *pg, const char *why)
     if (pg->lost)
         return;
     pg->lost = true;
+    bide__pg_detach(pg);
     if (!pg->closed && pg->up)
         bide__server_lost(pg->db);
     why = said ? said : why;

@@ -90,6 +90,9 @@ extern const struct bide_pool_driver bide__pg_pool_driver;
 /* One user less. */
 void bide__pg_unuse(struct bide__pg *pg);
 
+/* The loop forgets the descriptor; who waits for it is woken. */
+void bide__pg_detach(struct bide__pg *pg);
+
 /* ---- postgres.c ---- */
 
 /* Starts the task that reads the replies. 0 or -ENOMEM. */

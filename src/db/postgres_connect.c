@@ -40,10 +40,13 @@ void bide__pg_unuse(struct bide__pg *pg)
     bide__free(pg);
 }
 
-static void detach(struct bide__pg *pg)
+void bide__pg_detach(struct bide__pg *pg)
 {
     if (!pg->attached)
         return;
+    /* libpq closes its socket at once when it finds the connection lost: by now the number may be
+       another thread's. */
+    pg->fd.closed = PQsocket(pg->handle) != pg->fd.fd;
     bide__wake_all(&pg->fd.readers, -ESHUTDOWN);
     bide__wake_all(&pg->fd.writers, -ESHUTDOWN);
     pg->fd.io->ops->detach(pg->fd.io, &pg->fd);
@@ -70,7 +73,6 @@ static void shut(void *arg)
     if (!pg->up)
         bide__server_connected(pg->db, false);
     bide__pg_lose(pg, "it was closed");
-    detach(pg);
     if (pg->handle)
         PQfinish(pg->handle);
     pg->handle = NULL;
@@ -138,7 +140,7 @@ static void wait_for(struct bide__pg *pg, PostgresPollingStatusType what)
         code = attach(pg);
     if (code == 0)
         code = pg->fd.io->ops->perform(pg->fd.io, &op);
-    detach(pg);
+    bide__pg_detach(pg);
     if (code < 0)
         bide__raise(code, &pg->object);
 }

@@ -88,7 +88,7 @@ static void epoll_detach(struct bide__io *io, struct bide__fd *fd)
     struct epoll_io *self = epoll_of(io);
     /* A close alone would not do: while a copy of the descriptor is open, in a child perhaps, its
        events would go on waking this loop. */
-    if (bide__fd_table_remove(&self->table, fd))
+    if (bide__fd_table_remove(&self->table, fd) && !fd->closed)
         epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, fd->fd, NULL);
 }
 
