@@ -38,8 +38,9 @@
 /* ns that a loop's thread asks for at a time: the smallest slice that the kernel grants, so that
  * threads which compute on the same cores are interrupted at once */
 #define BIDE_CAP_LOOP_SLICE_NS 100000
-/* ns that a loop looks for mail of others before it sleeps: about what a wake-up costs */
-#define BIDE_CAP_SPIN_NS 20000
+/* ns that a loop looks for mail of others before it sleeps: what a wake-up costs where cores sleep
+ * deeply */
+#define BIDE_CAP_SPIN_NS 50000
 /* values (or places) of a channel between loops that others get before a loop that waits is due */
 #define BIDE_CAP_CROSS_PASSED 32
 /* threads of the blocking lane */

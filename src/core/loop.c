@@ -26,8 +26,12 @@ __thread struct bide__loop *bide__loop_here;
 /* While everything waits, virtual time stands still this long for I/O that may be on its way. */
 enum { VIRTUAL_GRACE_NS = 5000000 };
 
-/* Looks for mail between two of the clock, and the first step of the time for looking. */
-enum { SPIN_LOOKS = 16, SPIN_LEAST_NS = 500 };
+/* Looks for mail between two of the clock, the first step of the time for looking, and waits
+   without a longer look after the longest one was in vain. */
+enum { SPIN_LOOKS = 16, SPIN_LEAST_NS = 500, SPIN_REST = 64 };
+
+/* With other things to do, I/O that was looked for so lately can wait. */
+enum { POLLED_LATELY_NS = 20000 };
 
 /* Pause before the system is asked again for the memory of a stack, and how often that is done. */
 enum { STARVED_RETRY_NS = 2000000, STARVED_TURNS = 1000 };
@@ -54,8 +58,12 @@ int64_t bide_now_us(void)
 
 void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
 {
-    /* The mail may end the loop before this thread has waked it. */
-    __atomic_fetch_add(&loop->posting, 1, __ATOMIC_RELAXED);
+    bide__loop_hold(loop); /* the mail may end the loop before this thread has waked it */
+    bide__loop_post_held(loop, mail);
+}
+
+void bide__loop_post_held(struct bide__loop *loop, struct bide__mail *mail)
+{
     struct bide__mail *newest = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
     do {
         mail->next = newest;
@@ -158,8 +166,28 @@ static void poll(struct bide__loop *loop, int64_t until_ns)
     }
     __atomic_store_n(&loop->polling, 1, __ATOMIC_RELAXED);
     loop->io->ops->poll(loop->io, until_ns);
+    loop->polled = true;
+    loop->polled_ns = loop->now_ns;
+    loop->polled_slices = loop->slices;
     __atomic_store_n(&loop->polling, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&loop->sleeping, 0, __ATOMIC_RELAXED);
+}
+
+static bool has_mail(struct bide__loop *loop)
+{
+    return __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
+}
+
+/* There is something else to do: looks for I/O unless that was done a moment ago. */
+static void poll_if_due(struct bide__loop *loop)
+{
+    bool exact = loop->shuffling || loop->runtime->options.virtual_clock;
+    bool lately = loop->now_ns - loop->polled_ns < POLLED_LATELY_NS &&
+                  loop->slices - loop->polled_slices < BIDE_CAP_POLL_SLICES;
+    bool just_now = loop->polled && loop->slices == loop->polled_slices;
+    loop->polled = false;
+    if (loop->outside > 0 && (exact || !(lately || just_now)))
+        poll(loop, 0);
 }
 
 static inline void pause_briefly(void)
@@ -176,7 +204,7 @@ static bool mail_until(struct bide__loop *loop, int64_t until_ns)
 {
     do {
         for (int i = 0; i < SPIN_LOOKS; i++) {
-            if (__atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
+            if (has_mail(loop))
                 return true;
             pause_briefly();
         }
@@ -184,28 +212,44 @@ static bool mail_until(struct bide__loop *loop, int64_t until_ns)
     return false;
 }
 
+/* How long the next look is. What comes while one looks, or would have come in time if the other
+   loop had not slept as well, makes it longer; the longest one in vain ends that for a while. */
+static void learn_look(struct bide__loop *loop, bool seen, int64_t waited_ns)
+{
+    if (!seen && loop->spin_rest > 0) {
+        loop->spin_rest--;
+    } else if (!seen && loop->spin_ns == BIDE_CAP_SPIN_NS) {
+        loop->spin_ns = 0;
+        loop->spin_rest = SPIN_REST;
+    } else if (seen || waited_ns < 2 * BIDE_CAP_SPIN_NS) {
+        int64_t longer_ns = 2 * loop->spin_ns + SPIN_LEAST_NS;
+        loop->spin_ns = longer_ns < BIDE_CAP_SPIN_NS ? longer_ns : BIDE_CAP_SPIN_NS;
+    } else {
+        loop->spin_ns /= 2;
+    }
+}
+
 /* Waits as `poll`, but looks for mail of other loops before it sleeps: waking a thread costs both
-   more than a short look. The look gets longer while mail comes soon, else shorter. */
+   more than a short look. */
 static void poll_expecting(struct bide__loop *loop, int64_t until_ns)
 {
+    if (has_mail(loop)) {
+        poll_if_due(loop);
+        return;
+    }
     if (loop->expecting == 0 || !loop->runtime->own_cores) {
         poll(loop, until_ns);
         return;
     }
     int64_t began_ns = bide__clock_monotonic_ns();
     int64_t look_ns = began_ns + loop->spin_ns;
-    bool soon = mail_until(loop, look_ns < until_ns ? look_ns : until_ns);
-    if (soon) {
-        poll(loop, 0);
-    } else {
+    bool seen = mail_until(loop, look_ns < until_ns ? look_ns : until_ns);
+    if (seen)
+        poll_if_due(loop);
+    else
         poll(loop, until_ns);
-        soon = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED) &&
-               bide__clock_monotonic_ns() - began_ns < BIDE_CAP_SPIN_NS;
-    }
-    if (!soon)
-        loop->spin_ns /= 2;
-    else if (loop->spin_ns < BIDE_CAP_SPIN_NS)
-        loop->spin_ns = 2 * loop->spin_ns + SPIN_LEAST_NS;
+    learn_look(loop, seen,
+               has_mail(loop) ? bide__clock_monotonic_ns() - began_ns : 2 * BIDE_CAP_SPIN_NS);
 }
 
 /* Every task waits, on the virtual clock: gives I/O a moment, then jumps to the next timer. */
@@ -217,7 +261,7 @@ static void wait_virtual(struct bide__loop *loop, int64_t next_ns)
     }
     if (loop->outside > loop->endless) {
         poll(loop, bide__clock_monotonic_ns() + VIRTUAL_GRACE_NS);
-        if (loop->ready_first || __atomic_load_n(&loop->mail, __ATOMIC_RELAXED))
+        if (loop->ready_first || has_mail(loop))
             return;
     }
     if (next_ns > loop->runtime->virtual_now_ns)
@@ -240,8 +284,7 @@ static void wait_for_events(struct bide__loop *loop)
     bool starving = bide__unlikely(loop->starved != NULL) && !bide__loop_feed(loop);
     if (loop->ready_first) {
         loop->starved_turns = 0;
-        if (loop->outside > 0)
-            poll(loop, 0);
+        poll_if_due(loop);
         return;
     }
     if (loop->timers.armed == 0 && loop->outside == 0 &&

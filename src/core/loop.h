@@ -7,7 +7,8 @@
  *
  * Invariants
  *  1. Completions and timers only make tasks ready: user code never runs inside the turn.
- *  2. While tasks are ready, I/O is polled every BIDE_CAP_POLL_SLICES slices at the latest.
+ *  2. While tasks are ready, or mail comes, I/O is polled every BIDE_CAP_POLL_SLICES slices at the
+ *     latest, but not twice with nothing done between.
  *  3. `slices` grows with every resumed task: it is the heartbeat that the watchdog reads.
  */
 #ifndef BIDE_CORE_LOOP_H
@@ -62,8 +63,12 @@ struct bide__loop {
         endless; /* of those, sleeps for ever and the like: virtual time does not wait for them */
     size_t expecting;  /* tasks that wait for tasks of other loops: worth a look before sleeping */
     int64_t spin_ns;   /* how long that look is */
-    uint32_t sleeping; /* atomic: in a poll that waits: who posts must wake it */
-    size_t jobs;       /* and jobs on lanes: virtual time stands still for them */
+    int spin_rest;     /* waits in which it does not get longer */
+    int64_t polled_ns; /* now_ns when the backend was last asked ... */
+    uint64_t polled_slices; /* ... and `slices` */
+    bool polled;            /* in this turn or at the end of the last one */
+    uint32_t sleeping;      /* atomic: in a poll that waits: who posts must wake it */
+    size_t jobs;            /* and jobs on lanes: virtual time stands still for them */
     uint64_t next_task_id;
     struct bide_task *main_task; /* NULL when it has ended */
     int main_status;             /* what it returned */
@@ -239,6 +244,14 @@ int64_t bide__loop_clock_ns(struct bide__loop *loop);
 
 /* From any thread: has `deliver` called on the loop's thread, and wakes the loop. */
 void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail);
+
+/* The same in two steps, for who has a lock: under it the loop is kept from ending, behind it the
+   mail is sent. A loop that is woken under a lock would wait for it. */
+static inline void bide__loop_hold(struct bide__loop *loop)
+{
+    __atomic_fetch_add(&loop->posting, 1, __ATOMIC_RELAXED);
+}
+void bide__loop_post_held(struct bide__loop *loop, struct bide__mail *mail);
 
 /* Turns a stack of mail around: gives the oldest. */
 struct bide__mail *bide__mail_in_order(struct bide__mail *newest);

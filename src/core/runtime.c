@@ -266,6 +266,7 @@ static void close_loop(struct bide__loop *loop)
 {
     while (__atomic_load_n(&loop->posting, __ATOMIC_ACQUIRE) > 0)
         sched_yield();
+    bide__loop_take_mail(loop); /* what was held back when the loop ended: nobody waits for it */
     bide__timer_disarm(&loop->timers, &loop->drain_timer);
     bide__loop_done(loop);
     bide__free(loop);

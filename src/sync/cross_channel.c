@@ -31,7 +31,7 @@ enum side { TO_RECEIVE, TO_SEND };
 struct port {
     struct bide__mail mail;
     struct bide__cross *cross;
-    struct bide__loop *loop; /* while tasks wait */
+    struct bide__loop *loop; /* from the first wait on */
     struct bide__queue waiting[2];
     bool posted; /* the mail is on its way */
 };
@@ -145,10 +145,11 @@ static bool can_be_done(const struct bide__cross *cross, const struct port *port
     return port->waiting[side].first && (cross->closed || may(cross, port, side));
 }
 
-/* Sends a letter to the next loop that something can be done for, or to all of them at the close.
- */
-static void notify(struct bide__cross *cross)
+/* The letter to the next loop that something can be done for, or to all of them at the close: to be
+   sent behind the lock. */
+static struct bide__mail *notify(struct bide__cross *cross)
 {
+    struct bide__mail *letters = NULL;
     for (size_t i = 0; i < cross->port_count; i++) {
         size_t index = (cross->first + i) % cross->port_count;
         struct port *port = &cross->ports[index];
@@ -157,10 +158,24 @@ static void notify(struct bide__cross *cross)
             continue;
         port->posted = true;
         cross->holds++;
-        bide__loop_post(port->loop, &port->mail);
+        bide__loop_hold(port->loop);
+        port->mail.next = letters;
+        letters = &port->mail;
         cross->first = index + 1;
         if (!cross->closed)
-            return;
+            break;
+    }
+    return letters;
+}
+
+/* Gives the lock back, then sends letters; each holds the memory until it is delivered. */
+static void unlock_and_send(struct bide__cross *cross, struct bide__mail *letters)
+{
+    pthread_mutex_unlock(&cross->lock);
+    while (letters) {
+        struct bide__mail *next = letters->next;
+        bide__loop_post_held(bide__container_of(letters, struct port, mail)->loop, letters);
+        letters = next;
     }
 }
 
@@ -182,8 +197,13 @@ static void deliver(struct bide__mail *mail)
     pthread_mutex_lock(&cross->lock);
     port->posted = false;
     serve(cross, port);
-    notify(cross);
-    let_go(cross);
+    struct bide__mail *letters = notify(cross);
+    if (letters) {
+        cross->holds--; /* they hold it */
+        unlock_and_send(cross, letters);
+    } else {
+        let_go(cross);
+    }
 }
 
 void *bide__cross_new(size_t value_size, size_t capacity, const char *name,
@@ -293,7 +313,8 @@ static int wait_in(struct bide_task *me, struct bide__cross *cross, struct port 
                                          .since_ns = loop->now_ns,
                                          .abort = give_up,
                                          .payload = payload}};
-    port->loop = loop;
+    if (port->loop != loop)
+        port->loop = loop; /* it is read behind the lock */
     bide__queue_push(queue, &crossing.wait);
     me->wait = &crossing.wait;
     pthread_mutex_unlock(&cross->lock);
@@ -314,8 +335,7 @@ static struct port *port_here(struct bide__cross *cross, const struct bide_task 
 static void changed(struct bide__cross *cross, struct port *port)
 {
     serve(cross, port);
-    notify(cross);
-    pthread_mutex_unlock(&cross->lock);
+    unlock_and_send(cross, notify(cross));
 }
 
 static __attribute__((noreturn, cold)) void raise_closed(const struct bide__cross *cross)

@@ -9,6 +9,7 @@
 
 #include "base/caps.h"
 #include "base/mem.h"
+#include "core/loop.h"
 
 #include <stdlib.h>
 #include <stdio.h>
@@ -124,6 +125,36 @@ static async(void) ping_pong(void)
 TEST_PLAIN(one_value_there_and_back, .timeout_ms = 20000)
 {
     run_on(2, ping_pong);
+}
+
+static const struct bide__io_ops *backend;
+static uint32_t polls;
+
+static void poll_counted(struct bide__io *io, int64_t deadline_ns)
+{
+    polls++;
+    backend->poll(io, deadline_ns);
+}
+
+/* Of this loop: the message back is looked for once, not again when its task is ready. */
+static async(void) ping_pong_counted(void)
+{
+    static struct bide__io_ops counted;
+    struct bide__io *io = bide__loop_here->io;
+    backend = io->ops;
+    counted = *backend;
+    counted.poll = poll_counted;
+    io->ops = &counted;
+    await(ping_pong());
+    io->ops = backend;
+    return bide_void;
+}
+
+TEST_PLAIN(a_message_costs_at_most_one_poll, .timeout_ms = 20000)
+{
+    run_on(2, ping_pong_counted);
+    check(polls > 0);
+    check(polls < 2000 + 200);
 }
 
 static async(void) receive_one(numbers *in)
