@@ -87,6 +87,15 @@ static int wait_for_peer(struct bide__http_connection *connection, struct bide__
     return result;
 }
 
+/* What is not sent yet is dropped when the socket is closed, and the peer gets a reset: the kernel
+   keeps nothing for a peer that takes nothing, and a reply of unknown size does not look whole.
+   Source: tcp(7), socket(7) SO_LINGER. */
+static void reset_on_close(struct bide__http_connection *connection)
+{
+    struct linger none = {.l_onoff = 1};
+    setsockopt(connection->fd.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 /* The rest of what did not fit into the socket. */
 static __attribute__((noinline)) int send_rest(struct bide__http_connection *connection,
                                                const char *data, size_t size)
@@ -101,6 +110,7 @@ static __attribute__((noinline)) int send_rest(struct bide__http_connection *con
             wait_for_peer(connection, &op, bide__http_after(server, server->options.write_stall));
         if (sent < 0) {
             connection->gone = connection->closing = true;
+            reset_on_close(connection);
             return sent;
         }
         data += sent;
