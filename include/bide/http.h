@@ -58,7 +58,8 @@ struct bide_http_options {
     uint32_t body_rate;             /* ... so many bytes of it: 500 ... */
     bide_duration body_deadline;    /* ... but never more than that: 300 s */
     bide_duration handler_deadline; /* for the handler: 30 s; BIDE_FOREVER: none. It stands still
-                                       while bide_reply or reading the body waits for the peer */
+                                       while bide_reply or reading the body waits for the peer;
+                                       each piece of a reply gives all of it again */
     bide_duration write_stall;      /* the longest wait without progress while sending: 60 s */
     bide_duration idle;             /* without a request: 75 s */
     bide_duration age;              /* of a connection, after which its next reply is the last: 1 h.
@@ -168,5 +169,29 @@ void bide_reply_header(bide_exchange *exchange, const char *name, const char *va
  */
 bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *content_type,
                             const void *body, size_t size);
+
+/*
+ * A reply in pieces, for a body that is made while it is sent. bide_reply_begin sends the head:
+ * status and content type as above, and the size of the body in bytes, or -1 when it is not known:
+ * then the pieces go out in chunks (to a client of HTTP/1.0 up to the end of the connection).
+ * False: nobody gets a body (HEAD; 204, 304), and what is written is dropped. The reply ends when
+ * the handler returns.
+ *
+ * bide_reply_write: the next piece (of no bytes: nothing happens). It is copied, and sent at the
+ * end of the turn, or when 16 KiB have come together: small pieces cost no packet each, and none
+ * waits for the next. Suspends while the peer does not read, up to the option write_stall: so what
+ * is made waits for who takes it. One task at a time.
+ *
+ * Each piece gives the handler its whole deadline anew: it is the longest time between two pieces.
+ * A handler that fails in between, or returns before `size` bytes, leaves its peer with a body that
+ * is seen to be incomplete: the connection is closed, a reset for HTTP/1.0, and the log says why.
+ * Raise as bide_reply does, and BIDE_MISUSE for a piece without a begin, one of another task's at
+ * the same time, and more than `size` bytes.
+ *
+ * Source: RFC 9112 6, 7.1.
+ */
+bide_async(bool) bide_reply_begin(bide_exchange *exchange, int status, const char *content_type,
+                                  int64_t size);
+bide_async(void) bide_reply_write(bide_exchange *exchange, const void *data, size_t size);
 
 #endif

@@ -137,9 +137,10 @@ static void begin_exchange(struct bide__http_connection *connection)
     exchange->upgraded = NULL;
     exchange->since_ns = server->loop->now_ns;
     exchange->waited_ns = 0;
+    exchange->patience_ns = 0;
     exchange->headers_length = 0;
     exchange->client_length = 0;
-    exchange->replied = false;
+    exchange->replied = BIDE__HTTP_UNREPLIED;
     exchange->used_arena = false;
     exchange->https = false;
     exchange->continued = !head->expect_continue;
@@ -207,6 +208,20 @@ static bool refuse_early(struct bide_exchange *exchange)
     return true;
 }
 
+/* The handler has returned without a whole reply. */
+static __attribute__((noinline)) void end_reply(struct bide_exchange *exchange)
+{
+    if (exchange->replied) {
+        if (bide__http_end_pieces(exchange) == -ENODATA)
+            bide_log(BIDE_LOG_ERROR,
+                     "a reply was cut off: its handler ended %llu bytes before its end",
+                     (unsigned long long)exchange->left);
+    } else {
+        answer_error(exchange, 500, "internal server error");
+        log_failure(exchange, NULL);
+    }
+}
+
 /* Serves the request whose head was just read. What a handler raises leaves this function, too. */
 static void serve_one(struct bide__http_connection *connection)
 {
@@ -225,10 +240,8 @@ static void serve_one(struct bide__http_connection *connection)
         (void)server->handler(exchange, server->arg).await;
         if (bide__unlikely(bide__task_current()->locals != NULL))
             bide__locals_end_request(bide__task_current());
-        if (bide__unlikely(!exchange->replied)) {
-            answer_error(exchange, 500, "internal server error");
-            log_failure(exchange, NULL);
-        }
+        if (bide__unlikely(exchange->replied != BIDE__HTTP_REPLIED))
+            end_reply(exchange);
     }
     end_exchange(connection);
 }
@@ -387,6 +400,7 @@ static void answer_for(struct bide__http_buffers *buffers, const bide_error *err
     late = late && bide__error_is_cancel(error) && !bide_cancel_requested();
     if (bide__likely(buffers->serving)) {
         answer_failure(&buffers->exchange, error, late);
+        bide__http_cut_pieces(&buffers->exchange);
     } else { /* a callback of the arena, which must not fail; the next reset runs the others */
         connection->closing = true;
         buffers->exchange.arena.resetting = false;

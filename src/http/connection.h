@@ -40,6 +40,17 @@ enum {
     BIDE__HTTP_TYPES_KEPT = 8,
 };
 
+/* How far the reply is. */
+enum bide__http_replied { BIDE__HTTP_UNREPLIED, BIDE__HTTP_REPLIED, BIDE__HTTP_IN_PIECES };
+
+/* How its peer finds the end of a reply in pieces. */
+enum bide__http_pieces {
+    BIDE__HTTP_PIECES_COUNTED,  /* by Content-Length: `left` of it */
+    BIDE__HTTP_PIECES_CHUNKED,  /* RFC 9112 7.1 */
+    BIDE__HTTP_PIECES_TO_CLOSE, /* HTTP/1.0: by the end of the connection */
+    BIDE__HTTP_PIECES_DROPPED,  /* there is no body */
+};
+
 /* A content type that was checked, and the end of a head with it. */
 struct bide__http_type {
     char text[48];
@@ -50,13 +61,17 @@ struct bide__http_type {
 struct bide_exchange {
     struct bide__http_connection *connection;
     struct bide__http_head *head;
-    const char *bytes;     /* where the head's spans point to */
-    bide_stream *upgraded; /* the connection's descriptor has it, and its handler */
-    int64_t since_ns;      /* when its head was whole */
-    int64_t waited_ns;     /* for the body, all waits together */
+    const char *bytes;        /* where the head's spans point to */
+    bide_stream *upgraded;    /* the connection's descriptor has it, and its handler */
+    int64_t since_ns;         /* when its head was whole */
+    int64_t waited_ns;        /* for the body, all waits together */
+    int64_t patience_ns;      /* for the handler, in place of the server's; 0: that */
+    uint64_t left;            /* of a reply in pieces whose size is known */
+    struct bide_task *writer; /* inside a write of a piece, or NULL; valid in pieces */
     uint16_t headers_length;
     uint8_t client_length; /* 0: not asked for */
-    bool replied;
+    uint8_t replied;       /* enum bide__http_replied */
+    uint8_t pieces;        /* of a reply in pieces: enum bide__http_pieces */
     bool used_arena;
     bool https;         /* the client's scheme, after bide__http_resolve */
     bool continued;     /* 100 Continue is owed no more */
@@ -152,9 +167,17 @@ int64_t bide__http_after(const struct bide__http_server *server, bide_duration d
 void bide__http_move_limit(struct bide__http_connection *connection, int64_t to_ns);
 void bide__http_lift_limit(struct bide__http_connection *connection);
 
+/* Gives the handler under way its whole time once more. */
+void bide__http_renew_limit(struct bide_exchange *exchange);
+
 /* Has what the output buffer holds sent at the end of this turn, unless it was sent till then. */
 void bide__http_send_soon(struct bide__http_connection *connection);
 void bide__http_send_unsent(struct bide__timer *timer);
+
+/* Nothing more is sent: what is not sent yet is dropped when the socket is closed, and the peer
+   gets a reset. The kernel keeps nothing for a peer that takes nothing, and a reply of unknown size
+   does not look whole. Source: tcp(7), socket(7) SO_LINGER. */
+void bide__http_give_up(struct bide__http_connection *connection);
 
 /* Sends what the output buffer holds. 0 or a negative code, after which the connection is gone. */
 int bide__http_flush(struct bide__http_connection *connection);
@@ -177,6 +200,24 @@ void bide__http_report(struct bide__http_server *server, void (*say)(const char 
 /* exchange.c. Finds out who the client is, once for each exchange. -EINVAL: a proxy's fields
    contradict each other. */
 int bide__http_resolve(struct bide_exchange *exchange);
+
+/* pieces.c. The end of a reply in pieces whose handler has returned. A negative code: it is cut
+   off, and nothing more can be sent. */
+int bide__http_end_pieces(struct bide_exchange *exchange);
+
+/* pieces.c. The handler has failed: if it was in a reply in pieces, its peer must see that. */
+void bide__http_cut_pieces(struct bide_exchange *exchange);
+
+/* reply.c. The head of a reply into the output buffer; `size`: of the body, or -1 for one in
+   pieces, whose framing is then in exchange->pieces. -EINVAL as below; an error of sending what was
+   there before. */
+int bide__http_put_head(struct bide_exchange *exchange, int status, const char *content_type,
+                        int64_t size);
+
+/* reply.c. Raises what a reply has failed with. */
+__attribute__((noreturn, cold)) void bide__http_raise_reply(struct bide_task *me,
+                                                            const struct bide_exchange *exchange,
+                                                            int result, int status);
 
 /* reply.c. Puts a whole reply into the buffers; sends what does not fit. -EINVAL: no status from
    200 to 599, or no content type; nothing has happened then. */

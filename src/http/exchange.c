@@ -280,6 +280,7 @@ void bide_request_allow(bide_exchange *exchange, uint64_t body_bytes, bide_durat
                                           body_bytes < most ? body_bytes : most);
     if (deadline.ns <= 0)
         return;
+    exchange->patience_ns = deadline.ns;
     if (__builtin_add_overflow(exchange->since_ns, deadline.ns, &until_ns))
         until_ns = INT64_MAX - 1;
     bide__http_move_limit(connection, until_ns);

@@ -145,30 +145,48 @@ static bool body_is_left(const struct bide_exchange *exchange)
     return left > (exchange->continued ? BIDE_CAP_HTTP_UNREAD_BODY_BYTES : 0);
 }
 
-/* Every reply that put_usual does not take. */
-static __attribute__((noinline)) int put_unusual(struct bide_exchange *exchange, int status,
-                                                 const char *content_type, const void *body,
-                                                 size_t size)
+/* The status line and the date, and how long the body is, or how its end is found. */
+static char *put_framing(char *at, struct bide_exchange *exchange, int status, int64_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    at = put_start(at, connection->server, status);
+    if (bide__http_bodiless(status)) {
+        exchange->pieces = BIDE__HTTP_PIECES_DROPPED;
+    } else if (size >= 0) {
+        at = put_number(put(at, length_name, sizeof length_name - 1), (size_t)size);
+        at = PUT(at, "\r\n");
+        exchange->pieces = BIDE__HTTP_PIECES_COUNTED;
+    } else if (exchange->head->minor_version > 0) {
+        at = PUT(at, "Transfer-Encoding: chunked\r\n");
+        exchange->pieces = BIDE__HTTP_PIECES_CHUNKED;
+    } else {
+        connection->closing = true;
+        exchange->pieces = BIDE__HTTP_PIECES_TO_CLOSE;
+    }
+    if (exchange->head->method == BIDE__HTTP_HEAD)
+        exchange->pieces = BIDE__HTTP_PIECES_DROPPED;
+    return at;
+}
+
+int bide__http_put_head(struct bide_exchange *exchange, int status, const char *content_type,
+                        int64_t size)
 {
     struct bide__http_connection *connection = exchange->connection;
     struct bide__http_buffers *buffers = connection->buffers;
     size_t type_length = content_type ? strlen(content_type) : 0;
-    bool bodiless = bide__http_bodiless(status);
     int result = 0;
     if (status < 200 || status > 599 || type_length > TYPE_BYTES ||
         (content_type && bide__http_scan_value(content_type, 0, type_length) < type_length))
         return -EINVAL;
-    exchange->replied = true;
+    exchange->replied = BIDE__HTTP_REPLIED;
+    if (bide__unlikely(connection->server->loop->now_ns >= connection->server->start_until_ns))
+        refresh_start(connection->server);
     if (connection->server->stopping || body_is_left(exchange))
         connection->closing = connection->unread_input = true;
     size_t head_size = HEAD_BYTES + type_length + exchange->headers_length;
-    if (head_size + size > sizeof buffers->out - connection->out_length)
+    if (head_size > sizeof buffers->out - connection->out_length)
         result = bide__http_flush(connection);
-    char *at = put_start(buffers->out + connection->out_length, connection->server, status);
-    if (!bodiless) {
-        at = put_number(put(at, length_name, sizeof length_name - 1), size);
-        at = PUT(at, "\r\n");
-    }
+    char *at = put_framing(buffers->out + connection->out_length, exchange, status, size);
     if (content_type) {
         at = put(PUT(at, "Content-Type: "), content_type, type_length);
         at = PUT(at, "\r\n");
@@ -180,10 +198,21 @@ static __attribute__((noinline)) int put_unusual(struct bide_exchange *exchange,
     at = put(at, buffers->headers, exchange->headers_length);
     at = PUT(at, "\r\n");
     connection->out_length = (uint32_t)(at - buffers->out);
-    if (exchange->head->method == BIDE__HTTP_HEAD || bodiless || size == 0)
+    return result;
+}
+
+/* Every reply that put_usual does not take. */
+static __attribute__((noinline)) int put_unusual(struct bide_exchange *exchange, int status,
+                                                 const char *content_type, const void *body,
+                                                 size_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_buffers *buffers = connection->buffers;
+    int result = bide__http_put_head(exchange, status, content_type, (int64_t)size);
+    if (result == -EINVAL || exchange->pieces == BIDE__HTTP_PIECES_DROPPED || size == 0)
         return result;
     if (size <= sizeof buffers->out - connection->out_length) {
-        memcpy(at, body, size);
+        memcpy(buffers->out + connection->out_length, body, size);
         connection->out_length += (uint32_t)size;
         return result;
     }
@@ -215,7 +244,7 @@ static inline bool put_usual(struct bide_exchange *exchange, int status, const c
     at = PUT_BLOCK(at, type->line, type->length);
     memcpy(at, body, size);
     connection->out_length = (uint32_t)(at + size - buffers->out);
-    exchange->replied = true;
+    exchange->replied = BIDE__HTTP_REPLIED;
     return true;
 }
 
@@ -230,8 +259,8 @@ int bide__http_reply(struct bide_exchange *exchange, int status, const char *con
     return put_unusual(exchange, status, content_type, body, size);
 }
 
-static __attribute__((noreturn, cold)) void
-raise_reply(struct bide_task *me, const struct bide_exchange *exchange, int result, int status)
+void bide__http_raise_reply(struct bide_task *me, const struct bide_exchange *exchange, int result,
+                            int status)
 {
     if (result == -EINVAL)
         bide__fail(me->head.at, bide_error_new(BIDE_INVALID, "%s",
@@ -260,6 +289,6 @@ bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *con
         result = bide__http_flush(connection);
     bool dropped = connection->keep_running && result != -EINVAL && result != -ECANCELED;
     if (bide__unlikely(result < 0 && !dropped))
-        raise_reply(me, exchange, result, status);
+        bide__http_raise_reply(me, exchange, result, status);
     return bide_void;
 }

@@ -68,6 +68,17 @@ void bide__http_lift_limit(struct bide__http_connection *connection)
         move_limit(&connection->buffers->limit, paused_ns);
 }
 
+void bide__http_renew_limit(struct bide_exchange *exchange)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    const struct bide__http_server *server = connection->server;
+    int64_t patience_ns = exchange->patience_ns;
+    if (has_limit(connection->buffers))
+        move_limit(&connection->buffers->limit,
+                   bide__http_after(server, patience_ns ? bide_ns(patience_ns)
+                                                        : server->options.handler_deadline));
+}
+
 /* The time that a peer takes to send or to receive is not the handler's: its deadline stands still
    meanwhile, and this one bounds the wait. */
 static int wait_for_peer(struct bide__http_connection *connection, struct bide__op *op,
@@ -87,12 +98,10 @@ static int wait_for_peer(struct bide__http_connection *connection, struct bide__
     return result;
 }
 
-/* What is not sent yet is dropped when the socket is closed, and the peer gets a reset: the kernel
-   keeps nothing for a peer that takes nothing, and a reply of unknown size does not look whole.
-   Source: tcp(7), socket(7) SO_LINGER. */
-static void reset_on_close(struct bide__http_connection *connection)
+void bide__http_give_up(struct bide__http_connection *connection)
 {
     struct linger none = {.l_onoff = 1};
+    connection->gone = connection->closing = true;
     setsockopt(connection->fd.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
@@ -109,8 +118,7 @@ static __attribute__((noinline)) int send_rest(struct bide__http_connection *con
         int sent =
             wait_for_peer(connection, &op, bide__http_after(server, server->options.write_stall));
         if (sent < 0) {
-            connection->gone = connection->closing = true;
-            reset_on_close(connection);
+            bide__http_give_up(connection);
             return sent;
         }
         data += sent;

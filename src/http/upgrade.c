@@ -78,7 +78,8 @@ bide_async(bide_stream_ptr) bide_exchange_upgrade(bide_exchange *exchange, const
     /* What follows the head belongs to the request until its body has ended. */
     while (bide_await(bide_body_read(exchange, rest, sizeof rest)) > 0)
         continue;
-    exchange->replied = connection->closing = true;
+    exchange->replied = BIDE__HTTP_REPLIED;
+    connection->closing = true;
     int result = answer(exchange, name);
     if (result == 0)
         result = hand_over(exchange);
