@@ -16,6 +16,7 @@ BUILD = pathlib.Path(os.environ["BIDE_BUILD"])
 STREAMS = "tests/unit-io-stream_test"
 LISTENERS = "tests/unit-io-listener_test"
 BACKENDS = "tests/unit-io-epoll_test"
+FILES = "tests/unit-io-file_test"
 PATIENCE_S = 60
 
 # Programs and their tests.
@@ -27,6 +28,7 @@ TESTS = (
     (STREAMS, "a_cancelled_read_leaves_its_buffer_alone"),
     (LISTENERS, "several_tasks_accept"),
     (BACKENDS, "any_descriptor_can_be_waited_for"),
+    (FILES, "much_at_a_position"),
 )
 # Which call fails, how, and when: strace's words.
 ENTERING = [("io_uring_enter", error, "2+3") for error in ("EINTR", "EBUSY", "EAGAIN", "ENOMEM")]

@@ -10,10 +10,12 @@
  *         size_t n = await(bide_file_read_at(file, block, sizeof block, 4096 * number));
  *     }
  *
- * The system has no way to wait for a disk as for a socket, so every call runs on the blocking lane
- * (offload.h); a call costs some tens of microseconds beside what it does. What a cancel meets
- * before its turn is not done; once it runs it is done to its end (a long read or write: to the end
- * of its piece), and the await raises then.
+ * The system has no way to wait for a disk as for a socket, so calls run on the blocking lane
+ * (offload.h) and cost some tens of microseconds beside what they do, with two exceptions. On
+ * io_uring, reading, writing and syncing an opened file are requests of the ring. On epoll, reading
+ * at most 64 KiB that are in memory already is a plain system call. What a cancel meets before its
+ * turn is not done; once it runs it is done to its end (a long read or write: to the end of its
+ * piece), or breaks off, and the await raises then: until it returns the buffer is in use.
  *
  * Errors name the operation and the path: BIDE_NOT_FOUND (ENOENT), BIDE_NO_MEMORY, BIDE_LIMIT (the
  * buffer's cap), BIDE_CLOSED (a file that became shorter while it was read), else BIDE_SYSTEM with

@@ -139,6 +139,12 @@
 
 /* bytes of names in one folder: some 100,000 */
 #define BIDE_CAP_FOLDER_BYTES 8388608
+/* a file's bytes that the loop's own thread may copy at a time: more is for other threads */
+#if BIDE_DEBUG
+#define BIDE_CAP_FILE_NOW_BYTES 16
+#else
+#define BIDE_CAP_FILE_NOW_BYTES 65536
+#endif
 
 /* Metrics */
 

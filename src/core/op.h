@@ -70,6 +70,19 @@ struct bide__op {
     socklen_t address_size;
 };
 
+enum bide__file_op_kind { BIDE__FILE_READ, BIDE__FILE_WRITE, BIDE__FILE_SYNC };
+
+/* One call on an opened file, which is attached nowhere: pread(2), pwrite(2), fsync(2). */
+struct bide__file_op {
+    uint8_t kind; /* enum bide__file_op_kind */
+    bool waited;  /* out: the task was suspended */
+    int fd;
+    void *buffer;
+    size_t size; /* at most INT_MAX */
+    int64_t offset;
+    struct bide__object *object; /* what the task waits for meanwhile */
+};
+
 struct bide__io {
     const struct bide__io_ops *ops;
     struct bide__loop *loop;
@@ -96,6 +109,10 @@ struct bide__io_ops {
        not be a task. */
     int (*receive_now)(struct bide__fd *fd, void *buffer, size_t size);
     int (*send_now)(struct bide__fd *fd, const void *buffer, size_t size);
+    /* The call's result for the running task, which may be suspended and has done the checkpoint:
+       bytes, perhaps fewer than asked for, or a negative errno. -EAGAIN: a thread must do it. As
+       `perform`, it returns only when the kernel can no longer touch the buffer. */
+    int (*file)(struct bide__io *io, struct bide__file_op *op);
     /* Whether there is something to read, without taking it: > 0, 0 at the end of the stream,
        -EAGAIN, or an error. */
     int (*peek)(struct bide__fd *fd);

@@ -1,14 +1,18 @@
 /*
- * Files and directories: include/bide/file.h. Called by users; calls the blocking lane (offload.c).
+ * Files and directories: include/bide/file.h. Called by users; calls the backend (core/op.h) for
+ * reading, writing and syncing an opened file, and the blocking lane (offload.c) for what that
+ * leaves, and all else.
  *
- * Each operation is a plain function on a `struct job`, which lies in the waiting task's frame and
- * has a cleanup there: a cancel raises after the call has ended, and what the call made is undone.
- * Those functions give negative codes; the task raises.
+ * Each operation of the lane is a plain function on a `struct job`, which lies in the waiting
+ * task's frame and has a cleanup there: a cancel raises after the call has ended, and what the call
+ * made is undone. Those functions give negative codes; the task raises.
  */
 #include "base/caps.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "core/error.h"
+#include "core/graph.h"
+#include "core/loop.h"
 
 #include <bide/file.h>
 #include <bide/offload.h>
@@ -337,6 +341,48 @@ static struct job job_on(const bide_file *file)
     return (struct job){.path = file->path, .fd = file->fd};
 }
 
+static const struct bide__kind kind_file = {.noun = "file", .verb = "waits for"};
+
+/* Does what the backend can by itself; false: the lane must do the rest. */
+static bool without_lane(struct job *job, enum bide__file_op_kind kind, void *bytes)
+{
+    struct bide_task *me = bide__task_current();
+    struct bide__io *io = me->loop->io;
+    struct bide__object object = {&kind_file, job->path, me->head.at};
+    struct bide__file_op op = {.kind = (uint8_t)kind, .fd = job->fd, .object = &object};
+    int n;
+    do {
+        int code = bide__checkpoint(me);
+        if (bide__unlikely(code < 0))
+            bide__raise(code, &object);
+        op.buffer = (char *)bytes + job->done;
+        op.size = piece(job->size - job->done);
+        op.offset = job->offset + (int64_t)job->done;
+        n = io->ops->file(io, &op);
+        if (n > 0)
+            job->done += (size_t)n;
+    } while ((n > 0 && job->done < job->size) || n == -EINTR);
+    if (bide__unlikely(n == -EAGAIN ||
+                       (n == 0 && kind == BIDE__FILE_WRITE && job->done < job->size)))
+        return false;
+    if (bide__unlikely(n == -ECANCELED))
+        bide__raise(n, &object);
+    if (!op.waited)
+        bide__done_at_once(me);
+    job->code = n < 0 ? n : 0;
+    return true;
+}
+
+/* The same, with a function of the lane for what is left. */
+static void run_on(struct job *job, enum bide__file_op_kind kind, void *bytes, const char *doing,
+                   void (*function)(void *)) BIDE__TASK
+{
+    if (without_lane(job, kind, bytes))
+        raise_failure(job, doing);
+    else
+        run(job, doing, function);
+}
+
 static void read_at(void *arg)
 {
     struct job *job = arg;
@@ -363,7 +409,7 @@ bide_async(size_t) bide_file_read_at(bide_file *file, void *buffer, size_t size,
     job.buffer = buffer;
     job.size = size;
     job.offset = offset;
-    run(&job, "read", read_at);
+    run_on(&job, BIDE__FILE_READ, buffer, "read", read_at);
     return bide_ready(size_t, job.done);
 }
 
@@ -379,7 +425,7 @@ bide_async(void) bide_file_write_at(bide_file *file, const void *data, size_t si
     job.data = data;
     job.size = size;
     job.offset = offset;
-    run(&job, "write", write_at);
+    run_on(&job, BIDE__FILE_WRITE, (void *)(uintptr_t)data, "write", write_at);
     return bide_void;
 }
 
@@ -419,7 +465,7 @@ static void sync_file(void *arg)
 bide_async(void) bide_file_sync(bide_file *file)
 {
     struct job job = job_on(file);
-    run(&job, "sync", sync_file);
+    run_on(&job, BIDE__FILE_SYNC, NULL, "sync", sync_file);
     return bide_void;
 }
 

@@ -29,8 +29,9 @@
  *  4. Only the loop's thread touches the ring (IORING_SETUP_SINGLE_ISSUER). Others write to the
  *     eventfd, which is polled as any descriptor.
  *  5. While RECEIVE is armed nobody else receives, so bytes stay in order.
- *  6. Only a queued send has a pointer into a task's memory, until the kernel takes it, which does
- *     it at once. Whoever is cancelled takes it back, or waits for its completion.
+ *  6. Only awaited requests have pointers into a task's memory: a send until the kernel takes it,
+ *     which does it at once, a call on a file until its completion. Whoever is cancelled takes the
+ *     request back, or waits for its completion.
  *
  * Source: io_uring_setup(2), io_uring_enter(2), io_uring_prep_poll_multishot(3),
  * io_uring_prep_recv_multishot(3), io_uring_prep_cancel(3).
@@ -69,8 +70,8 @@ enum {
     SENDING = 16  /* a send is queued */
 };
 
-/* The data of requests that are nobody's: a cancel, the wake-up. A send has the address of its
-   record, which is more. The others have the generation, the number and which of them it is. */
+/* The data of requests that are nobody's: a cancel, the wake-up. An awaited one has the address of
+   its record, which is more. The others have the generation, the number and which of them it is. */
 enum { DATA_OF_CANCEL = OF_OTHERS, DATA_OF_WAKE = 1 << DATA_BITS | OF_OTHERS };
 
 /* bide__fd.ended: how the stream has ended, or else an errno. */
@@ -82,11 +83,13 @@ enum { GONE = EPOLLHUP | EPOLLERR };
 /* Attempts to make room in a full submission queue, while the kernel takes nothing. */
 enum { ROOM_TRIES = 1000 };
 
-/* A send that goes along with the next poll, in the frame of the task that waits for it. */
-struct sending {
-    struct bide__wait wait; /* in fd->writers */
-    struct bide__fd *fd;
+/* A request in the frame of the task that waits for it: a send, which goes along with the next
+   poll, or a call on a file. */
+struct awaited {
+    struct bide__wait wait; /* in fd->writers, if there is one */
+    struct bide__fd *fd;    /* NULL: of a file */
     bool done;
+    int reason; /* 0, or what the wait is to end with */
     int result;
 };
 
@@ -248,6 +251,13 @@ static void arm_wanted(struct uring_io *self)
     }
 }
 
+static void prepare_cancel(struct io_uring_sqe *request, uint64_t data)
+{
+    io_uring_prep_cancel64(request, data, 0);
+    io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
+    request->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
 /* Sends a cancel, and lets the kernel drop what it held. Without room in the queue, which only
    happens while the kernel fails, again and again. */
 static void cancel(struct uring_io *self, uint64_t data)
@@ -258,44 +268,45 @@ static void cancel(struct uring_io *self, uint64_t data)
         request = io_uring_get_sqe(&self->ring);
     }
     BIDE_ASSERT(request, "io_uring: the kernel takes no requests any more");
-    io_uring_prep_cancel64(request, data, 0);
-    io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
-    request->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    prepare_cancel(request, data);
 }
 
-static struct sending *sending_of(uint64_t data)
+static struct awaited *awaited_of(uint64_t data)
 {
-    bool is_send = (data & ((1u << DATA_BITS) - 1)) == OF_OTHERS && data > DATA_OF_WAKE;
-    return is_send ? (struct sending *)(uintptr_t)data : NULL;
+    bool is_one = (data & ((1u << DATA_BITS) - 1)) == OF_OTHERS && data > DATA_OF_WAKE;
+    return is_one ? (struct awaited *)(uintptr_t)data : NULL;
 }
 
-/* Decides a send, unless its wait is decided already. */
-static void end_sending(struct sending *sending, int result)
+/* Decides its wait, unless that is decided already. */
+static void end_awaited(struct awaited *awaited, int result)
 {
-    sending->done = true;
-    sending->result = result;
-    sending->fd->armed &= (uint8_t)~SENDING;
-    if (sending->wait.task->wait == &sending->wait)
-        bide__wake(&sending->wait, 0);
+    awaited->done = true;
+    awaited->result = result;
+    if (awaited->fd)
+        awaited->fd->armed &= (uint8_t)~SENDING;
+    if (awaited->wait.task->wait == &awaited->wait)
+        bide__wake(&awaited->wait, awaited->reason);
 }
 
-/* Makes queued requests of a descriptor no-ops, which the kernel did not take: its send, or all.
-   They must not meet the number's next owner. */
-static void drop_queued(struct uring_io *self, const struct bide__fd *fd, bool all)
+/* Makes queued requests no-ops, which the kernel did not take: `only` this one, or all of a
+   descriptor, which must not meet the number's next owner. */
+static void drop_queued(struct uring_io *self, const struct bide__fd *fd,
+                        const struct awaited *only)
 {
     struct io_uring_sq *queue = &self->ring.sq;
     unsigned left = io_uring_sq_ready(&self->ring);
     for (unsigned at = queue->sqe_tail - left; left > 0; at++, left--) {
         struct io_uring_sqe *request = &queue->sqes[at & queue->ring_mask];
-        struct sending *sending = sending_of(request->user_data);
-        bool of_fd =
-            sending ? sending->fd == fd : all && request->user_data >> 32 == fd->generation;
-        if (!of_fd)
+        struct awaited *awaited = awaited_of(request->user_data);
+        bool meant = only      ? awaited == only
+                     : awaited ? awaited->fd == fd
+                               : request->user_data >> 32 == fd->generation;
+        if (!meant)
             continue;
         io_uring_prep_nop(request);
         io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
-        if (sending)
-            end_sending(sending, -EBADF);
+        if (awaited)
+            end_awaited(awaited, -EBADF);
     }
 }
 
@@ -315,7 +326,7 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
         code = io_uring_submit_and_get_events(&self->ring);
     while (code == -EINTR);
     if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0))
-        drop_queued(self, fd, true);
+        drop_queued(self, fd, NULL);
 }
 
 static int uring_attach(struct bide__io *io, struct bide__fd *fd)
@@ -400,7 +411,7 @@ static int send_along(struct uring_io *self, struct bide__op *op)
 {
     struct bide_task *me = bide__task_current();
     struct bide__fd *fd = op->fd;
-    struct sending sending = {.fd = fd};
+    struct awaited sending = {.fd = fd};
     int code;
     struct io_uring_sqe *request = next_request(self);
     if (!request)
@@ -415,7 +426,7 @@ static int send_along(struct uring_io *self, struct bide__op *op)
         code = bide__wait(me, &fd->writers, &sending.wait, &fd->object);
     while (code == 0 && !sending.done); /* an edge that was for others */
     if (bide__unlikely(!sending.done))
-        drop_queued(self, fd, false);
+        drop_queued(self, fd, &sending);
     sending.wait.shielded = true;
     while (bide__unlikely(!sending.done))
         (void)bide__wait(me, NULL, &sending.wait, &fd->object);
@@ -423,6 +434,52 @@ static int send_along(struct uring_io *self, struct bide__op *op)
     if (bide__unlikely(code < 0) && sending.result < 0)
         return code;
     return sending.result;
+}
+
+/* A call on a file that the kernel has not taken is taken back, and its wait ends; of one that it
+   has taken, the wait ends with its completion, which is asked for. */
+static void abort_file(struct bide__wait *wait, int reason)
+{
+    struct uring_io *self = uring_of(wait->task->loop->io);
+    struct awaited *call = bide__container_of(wait, struct awaited, wait);
+    bool asked = call->reason != 0;
+    call->reason = reason;
+    drop_queued(self, NULL, call);
+    struct io_uring_sqe *request = call->done || asked ? NULL : next_request(self);
+    if (request)
+        prepare_cancel(request, (uint64_t)(uintptr_t)call);
+}
+
+/* The kernel does at once what needs no waiting, when it takes the request, but for what would take
+   the loop's time. That, and the rest, is for its own threads. */
+static int uring_file(struct bide__io *io, struct bide__file_op *op)
+{
+    struct awaited call = {.wait.abort = abort_file};
+    struct bide__loop *loop = io->loop;
+    /* To a request, -1 means the file's own position. */
+    struct io_uring_sqe *request = op->offset < 0 ? NULL : next_request(uring_of(io));
+    if (!request)
+        return -EAGAIN;
+    unsigned size = (unsigned)op->size;
+    uint64_t offset = (uint64_t)op->offset;
+    if (op->kind == BIDE__FILE_READ)
+        io_uring_prep_read(request, op->fd, op->buffer, size, offset);
+    else if (op->kind == BIDE__FILE_WRITE)
+        io_uring_prep_write(request, op->fd, op->buffer, size, offset);
+    else
+        io_uring_prep_fsync(request, op->fd, 0);
+    if (op->size > BIDE_CAP_FILE_NOW_BYTES)
+        request->flags |= IOSQE_ASYNC;
+    io_uring_sqe_set_data64(request, (uint64_t)(uintptr_t)&call);
+    op->waited = true;
+    loop->outside++;
+    loop->jobs++;
+    int code = bide__wait(bide__task_current(), NULL, &call.wait, op->object);
+    loop->jobs--;
+    loop->outside--;
+    if (bide__unlikely(code < 0))
+        return code;
+    return bide__unlikely(call.result == -ECANCELED) ? -EINTR : call.result; /* nobody's cancel */
 }
 
 /* While other tasks are ready, which may send too, one call for all is cheaper than a call each. */
@@ -550,9 +607,9 @@ static void completed(struct uring_io *self, const struct io_uring_cqe *seen)
         self->wake_armed = false;
         arm_wake(self);
     }
-    struct sending *sending = sending_of(seen->user_data);
-    if (sending)
-        end_sending(sending, seen->res);
+    struct awaited *awaited = awaited_of(seen->user_data);
+    if (awaited)
+        end_awaited(awaited, seen->res);
     if (what == OF_OTHERS)
         return;
     struct bide__fd *fd = bide__fd_table_find(&self->table, number, generation);
@@ -626,6 +683,7 @@ const struct bide__io_ops bide__io_uring = {
     .want = uring_want,
     .receive_now = uring_receive_now,
     .send_now = uring_send_now,
+    .file = uring_file,
     .peek = uring_peek,
     .poll = uring_poll,
     .wake = uring_wake,

@@ -4,12 +4,14 @@
  */
 #include "net_case.h"
 
+#include "base/caps.h"
 #include "core/graph.h"
 #include "io/endpoint.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 
 #define BACKEND bide__io_epoll
 #include "backend_case.h"
@@ -20,6 +22,31 @@ static int perform(struct bide__fd *fd, enum bide__op_kind kind)
 {
     struct bide__op op = {.kind = (uint8_t)kind, .fd = fd};
     return fd->io->ops->perform(fd->io, &op);
+}
+
+/* A block that is in the page cache needs no thread; other threads copy what is longer. */
+TEST(what_is_cached_is_read_at_once, .real_clock = true)
+{
+    char path[] = "/tmp/bide_epoll_XXXXXX", text[BIDE_CAP_FILE_NOW_BYTES + 1];
+    struct bide__object object = {&kind_pipe, path, NULL};
+    struct bide__file_op op = {.fd = mkstemp(path), .buffer = text, .size = 8, .object = &object};
+    struct bide__io *io = bide__loop_here->io;
+    struct iovec part = {text, 8};
+    unlink(path);
+    check_int(write(op.fd, "0123456789", 10), 10);
+    if (io->ops != &bide__io_epoll || preadv2(op.fd, &part, 1, 0, RWF_NOWAIT) < 8)
+        test_skip("another backend, or no such reading on this file system");
+    check_int(io->ops->file(io, &op), 8);
+    check_mem(text, "01234567", 8);
+    op.offset = 8;
+    check_int(io->ops->file(io, &op), 2);
+    check_mem(text, "89", 2);
+    op.offset = 10;
+    check_int(io->ops->file(io, &op), 0);
+    check(!op.waited);
+    op.size = sizeof text;
+    check_int(io->ops->file(io, &op), -EAGAIN);
+    close(op.fd);
 }
 
 static async(int) until_readable(struct bide__fd *fd);

@@ -320,6 +320,81 @@ TEST(positions)
     }
 }
 
+TEST(positions_of_what_has_no_size)
+{
+    char first[40] = {0}, parts[2][20];
+    with(bide_opened_file, file, "/proc/self/status", BIDE_FILE_READ, 0) {
+        check_int(await(bide_file_read_at(file, first, sizeof first, 0)), sizeof first);
+        for (int i = 0; i < 2; i++)
+            check_int(await(bide_file_read_at(file, parts[i], 20, 20 * i)), 20);
+        check_mem(first, "Name:", 5);
+        check_mem(first, parts, sizeof first);
+    }
+}
+
+TEST(much_at_a_position)
+{
+    enum { BYTES = 3000 * 1000, AT = 4321 };
+    make_folder();
+    defer(remove_folder, NULL);
+    char *data = malloc(BYTES), *back = calloc(1, BYTES + 1);
+    for (size_t i = 0; i < BYTES; i++)
+        data[i] = (char)(i * 7919 >> 3);
+    with(bide_opened_file, file, in("m"), BIDE_FILE_READ | BIDE_FILE_WRITE | BIDE_FILE_NEW, 0600) {
+        await(bide_file_write_at(file, data, BYTES, AT));
+        check_int(await(bide_file_size(file)), AT + BYTES);
+        check_int(await(bide_file_read_at(file, back, BYTES + 1, AT)), BYTES);
+        check(memcmp(data, back, BYTES) == 0);
+        check_int(await(bide_file_read_at(file, back, BYTES, AT + BYTES - 10)), 10);
+        check(memcmp(data + BYTES - 10, back, 10) == 0);
+    }
+    free(data);
+    free(back);
+}
+
+TEST(what_may_not_be_read_or_written)
+{
+    bide_error *error;
+    char text[4];
+    make_folder();
+    defer(remove_folder, NULL);
+    with(bide_opened_file, file, in("w"), BIDE_FILE_WRITE | BIDE_FILE_NEW, 0600) {
+        (void)attempt(&error, bide_file_read_at, file, text, sizeof text, 0);
+        check_int(error ? error->system_errno : 0, EBADF);
+    }
+    with(bide_opened_file, file, in("w"), BIDE_FILE_READ, 0) {
+        attempt(&error, bide_file_write_at, file, "text", 4, 0);
+        check_int(error ? error->system_errno : 0, EBADF);
+        check_contains(error->message, "write /tmp/");
+    }
+}
+
+/* Whatever the await met, the buffer is the caller's again when it has returned. */
+TEST(a_cancelled_read_leaves_its_buffer_alone, .real_clock = true)
+{
+    enum { BYTES = 1 << 20, ROUNDS = 20 };
+    make_folder();
+    defer(remove_folder, NULL);
+    char *data = calloc(1, BYTES), *expected = malloc(BYTES);
+    memset(expected, 'x', BYTES);
+    await(bide_file_write(in("r"), data, BYTES, 0));
+    with(bide_opened_file, file, in("r"), BIDE_FILE_READ, 0) {
+        for (int round = 0; round < ROUNDS; round++) {
+            with_group(g) {
+                task(size_t) reading = spawn(g, bide_file_read_at, file, (void *)data, BYTES, 0);
+                for (int i = 0; i < round % 5; i++)
+                    await(bide_yield());
+                bide_cancel(reading, "the test");
+            }
+            memset(data, 'x', BYTES);
+            await(bide_sleep(bide_us(200)));
+            check(memcmp(data, expected, BYTES) == 0);
+        }
+    }
+    free(data);
+    free(expected);
+}
+
 TEST(names)
 {
     bide_error *error;
@@ -387,6 +462,10 @@ TEST(cancels_leave_nothing_behind, .cancel_everywhere = true)
     with(bide_opened_file, file, in("a"), BIDE_FILE_READ, 0) {
         check_int(await(bide_file_read_at(file, text, 4, 0)), 4);
     }
+    with(bide_opened_file, file, in("a"), BIDE_FILE_WRITE, 0) {
+        await(bide_file_write_at(file, "longer than sixteen bytes", 25, 0));
+        await(bide_file_sync(file));
+    }
     check_int(await(bide_folder_list(folder)).count, 1);
     check_int(entries_left(), 1);
 }
@@ -398,6 +477,8 @@ static async(void) use_files(void)
     check_int(await(bide_folder_list(folder)).count, 1);
     with(bide_opened_file, file, in("a"), BIDE_FILE_READ, 0) {
         check_int(await(bide_file_size(file)), 4);
+        char text[4];
+        check_int(await(bide_file_read_at(file, text, 4, 0)), 4);
     }
     return bide_void;
 }

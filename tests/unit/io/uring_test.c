@@ -211,6 +211,53 @@ TEST_PLAIN(a_child_does_not_disturb_its_parent)
     check_int(bide_run(fork_and_go_on, .io = BIDE_IO_URING), 0);
 }
 
+static async(int) read_pipe(int fd, char *text);
+SPAWNABLE(int, read_pipe, int, char *)
+static async(int) read_pipe(int fd, char *text)
+{
+    struct bide__object object = {&kind_pipe, "waiting", NULL};
+    struct bide__file_op op = {.fd = fd, .buffer = text, .size = 4, .object = &object};
+    struct bide__io *io = bide__loop_here->io;
+    int code = bide__checkpoint(bide__task_current());
+    return ready(int, code < 0 ? code : io->ops->file(io, &op));
+}
+
+/* A pipe stands for a file that keeps its reader waiting. What comes after the cancelled call has
+   returned is the next reader's. */
+static async(void) read_pipes(void);
+static async(void) read_pipes(void)
+{
+    enum { ROUNDS = 10 };
+    int ends[2];
+    char text[2][5] = {"", ""};
+    require(pipe2(ends, O_CLOEXEC) == 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        with_group(g) {
+            task(int) reading = spawn(g, read_pipe, ends[0], text[0]);
+            for (int i = 0; i < round; i++)
+                await(bide_yield());
+            if (round > ROUNDS / 2)
+                await(bide_sleep(bide_ms(1)));
+            bide_cancel(reading, "the test");
+            bide_cancel(reading, "again");
+        }
+        check_int(write(ends[1], "late", 4), 4);
+        check_int(await(read_pipe(ends[0], text[1])), 4);
+        check_str(text[1], "late");
+        check_str(text[0], "");
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return bide_void;
+}
+
+TEST_PLAIN(a_cancelled_call_on_a_file_is_over_when_it_returns)
+{
+    struct bide__io *io = open_io();
+    io->ops->close(io);
+    check_int(bide_run(read_pipes, .io = BIDE_IO_URING), 0);
+}
+
 /* From now on this system call of this process fails. */
 static void forbid(long number, unsigned code)
 {
