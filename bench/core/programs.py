@@ -8,13 +8,16 @@ import subprocess
 
 from common import WARNINGS, Builder
 
-BIDE_PROGRAMS = ("bide_core", "bide_inside", "bide_await", "bide_echo", "bide_loops")
+BIDE_PROGRAMS = ("bide_core", "bide_inside", "bide_await", "bide_echo", "bide_files",
+                 "bide_loops")
 # The others are in bide_core.
 BIDE_PROGRAM_OF = {
     "switch_bare": "bide_inside",
     "timer_arm_cancel": "bide_inside",
     "await_ready": "bide_await",
     "cross_loop": "bide_loops",
+    "file_read": "bide_files",
+    "file_read_epoll": "bide_files",
 }
 
 
@@ -34,12 +37,13 @@ class Programs(Builder):
 
     def command(self, system, case):
         if system == "bide":
-            backend = ["env", "BIDE_IO=uring"] if case.endswith("_uring") else []
+            on_uring = case.endswith("_uring") or case == "file_read"
+            backend = ["env", "BIDE_IO=uring"] if on_uring else []
             return [*backend, self.path(self.bide_program(case))]
         if system in ("asyncio", "uvloop"):
             return [self.python, "-B", self.here / "rival_asyncio.py", system]
         program = {"assembler": "rival_switch", "c++": "rival_throw", "epoll": "rival_echo",
-                   "uring": "rival_uring_echo"}
+                   "uring": "rival_uring_echo", "reader": "rival_uring_file"}
         return [self.path(program.get(system, f"rival_{system}"))]
 
     def build(self, systems):
@@ -51,6 +55,7 @@ class Programs(Builder):
             "epoll": ("rival_echo", [*c, "rival_echo.c"], "a C compiler"),
             "eventfd": ("rival_eventfd", [*c, "-pthread", "rival_eventfd.c"], "a C compiler"),
             "uring": ("rival_uring_echo", [*c, "rival_uring_echo.c", "-luring"], "liburing-dev"),
+            "reader": ("rival_uring_file", [*c, "rival_uring_file.c", "-luring"], "liburing-dev"),
             "st": ("rival_st", [*c, "rival_st.c", "-lst"], "libst-dev"),
             "c++": ("rival_throw", cxx and [cxx, "-O2", *WARNINGS, "rival_throw.cpp"], "g++"),
             "go": ("rival_go", go and [go, "build", "rival_go.go"], "go"),
