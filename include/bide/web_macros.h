@@ -377,6 +377,12 @@ enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
 #define BIDE__ROUTE_ONLY_OF_OPTION(M, option, value) \
     _Static_assert(0, "`" #option "` is said of routes, not of providers");
 
+/* An option is said once: of a second one the compilers tell that the member is there already. */
+#define BIDE__SAID(M, b, x) BIDE__PARAMETER(BIDE__SAID, M, x)
+#define BIDE__SAID_OPTION ~, BIDE__SAID_OF_OPTION
+#define BIDE__SAID_BLOCKING ~, BIDE__SAID_OF_OPTION
+#define BIDE__SAID_OF_OPTION(M, option, value) char option;
+
 /* ---- what routes and providers share ---- */
 
 #define BIDE__DECLARE(name_, M, ...) \
@@ -431,6 +437,7 @@ enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
         BIDE__RESULT_##is_nothing(bide_type_##response_) \
             name(call->request BIDE__FE(BIDE__GIVE, M, , __VA_ARGS__)); \
     } \
+    struct M##__said { BIDE__FE(BIDE__SAID, M, , __VA_ARGS__) char bide__end; }; \
     extern bide_route name##_route; \
     bide_route name##_route = { \
         .callable = BIDE__CALLABLE(name, M, BIDE__SIZE_##is_nothing(bide_type_##response_), \

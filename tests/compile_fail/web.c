@@ -424,3 +424,15 @@ GET(show_thing, "/thing", html("thing", thing))
 #endif
 }
 #endif // CASE_page_of_another_model
+
+#ifdef CASE_option_twice
+// gcc: duplicate member 'status'
+// clang: duplicate member 'status'
+#ifndef FIXED
+POST(add_item, "/items", nothing, status(201), status(202)) // <- here
+#else
+POST(add_item, "/items", nothing, status(202))
+#endif
+{
+}
+#endif // CASE_option_twice
