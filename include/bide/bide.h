@@ -48,6 +48,7 @@
 #include <bide/code.h>
 #include <bide/http.h>
 #include <bide/web.h>
+#include <bide/url_for.h>
 #include <bide/middleware.h>
 #include <bide/files.h>
 #include <bide/http_client.h>

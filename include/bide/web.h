@@ -155,6 +155,10 @@ struct bide_app_options {
     const char *templates; /* the folder of templates for html("name", NAME); NULL: there is none */
     bool reload_templates; /* a template that has changed is read again at the next request; for
                               development only: it looks at the files each time */
+    const char *public_url; /* where browsers find it: "https://example.org/blog"; for absolute URLs
+                               (url_for.h). NULL: where a request says */
+    const char *root_path;  /* what a proxy takes off the path: "/blog"; what URLs begin with. NULL:
+                               the path of public_url, or nothing */
     bide_app_hook *start;  /* an async(void) function: before the first request; its error keeps the
                               application from starting */
     bide_app_hook *stop;   /* after the last one, on every way out once `start` has succeeded */
@@ -289,11 +293,12 @@ const bide_failure *bide_failure_of(const bide_request *req);
  */
 struct bide_error_page_options {
     const char *template; /* the argument of bide_app_error_page */
-    const char *login; /* where a browser logs in, a path: it is sent there (303) in place of 401,
-                          with `next=`, the path and query that it wanted, if they were asked for by
-                          GET, are no more than 2000 bytes and bide_local_path takes them. Not from
-                          that path itself, nor where the route asks for `basic`, which browsers ask
-                          their users for. NULL: 401 is a page as well */
+    const char *login; /* where a browser logs in, a path: it is sent there (303), behind the root
+                          path, in place of 401, with `next=`, the path and query that it wanted,
+                          if they were asked for by GET, are no more than 2000 bytes and
+                          bide_local_path takes them. Not from that path itself, nor where the
+                          route asks for `basic`, which browsers ask their users for. NULL: 401 is
+                          a page as well */
     const char *api;   /* this path and all below it: failures are JSON, whoever asks. NULL: none */
 };
 #define bide_app_error_page(app, page, NAME, ...) BIDE__ERROR_PAGE(app, page, NAME, __VA_ARGS__, )

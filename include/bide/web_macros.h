@@ -1,5 +1,6 @@
 /*
- * web_macros.h: what GET, POST, PUT, PATCH, DELETE and PROVIDER of web.h expand to.
+ * web_macros.h: what GET, POST, PUT, PATCH, DELETE and PROVIDER of web.h expand to, and LINK of
+ * url_for.h.
  *
  * A parameter is `kind(arguments)`. BIDE__PARAMETER pastes `bide_parameter_` before it, which gives
  * the class of the kind, its source and the arguments, or UNKNOWN. Each of the lists that a
@@ -16,6 +17,7 @@
 /* Compilers then name the line of the declaration, and not a line of this file. */
 #pragma GCC system_header
 
+#include <bide/url_for.h>
 #include <bide/web.h>
 
 #if defined(path) || defined(query) || defined(header) || defined(cookie) || defined(form) ||      \
@@ -383,6 +385,76 @@ enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
 #define BIDE__SAID_BLOCKING ~, BIDE__SAID_OF_OPTION
 #define BIDE__SAID_OF_OPTION(M, option, value) char option;
 
+/* ---- links: what url_for is given ---- */
+
+/* Values of the path and then of the query: members, a table, how many the path has. */
+#define BIDE__TO(M, b, x) BIDE__PARAMETER(BIDE__TO, M, x)
+#define BIDE__TO_VALUE ~, BIDE__TO_OF_VALUE
+#define BIDE__TO_OF_VALUE(M, source, T, name, ...) BIDE__TO_##source(T, name)
+#define BIDE__TO_PATH(T, name) bide_type_##T name;
+#define BIDE__TO_QUERY(T, name)
+#define BIDE__TO_HEADER(T, name)
+#define BIDE__TO_COOKIE(T, name)
+#define BIDE__TO_FORM(T, name)
+#define BIDE__ASK(M, b, x) BIDE__PARAMETER(BIDE__ASK, M, x)
+#define BIDE__ASK_VALUE ~, BIDE__ASK_OF_VALUE
+#define BIDE__ASK_OF_VALUE(M, source, T, name, ...) BIDE__ASK_##source(T, name)
+#define BIDE__ASK_PATH(T, name)
+#define BIDE__ASK_QUERY(T, name) bide_type_##T name;
+#define BIDE__ASK_HEADER(T, name)
+#define BIDE__ASK_COOKIE(T, name)
+#define BIDE__ASK_FORM(T, name)
+#define BIDE__PART(L, b, x) BIDE__PARAMETER(BIDE__PART, L, x)
+#define BIDE__PART_VALUE ~, BIDE__PART_OF_VALUE
+#define BIDE__PART_OF_VALUE(L, source, T, name, ...) BIDE__PART_##source(L, T, name)
+#define BIDE__PART_PATH(L, T, name) \
+    {#name, offsetof(struct L, name), (enum bide_kind)bide__kind_##T, bide__info_##T, true},
+#define BIDE__PART_QUERY(L, T, name) \
+    {#name, offsetof(struct L, name), (enum bide_kind)bide__kind_##T, bide__info_##T, false},
+#define BIDE__PART_HEADER(L, T, name)
+#define BIDE__PART_COOKIE(L, T, name)
+#define BIDE__PART_FORM(L, T, name)
+#define BIDE__STEP(M, b, x) BIDE__PARAMETER(BIDE__STEP, M, x)
+#define BIDE__STEP_VALUE ~, BIDE__STEP_OF_VALUE
+#define BIDE__STEP_OF_VALUE(M, source, ...) + (BIDE__SOURCE_##source == BIDE__SOURCE_PATH)
+
+#define BIDE__LINKED(name_, to, ...) \
+    struct name_##__link { \
+        BIDE__FE(BIDE__TO, , , __VA_ARGS__) BIDE__FE(BIDE__ASK, , , __VA_ARGS__) char bide__end; \
+    }; \
+    enum { name_##__path_values = 0 BIDE__FE(BIDE__STEP, , , __VA_ARGS__) }; \
+    __attribute__((__unused__)) static const struct bide__link_member name_##__members[] = { \
+        BIDE__FE(BIDE__PART, name_##__link, , __VA_ARGS__) {.name = NULL}}; \
+    __attribute__((__unused__)) static struct bide__linked name_##__linked = { \
+        .route = &to##_route, .name = #name_, \
+        .at = {__FILE__, #name_, "its declaration", __LINE__}, \
+        .members = name_##__members, .count = BIDE__COUNT_OF(name_##__members)};
+
+/* LINK(name, route, path(...)..., query(...)...): what other files make URLs of (url_for.h). */
+#define LINK(...) BIDE__LINK(__VA_ARGS__, )
+#define BIDE__LINK(name, to, ...) \
+    extern struct bide_route to##_route; \
+    BIDE__FE(BIDE__ONLY, , , __VA_ARGS__) \
+    BIDE__LINKED(name, to, __VA_ARGS__) \
+    __attribute__((__constructor__)) static void name##__link_register(void) \
+    { \
+        bide__link_register(&name##__linked); \
+    } \
+    struct name##__link
+#define BIDE__ONLY(M, b, x) BIDE__PARAMETER(BIDE__ONLY, M, x)
+#define BIDE__ONLY_BODY ~, BIDE__ONLY_NO
+#define BIDE__ONLY_DEPENDS ~, BIDE__ONLY_NO
+#define BIDE__ONLY_FILE ~, BIDE__ONLY_NO
+#define BIDE__ONLY_SECURITY ~, BIDE__ONLY_NO
+#define BIDE__ONLY_OPTION ~, BIDE__ONLY_NO
+#define BIDE__ONLY_BLOCKING ~, BIDE__ONLY_NO
+#define BIDE__ONLY_UNKNOWN ~, BIDE__ONLY_NO
+#define BIDE__ONLY_NO(...) _Static_assert(0, "a LINK is made of path(...) and query(...)");
+#define BIDE__ONLY_VALUE ~, BIDE__ONLY_OF_VALUE
+#define BIDE__ONLY_OF_VALUE(M, source, ...) \
+    _Static_assert(BIDE__SOURCE_##source <= BIDE__SOURCE_QUERY, \
+                   "a LINK is made of path(...) and query(...)");
+
 /* ---- what routes and providers share ---- */
 
 #define BIDE__DECLARE(name_, M, ...) \
@@ -439,6 +511,7 @@ enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
     } \
     struct M##__said { BIDE__FE(BIDE__SAID, M, , __VA_ARGS__) char bide__end; }; \
     extern bide_route name##_route; \
+    BIDE__LINKED(name, name, __VA_ARGS__) \
     bide_route name##_route = { \
         .callable = BIDE__CALLABLE(name, M, BIDE__SIZE_##is_nothing(bide_type_##response_), \
                                    __VA_ARGS__), \

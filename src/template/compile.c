@@ -70,6 +70,22 @@ static int emit_place(struct bide__compiler *compiler, enum bide__op_code code, 
                               .code = (uint8_t)code, .reg = (uint16_t)reg, .place = kept});
 }
 
+int bide__compiler_put(struct bide__compiler *compiler, const struct bide__place *place,
+                       enum bide__escape escape)
+{
+    int result = emit_place(compiler, BIDE__OP_VALUE, 0, place);
+    if (result == 0)
+        compiler->ops[compiler->op_count - 1].escape = (uint8_t)escape;
+    return result;
+}
+
+int bide__compiler_put_query(struct bide__compiler *compiler, const struct bide__query *query)
+{
+    const struct bide__query *kept = bide_arena_copy(&compiler->code->arena, query, sizeof *query);
+    return kept ? emit(compiler, (struct bide__template_op){.code = BIDE__OP_QUERY, .query = kept})
+                : -ENOMEM;
+}
+
 static int add_literal(struct bide__compiler *compiler, const struct bide__source *source,
                        const struct bide__token *token)
 {
@@ -133,10 +149,7 @@ static int add_value(struct bide__compiler *compiler, const struct bide__source 
                     (struct bide__template_op){.code = BIDE__OP_STR,
                                                .reg = (uint16_t)place.reg,
                                                .offset = place.offset + place.field->offset});
-    result = emit_place(compiler, BIDE__OP_VALUE, 0, &place);
-    if (result == 0)
-        compiler->ops[compiler->op_count - 1].escape = (uint8_t)escape;
-    return result;
+    return bide__compiler_put(compiler, &place, escape);
 }
 
 /* ---- sections ---- */
@@ -401,6 +414,8 @@ static int compile_token(struct bide__compiler *compiler, const struct bide__sou
     case BIDE__TOKEN_VALUE:
     case BIDE__TOKEN_RAW:
         return add_value(compiler, source, scope, token);
+    case BIDE__TOKEN_LINK:
+        return bide__compiler_link(compiler, source, scope, token);
     case BIDE__TOKEN_SECTION:
     case BIDE__TOKEN_INVERTED:
         return add_section(compiler, source, scope, index);

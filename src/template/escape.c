@@ -158,6 +158,22 @@ static bool is_harmless(const char *text, size_t length)
            bide__url_scheme_is_harmless(bide__slice(text, colon));
 }
 
+size_t bide__link_encode(struct bide__slice text, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t length = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        if (is_kept(BIDE__ESCAPE_URL_QUERY, text.bytes[i])) {
+            out[length++] = text.bytes[i];
+        } else {
+            out[length++] = '%';
+            out[length++] = digits[(unsigned char)text.bytes[i] >> 4];
+            out[length++] = digits[text.bytes[i] & 15];
+        }
+    }
+    return length;
+}
+
 static void put_percent(struct bide__out *out, const char *bytes, size_t length)
 {
     static const char digits[] = "0123456789ABCDEF";

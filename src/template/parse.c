@@ -175,6 +175,8 @@ static enum bide__token_kind kind_of(char sign)
     case '{':
     case '&':
         return BIDE__TOKEN_RAW;
+    case '@':
+        return BIDE__TOKEN_LINK;
     case '#':
         return BIDE__TOKEN_SECTION;
     case '^':
@@ -205,7 +207,7 @@ static int read_tag(struct parser *parser, const char *at, struct tag *ret_tag)
     struct bide__slice close = parser->close;
     while (at < parser->end && is_space(*at))
         at++;
-    char sign = at < parser->end && strchr("{&#^><$/!=", *at) && *at ? *at++ : 0;
+    char sign = at < parser->end && strchr("{&@#^><$/!=", *at) && *at ? *at++ : 0;
     const char *end = find(at, parser->end, close), *inside_end = end;
     if (sign == '{' && end) { /* "}}}": the first brace is the sign's */
         const char *brace = memchr(at, '}', (size_t)(end - at) + 1);
@@ -229,7 +231,7 @@ static int check_name(struct parser *parser, const struct tag *tag)
     if (tag->text.length == 0)
         return bide__template_refuse(parser->problem, parser->file, parser->line,
                                      "a tag without a name");
-    for (size_t i = 0; i < tag->text.length; i++)
+    for (size_t i = 0; i < tag->text.length && tag->sign != '@'; i++)
         if (is_space(tag->text.bytes[i]))
             return bide__template_refuse(parser->problem, parser->file, parser->line,
                                          "a name with a space: `%.*s`", NAME_IN_PROBLEM(tag->text));
@@ -299,7 +301,7 @@ static int step(struct parser *parser, const char *tag_start)
     if (result < 0)
         return result;
     next = tag.end;
-    if (tag.sign && tag.sign != '{' && tag.sign != '&') {
+    if (tag.sign && !strchr("{&@", tag.sign)) {
         before = line_before(parser, tag_start);
         behind = line_behind(parser, tag.end);
         if (before && before < text_start)

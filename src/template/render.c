@@ -32,6 +32,7 @@ struct run {
     struct bide__pendings *pendings;
     int error;
     unsigned depth;
+    bool has_query; /* the URL that is being written */
     const void *regs[BIDE_CAP_TEMPLATE_REGISTERS];
     struct frame frames[BIDE_CAP_TEMPLATE_FRAMES];
 };
@@ -279,8 +280,9 @@ static void put_value(struct run *run, enum bide__escape escape, enum bide_kind 
         return;
     default:
         length = format(kind, value, text);
-        bide__out_text(out, escape, text, length);
-        if (length == 0)
+        if (length > 0)
+            bide__out_text(out, escape, text, length);
+        else
             run->error = -ERANGE;
     }
 }
@@ -299,6 +301,47 @@ static void put_place(struct run *run, const struct bide__template_op *op)
                       is_enum_value(place, value) ? 4 : 5);
     else
         put_value(run, (enum bide__escape)op->escape, place->kind, place->type, value);
+}
+
+static void put_pair(struct run *run, const struct bide__query *query, enum bide_kind kind,
+                     const void *value)
+{
+    struct bide__out *out = &run->out;
+    if (kind == BIDE_KIND_STR && !query->text && !*(const char *const *)value)
+        return;
+    bide__out_put(out, run->has_query ? "&amp;" : "?", run->has_query && query->is_html ? 5 : 1);
+    bide__out_text(out, BIDE__ESCAPE_URL_QUERY, query->name, strlen(query->name));
+    bide__out_put(out, "=", 1);
+    if (query->text)
+        bide__out_put(out, query->text, strlen(query->text));
+    else
+        put_value(run, BIDE__ESCAPE_URL_QUERY, kind, query->place.type, value);
+    run->has_query = true;
+}
+
+/* What is absent is left out. */
+static void put_query(struct run *run, const struct bide__query *query)
+{
+    const struct bide__place *place = &query->place;
+    union value scratch;
+    const void *value = query->text ? query : value_of(run, place, &scratch);
+    run->has_query &= !query->is_first;
+    if (!value)
+        return;
+    if (query->text || (place->aspect == BIDE__ASPECT_VALUE && place->kind != BIDE_KIND_LIST)) {
+        put_pair(run, query, place->kind, value);
+    } else if (place->aspect == BIDE__ASPECT_VALUE) {
+        const struct bide__any_list *list = value;
+        for (size_t i = 0; i < list->count; i++)
+            put_pair(run, query, place->type->kind,
+                     (const char *)list->items + i * place->type->size);
+    } else if (place->aspect == BIDE__ASPECT_COUNT) {
+        const int64_t count = (int64_t)((const struct bide__any_list *)value)->count;
+        put_pair(run, query, BIDE_KIND_I64, &count);
+    } else {
+        const bool is = is_enum_value(place, value);
+        put_pair(run, query, BIDE_KIND_BOOL, &is);
+    }
 }
 
 /* ---- the operations ---- */
@@ -392,6 +435,13 @@ run_ops(struct run *run, const struct bide__code *code, bool collects)
                 note_place(run, op->place);
             index++;
             break;
+        case BIDE__OP_QUERY:
+            if (!collects)
+                put_query(run, op->query);
+            else if (!op->query->text && is_pending(&op->query->place))
+                note_place(run, &op->query->place);
+            index++;
+            break;
         case BIDE__OP_IF:
         case BIDE__OP_UNLESS:
             index = goes_in(run, op, collects) ? index + 1 : op->target;
@@ -437,6 +487,7 @@ int bide__code_run(const struct bide__code *code, const void *row, const void *s
     run.pendings = pendings;
     run.error = 0;
     run.depth = 0;
+    run.has_query = false;
     memset(run.regs, 0, code->reg_count * sizeof *run.regs);
     run.regs[0] = row;
     run.regs[1] = site;

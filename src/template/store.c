@@ -39,8 +39,19 @@ struct bide_templates {
     struct bide__template_file *files;
     uint32_t file_count;
     bide_template *all;
+    const struct bide__links *links;       /* or NULL */
     struct bide__template_problem problem; /* what bide_templates_problem gives */
 };
+
+void bide__templates_link(bide_templates *templates, const struct bide__links *links)
+{
+    templates->links = links;
+}
+
+const struct bide__links *bide__template_links(const bide_templates *templates)
+{
+    return templates->links;
+}
 
 static int refuse(bide_templates *templates, const char *where, const char *what)
 {

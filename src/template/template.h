@@ -37,6 +37,7 @@ enum bide__token_kind {
     BIDE__TOKEN_TEXT,
     BIDE__TOKEN_VALUE,
     BIDE__TOKEN_RAW,
+    BIDE__TOKEN_LINK,
     BIDE__TOKEN_SECTION,
     BIDE__TOKEN_INVERTED,
     BIDE__TOKEN_PARTIAL,
@@ -107,10 +108,20 @@ struct bide__place {
     unsigned hop_count;
 };
 
+/* A pair of a query: a text, or a value. */
+struct bide__query {
+    const char *name; /* as it is written */
+    const char *text; /* percent-encoded; NULL: the value of `place` */
+    struct bide__place place;
+    bool is_first; /* of its URL */
+    bool is_html;  /* `&` is an entity */
+};
+
 enum bide__op_code {
     BIDE__OP_TEXT,   /* literal */
     BIDE__OP_STR,    /* a plain text member, escaped for HTML */
     BIDE__OP_VALUE,  /* place, escape */
+    BIDE__OP_QUERY,  /* a pair of the query of a URL, or nothing without a value */
     BIDE__OP_IF,     /* place; false: to target */
     BIDE__OP_UNLESS, /* place; true: to target */
     BIDE__OP_OBJECT, /* place; its row into `reg` until the next POP; without one to target */
@@ -128,6 +139,7 @@ struct bide__template_op {
     union {
         const char *text;
         const struct bide__place *place;
+        const struct bide__query *query;
         size_t offset; /* of STR */
     };
     size_t length; /* of the literal */
@@ -175,6 +187,41 @@ void bide__template_give_back(const bide_template *template, struct bide__code *
 
 /* store.c: whether it names a field of the second model; with `reload`: or may do so later. */
 bool bide__template_uses_site(const bide_template *template);
+
+/* ---- links ---- */
+
+/* A piece of the path of a route: a literal, percent-encoded, or a parameter. */
+struct bide__link_part {
+    struct bide__slice text; /* the literal, or what the parameter is called in the pattern */
+    const bide_field *field; /* of the parameter; NULL: of a literal, or nobody takes it */
+    bool is_parameter;
+    bool is_rest; /* of many segments */
+};
+
+/* A route, as its URLs are made. */
+struct bide__link {
+    const char *name;
+    const struct bide__link_part *parts;
+    const bide_field *const *queries;
+    unsigned part_count, query_count;
+};
+
+/* Those of an application, and what stands before them. */
+struct bide__links {
+    const struct bide__link *all;
+    size_t count;
+    const char *root;   /* "/blog", or "" */
+    const char *origin; /* "https://example.org", or NULL */
+    /* Whether it is a path of this site; and whether something answers there: when that is not
+       known yet it is kept and looked for later. */
+    bool (*is_path)(const char *path);
+    bool (*note_path)(void *app, const char *path, const char *where, unsigned line);
+    void *app;
+};
+
+/* What {{@name}} means in these templates; looked into when one is compiled. */
+void bide__templates_link(bide_templates *templates, const struct bide__links *links);
+const struct bide__links *bide__template_links(const bide_templates *templates);
 
 /* ---- rendering ---- */
 

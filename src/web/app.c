@@ -32,6 +32,8 @@ static void open_templates(bide_app *app)
     const char *problem = app->templates ? bide_templates_problem(app->templates) : "out of memory";
     if (problem)
         bide__app_problem(app, "%s", problem);
+    if (app->templates)
+        bide__templates_link(app->templates, &app->links);
 }
 
 bide_app *bide__app_new(const struct bide_app_options *options)
@@ -170,7 +172,7 @@ void bide__app_site(bide_app *app, const bide_model *model, struct bide__callabl
 bide_templates *bide_app_templates(bide_app *app)
 {
     if (app && !app->templates)
-        app->templates = bide_templates_open(NULL, NULL);
+        open_templates(app);
     return app ? app->templates : NULL;
 }
 
@@ -256,6 +258,8 @@ static void check(bide_app *app)
     for (struct bide__middleware *use = app->middleware; use && !app->problem; use = use->next)
         bide__middleware_prepare(app, use);
     sort_added(app);
+    if (!app->problem)
+        bide__links_prepare(app);
     for (struct bide__added *added = app->added; added && !app->problem; added = added->next)
         bide__plan_add(app, added->route, added->prefix);
     for (struct bide__mount *mount = app->mounts; mount && !app->problem; mount = mount->next)
@@ -266,6 +270,8 @@ static void check(bide_app *app)
         bide__error_page_prepare(app);
     if (!app->problem && !app->options.no_docs)
         add_docs(app);
+    if (!app->problem)
+        bide__links_check_paths(app);
     if (!app->problem)
         bide__observe_prepare(app); /* the last: it counts the plans */
 }

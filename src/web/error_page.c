@@ -79,9 +79,10 @@ static const char *wanted(bide_request *req)
     if ((req->method != BIDE__HTTP_GET && req->method != BIDE__HTTP_HEAD) ||
         req->path.length + req->query.length >= BIDE_CAP_WEB_NEXT_BYTES) /* and a `?` */
         return NULL;
-    return bide_local_path(bide_arena_printf(
-        bide_arena_of(req), "%.*s%s%.*s", (int)req->path.length, req->path.bytes,
-        req->query.length > 0 ? "?" : "", (int)req->query.length, req->query.bytes));
+    return bide_local_path(bide_arena_printf(bide_arena_of(req), "%s%.*s%s%.*s",
+                                             bide_app_of(req)->links.root, (int)req->path.length,
+                                             req->path.bytes, req->query.length > 0 ? "?" : "",
+                                             (int)req->query.length, req->query.bytes));
 }
 
 /* A route that asks for `basic` is answered with its challenge: browsers ask their users then. */
@@ -97,9 +98,11 @@ static bool send_to_login(bide_request *req, const char *login)
 {
     bide_arena *arena = bide_arena_of(req);
     const char *next = bide_url_escape(arena, wanted(req));
-    const char *to =
-        next ? bide_arena_printf(arena, "%s%cnext=%s", login, strchr(login, '?') ? '&' : '?', next)
-             : login;
+    const char *to = bide_arena_printf(arena, "%s%s%s%s", bide_app_of(req)->links.root, login,
+                                       !next                ? ""
+                                       : strchr(login, '?') ? "&next="
+                                                            : "?next=",
+                                       next ? next : "");
     if (!to)
         return false;
     bide__web_clear(req);

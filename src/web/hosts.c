@@ -87,11 +87,11 @@ bide_async(void) bide_https_only(bide_request *req, bide_next *next, const void 
         bide__web_refuse(req, 400, "Invalid host header");
         return bide_void;
     }
-    const char *to =
-        bide_arena_printf(bide_arena_of(req), "https://%.*s%s%.*s%s%.*s", (int)host.length,
-                          host.bytes, req->path.length > 0 && req->path.bytes[0] == '/' ? "" : "/",
-                          (int)req->path.length, req->path.bytes, req->query.length > 0 ? "?" : "",
-                          (int)req->query.length, req->query.bytes);
+    const char *to = bide_arena_printf(
+        bide_arena_of(req), "https://%.*s%s%s%.*s%s%.*s", (int)host.length, host.bytes,
+        bide_app_of(req)->links.root, req->path.length > 0 && req->path.bytes[0] == '/' ? "" : "/",
+        (int)req->path.length, req->path.bytes, req->query.length > 0 ? "?" : "",
+        (int)req->query.length, req->query.bytes);
     if (!to)
         bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for a redirect"));
     bide__web_reply(req, 308, NULL, "", 0);

@@ -99,6 +99,14 @@ static int prepare(struct bide__callable *callable)
     return 0;
 }
 
+int bide__callable_prepare(struct bide__callable *callable)
+{
+    pthread_mutex_lock(&lock);
+    int result = prepare(callable);
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
 /* One that is declared in a header exists in each file that includes it. */
 static bool is_same(const struct bide__callable *a, const struct bide__callable *b)
 {

@@ -5,6 +5,7 @@
  *     serve.c (http)  \
  *                      > dispatch.c -> router.c -> bind.c -> the plan's steps -> render
  *     client.c (tests)/       \-> failure.c, when something was raised -> error_page.c
+ *     app.c: the check -> links.c, plan.c, openapi.c;  url_for.c: what links.c has made
  *
  * Invariants
  *  1. After bide_app_check nothing of an application changes but its counter of ids and what its
@@ -103,6 +104,13 @@ struct bide__mount {
     struct bide__builtin page; /* its `arg` is this */
 };
 
+/* A path that a template names. */
+struct bide__named_path {
+    struct bide__named_path *next;
+    const char *path, *where;
+    unsigned line;
+};
+
 struct bide__files; /* files.h */
 
 /* Failures as pages. */
@@ -118,6 +126,9 @@ struct bide_app {
     struct bide_app_options options;
     bide_arena arena; /* everything below */
     struct bide__router router;
+    struct bide__links links;       /* since the check; of no route twice */
+    bide_route *const *linked;      /* the routes of `links`, in its order */
+    struct bide__named_path *paths; /* of templates, before the router has all routes */
     struct bide__added *added, **added_end;
     struct bide__override *overrides;
     bide_templates *templates; /* or NULL */
@@ -157,6 +168,18 @@ int bide__plan_mount(bide_app *app, const struct bide__builtin *builtin);
 /* Says what is wrong, if it is the first thing. Gives -EINVAL. */
 int bide__app_problem(bide_app *app, const char *format, ...)
     __attribute__((__format__(__printf__, 2, 3)));
+
+/* plan.c: the fields of a callable in the order of their sources, their models complete. 0,
+ * -ENOMEM.
+ */
+int bide__callable_prepare(struct bide__callable *callable);
+
+/* links.c: what the URLs of all routes are made of, before their plans are made; all LINKs fit. 0,
+   or -EINVAL after bide__app_problem. */
+int bide__links_prepare(bide_app *app);
+
+/* links.c: whether something answers GET at the paths that templates name. 0, -EINVAL. */
+int bide__links_check_paths(bide_app *app);
 
 /* The OpenAPI document of all plans, in the application's arena; and its page. */
 int bide__openapi_make(bide_app *app);

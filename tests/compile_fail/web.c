@@ -425,6 +425,87 @@ GET(show_thing, "/thing", html("thing", thing))
 }
 #endif // CASE_page_of_another_model
 
+#ifdef CASE_url_without_its_path
+// gcc: it takes a value for each path(...) of the route
+// clang: it takes a value for each path(...) of the route
+GET(show_item, "/items/{name}", text, path(str, name), query(i32, page))
+{
+    (void)page;
+    return name;
+}
+GET(first_item, "/first", redirect)
+{
+#ifndef FIXED
+    return (bide_redirect){303, url_for(req, show_item)}; // <- here
+#else
+    return (bide_redirect){303, url_for(req, show_item, "a", .page = 2)};
+#endif
+}
+#endif // CASE_url_without_its_path
+
+#ifdef CASE_url_with_an_unknown_query
+// gcc: has no member named 'pag'; did you mean 'page'?
+// clang: field designator 'pag' does not refer to any field
+GET(show_item, "/items/{name}", text, path(str, name), query(i32, page))
+{
+    (void)page;
+    return name;
+}
+GET(first_item, "/first", redirect)
+{
+    return (bide_redirect){303,
+#ifndef FIXED
+                           url_for(req, show_item, "a", .pag = 2)}; // <- here
+#else
+                           url_for(req, show_item, "a", .page = 2)};
+#endif
+}
+#endif // CASE_url_with_an_unknown_query
+
+#ifdef CASE_url_of_an_unknown_route
+// gcc: 'show_itme__path_values' undeclared
+// clang: use of undeclared identifier 'show_itme__path_values'
+GET(show_item, "/items/{name}", text, path(str, name))
+{
+    return name;
+}
+GET(first_item, "/first", redirect)
+{
+#ifndef FIXED
+    return (bide_redirect){303, url_for(req, show_itme, "a")}; // <- here
+#else
+    return (bide_redirect){303, url_for(req, show_item, "a")};
+#endif
+}
+#endif // CASE_url_of_an_unknown_route
+
+#ifdef CASE_url_with_another_type
+// gcc warning: makes pointer from integer without a cast
+// clang: incompatible integer to pointer conversion
+GET(show_item, "/items/{name}", text, path(str, name))
+{
+    return name;
+}
+GET(first_item, "/first", redirect)
+{
+#ifndef FIXED
+    return (bide_redirect){303, url_for(req, show_item, 7)}; // <- here
+#else
+    return (bide_redirect){303, url_for(req, show_item, "7")};
+#endif
+}
+#endif // CASE_url_with_another_type
+
+#ifdef CASE_link_with_a_header
+// gcc: a LINK is made of path(...) and query(...)
+// clang: a LINK is made of path(...) and query(...)
+#ifndef FIXED
+LINK(to_item, show_item, path(str, name), header(str, x_token)); // <- here
+#else
+LINK(to_item, show_item, path(str, name), query(i32, page));
+#endif
+#endif // CASE_link_with_a_header
+
 #ifdef CASE_option_twice
 // gcc: duplicate member 'status'
 // clang: duplicate member 'status'
