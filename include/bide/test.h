@@ -32,6 +32,14 @@
 
 #include <bide/detail.h>
 
+/* Which schedules an EXPLORE runs. */
+enum test_search {
+    TEST_MIXED,   /* depth first up to half of them, then the two random ways in turn */
+    TEST_ALL,     /* depth first: first those with 0 preemptions, cancels and faults, then 1 ... */
+    TEST_UNIFORM, /* each ready task is as likely as the others */
+    TEST_PRIORITIES, /* each task has a random priority, which drops at a few random steps (PCT) */
+};
+
 /* What may follow the name in TEST(name, .timeout_ms = 500, ...). */
 struct bide__test_options {
     int (*run)(void (*body)(void), const struct bide__test_options *options); /* by the macros */
@@ -44,10 +52,17 @@ struct bide__test_options {
                        */
     bool reports; /* TEST only: a query or a commit for each row, a transaction that keeps others
                      waiting (db.h) are reported, but do not fail it */
-    bool cancel_everywhere; /* TEST only: once more for each n, with the n-th await cancelled */
-    bool fail_allocations;  /* once more for each n, with the n-th allocation failing */
-    bool hidden;            /* runs only if --only gives its exact name */
-    unsigned cancel_at;     /* set by the harness: the n of cancel_everywhere, from 1; 0: none */
+    bool cancel_everywhere;     /* TEST only: once more for each n, with the n-th await cancelled */
+    bool fail_allocations;      /* once more for each n, with the n-th allocation failing */
+    bool hidden;                /* runs only if --only gives its exact name */
+    unsigned long schedules;    /* EXPLORE only: run at most that many; 2,000 if 0 */
+    enum test_search search;    /* EXPLORE only: which ones */
+    unsigned preemptions;       /* EXPLORE only: of those that are searched, at most that many times
+                                   something is not as it would be alone; 2 if 0 */
+    unsigned long steps;        /* EXPLORE only: a schedule with more never ends; 100,000 if 0 */
+    bool no_cancels, no_faults; /* EXPLORE only: nothing is cancelled; test_fault gives false */
+    bool explores;              /* set by EXPLORE */
+    unsigned cancel_at; /* set by the harness: the n of cancel_everywhere, from 1; 0: none */
     unsigned fail_allocation_at; /* set by the harness: the n of fail_allocations; 0: none */
 };
 
@@ -64,10 +79,21 @@ struct bide__test {
  * clock, which jumps to the next timer when every task waits. It may await. An error that leaves
  * the body fails the test, and so does what the runtime reports at its end (tasks left, results
  * never read).
- * TEST_PLAIN(name, options...) { body }: the body is a plain function. The name must not be a macro
- * without parentheses, such as `with_no_await`.
+ * EXPLORE(name, options...) { body }: the body runs again and again, in a task and on the virtual
+ * clock, each time by another schedule. A schedule says which of the ready tasks runs, at every
+ * await, also at those that need not wait; which await is cancelled; and what test_fault and
+ * test_choose give. So a check that could fail by an unlucky order does fail. The body begins with
+ * what it needs: it gives statics their first values. It also fails by a deadlock, by not ending
+ * (`.steps`), and by not doing the same when a schedule is run twice. In a schedule with a cancel
+ * an error that comes from it may leave the body, in one with a fault any error; checks count
+ * always. A failure prints the schedule, made as small as possible, as `BIDE_SCHEDULE=...`, which
+ * runs it again. Jobs on lanes end before anything else happens. TEST_PLAIN(name, options...) {
+ * body }: the body is a plain function. The name must not be a macro without parentheses, such as
+ * `with_no_await`.
  */
 #define TEST(...) BIDE__TEST(BIDE__TASK, __VA_ARGS__, .run = bide__test_run)
+#define EXPLORE(...)                                                                               \
+    BIDE__TEST(BIDE__TASK, __VA_ARGS__, .run = bide__test_explore, .explores = true)
 #define TEST_PLAIN(...) BIDE__TEST(, __VA_ARGS__, .run = bide__test_run_plain)
 #define BIDE__TEST(role, test_name, ...)                                                           \
     static void test_body_##test_name(void) role;                                                  \
@@ -120,6 +146,17 @@ struct bide__test {
 __attribute__((__noreturn__)) void test_skip(const char *reason);
 
 /*
+ * In an EXPLORE, for what stands in the place of something that may fail or differ: whether `what`
+ * fails this time, in each schedule at most once among the searched ones; and one of 0 .. count
+ * - 1. Elsewhere false and 0.
+ */
+bool test_fault(const char *what);
+unsigned test_choose(unsigned count);
+
+/* Whether something was cancelled or failed in this schedule: for checks that then do not hold. */
+bool test_injected(void);
+
+/*
  * The seed of this run of the test. A failure prints the line that runs the test with the same seed
  * again.
  */
@@ -161,5 +198,6 @@ __attribute__((__noreturn__)) void bide__require_failed(const char *condition, c
  */
 int bide__test_run(void (*body)(void), const struct bide__test_options *options);
 int bide__test_run_plain(void (*body)(void), const struct bide__test_options *options);
+int bide__test_explore(void (*body)(void), const struct bide__test_options *options);
 
 #endif

@@ -21,6 +21,7 @@ _Static_assert(BIDE__MESSAGE_BYTES == BIDE_CAP_ERROR_MESSAGE, "two names of one 
 
 size_t bide__loose_ends;
 size_t bide__reports;
+size_t bide__deadlocks;
 
 const char *bide_code_name(int code)
 {

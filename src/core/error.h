@@ -77,6 +77,9 @@ extern size_t bide__loose_ends;
    transaction that kept others waiting. Counted for tests. */
 extern size_t bide__reports;
 
+/* Deadlocks that were reported. */
+extern size_t bide__deadlocks;
+
 /* Prints a misuse with both lines on stderr: aborts in hostile builds, raises elsewhere. */
 __attribute__((noreturn, cold, format(printf, 1, 2))) void bide__misuse(const char *format, ...);
 

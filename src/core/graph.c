@@ -195,6 +195,7 @@ static void report_cycle(const struct search *search)
 {
     struct ring ring;
     follow(search, &ring);
+    __atomic_fetch_add(&bide__deadlocks, 1, __ATOMIC_RELAXED);
     fprintf(stderr, "bide: DEADLOCK among %zu task%s (would wait for ever)\n", ring.count,
             ring.count == 1 ? "" : "s");
     for (size_t i = 0; i < ring.count; i++)
@@ -363,6 +364,7 @@ void bide_print_tasks(void)
 
 void bide__graph_report_idle(struct bide__loop *loop)
 {
+    __atomic_fetch_add(&bide__deadlocks, 1, __ATOMIC_RELAXED);
     fprintf(stderr, "bide: DEADLOCK: every task waits and nothing can wake one\n");
     fflush(stderr);
     bide__print_tree(loop, STDERR_FILENO);

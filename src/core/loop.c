@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 __thread struct bide__loop *bide__loop_here;
+struct bide__chooser *bide__chooser;
 
 /* While everything waits, virtual time stands still this long for I/O that may be on its way. */
 enum { VIRTUAL_GRACE_NS = 5000000 };
@@ -100,42 +101,50 @@ void bide__loop_take_mail(struct bide__loop *loop)
     }
 }
 
-/* With a seed: moves a pseudo-random task of the queue to its front. */
-static void shuffle_ready(struct bide__loop *loop)
+void bide__loop_put_first(struct bide__loop *loop, struct bide_task *before)
 {
-    struct bide_task *before = NULL, *chosen_before = NULL, *chosen = loop->ready_first;
-    uint64_t seen = 0;
-    for (struct bide_task *task = loop->ready_first; task; before = task, task = task->next) {
-        if (bide__rng_below(&loop->shuffle, ++seen) == 0) {
-            chosen = task;
-            chosen_before = before;
-        }
-    }
-    if (!chosen_before)
+    if (!before)
         return;
-    chosen_before->next = chosen->next;
+    struct bide_task *chosen = before->next;
+    before->next = chosen->next;
     if (loop->ready_last == chosen)
-        loop->ready_last = chosen_before;
+        loop->ready_last = before;
     chosen->next = loop->ready_first;
     loop->ready_first = chosen;
 }
 
-/* Runs ready tasks until there are none or the poll is due. */
+/* The chooser of a seed: a pseudo-random task of the queue. */
+static void shuffle(struct bide__chooser *chooser, struct bide__loop *loop)
+{
+    (void)chooser;
+    struct bide_task *before = NULL, *chosen_before = NULL;
+    uint64_t seen = 0;
+    for (struct bide_task *task = loop->ready_first; task; before = task, task = task->next)
+        if (bide__rng_below(&loop->shuffle, ++seen) == 0)
+            chosen_before = before;
+    bide__loop_put_first(loop, chosen_before);
+}
+
+/* Runs ready tasks until there are none or the poll is due: after each one, if a chooser decides
+   everything. */
 static void run_ready(struct bide__loop *loop)
 {
     struct bide_task *scheduler = loop->scheduler;
-    uint64_t batch = loop->slices + BIDE_CAP_POLL_SLICES;
+    struct bide__chooser *chooser = loop->chooser;
+    uint64_t batch = loop->slices + (chooser && chooser->decides ? 1 : BIDE_CAP_POLL_SLICES);
     do {
-        if (loop->shuffling)
-            shuffle_ready(loop);
-        __atomic_store_n(&loop->poll_at, loop->shuffling ? loop->slices + 1 : batch,
-                         __ATOMIC_RELAXED);
+        if (chooser && loop->ready_first)
+            chooser->order(chooser, loop);
+        __atomic_store_n(&loop->poll_at, chooser ? loop->slices + 1 : batch, __ATOMIC_RELAXED);
         struct bide_task *task = bide__loop_next(loop, false);
         if (task == scheduler)
             return;
+        if (chooser && chooser->budget)
+            task->head.budget = chooser->budget;
+        loop->preempted = NULL;
         bide__current = &task->head;
         bide__context_go(scheduler->stack, &scheduler->sp, task->stack, task->sp);
-    } while (loop->shuffling && loop->ready_first && loop->slices < batch);
+    } while (chooser && loop->ready_first && loop->slices < batch);
 }
 
 static bool finished(const struct bide__loop *loop)
@@ -181,7 +190,7 @@ static bool has_mail(struct bide__loop *loop)
 /* There is something else to do: looks for I/O unless that was done a moment ago. */
 static void poll_if_due(struct bide__loop *loop)
 {
-    bool exact = loop->shuffling || loop->runtime->options.virtual_clock;
+    bool exact = loop->chooser || loop->runtime->options.virtual_clock;
     bool lately = loop->now_ns - loop->polled_ns < POLLED_LATELY_NS &&
                   loop->slices - loop->polled_slices < BIDE_CAP_POLL_SLICES;
     bool just_now = loop->polled && loop->slices == loop->polled_slices;
@@ -386,7 +395,10 @@ static void adopt_thread(struct bide__loop *loop)
    they would all knock again at the same time. */
 static void seed_chance(struct bide__loop *loop, uint64_t seed)
 {
-    loop->shuffling = seed != 0;
+    loop->shuffler.order = shuffle;
+    loop->chooser = bide__chooser && bide__chooser->order ? bide__chooser
+                    : seed != 0                           ? &loop->shuffler
+                                                          : NULL;
     bide__rng_init(&loop->shuffle, seed + (uint64_t)loop->index);
     uint64_t other;
     if (seed != 0 || bide__random(&other, sizeof other) < 0)

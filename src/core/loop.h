@@ -17,6 +17,7 @@
 #include "base/caps.h"
 #include "base/rng.h"
 #include "base/slab.h"
+#include "core/choice.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "core/stack.h"
@@ -80,9 +81,11 @@ struct bide__loop {
     uint32_t stop_posted; /* atomic */
     struct bide_group *background;
     struct bide__runtime *runtime;
+    struct bide__chooser *chooser; /* NULL: tasks run in the order in which they became ready */
+    struct bide__chooser shuffler; /* that of options.shuffle_seed */
     struct bide__rng shuffle;
-    struct bide__rng jitter; /* for pauses that must not be the same in every process */
-    bool shuffling;
+    struct bide_task *preempted; /* with a chooser: in the queue only because its share was spent */
+    struct bide__rng jitter;     /* for pauses that must not be the same in every process */
     int index;
     pthread_t thread;
     int tid;
@@ -106,6 +109,9 @@ static inline void bide__ready(struct bide_task *task)
         loop->ready_first = task;
     loop->ready_last = task;
 }
+
+/* Moves the ready task behind `before` (NULL: the first one) to the front. */
+void bide__loop_put_first(struct bide__loop *loop, struct bide_task *before);
 
 /* Gives a fresh task a stack, or moves it to `starved` (false). */
 bool bide__loop_equip(struct bide__loop *loop, struct bide_task *task);

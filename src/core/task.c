@@ -27,35 +27,6 @@ static struct bide_task *task_holder(const struct bide__object *object, size_t i
 
 const struct bide__kind bide__kind_task = {"task", "joins", task_holder, false};
 
-static uint64_t awaits_until_cancel;
-static bool await_was_cancelled;
-
-void bide__cancel_nth_await(uint64_t n)
-{
-    awaits_until_cancel = n;
-    await_was_cancelled = false;
-    if (bide__loop_here && bide__loop_here->main_task)
-        bide__loop_here->main_task->head.attention |= BIDE__ATTENTION_COUNT;
-}
-
-bool bide__nth_await_cancelled(void)
-{
-    return await_was_cancelled;
-}
-
-bool bide__awaits_are_counted(void)
-{
-    return awaits_until_cancel > 0;
-}
-
-void bide__await_counted(struct bide_task *me)
-{
-    if (awaits_until_cancel == 0 || --awaits_until_cancel > 0)
-        return;
-    await_was_cancelled = true;
-    bide__task_cancel(me, "the test cancels at this await");
-}
-
 static struct bide_task *record_new(struct bide__loop *loop, size_t args_size)
 {
     struct bide_task *task = loop->free_tasks;
@@ -108,7 +79,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->joiners = (struct bide__queue){NULL, NULL};
     task->object = (struct bide__object){&bide__kind_task, name, at};
     memcpy(task->args, args, args_size);
-    if (bide__unlikely(bide__awaits_are_counted()))
+    if (bide__unlikely(bide__chooser && bide__chooser->at_await))
         task->head.attention |= BIDE__ATTENTION_COUNT;
     return task;
 }

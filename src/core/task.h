@@ -107,13 +107,6 @@ static inline bool bide__can_fail(const struct bide_task *me)
 
 #define bide__task_of_node(pointer) bide__container_of(pointer, struct bide_task, node)
 
-/* Tests: the n-th await from now, on any loop, cancels its task and raises; 0: off. Whether that
-   has happened. */
-void bide__cancel_nth_await(uint64_t n);
-bool bide__nth_await_cancelled(void);
-void bide__await_counted(struct bide_task *me);
-bool bide__awaits_are_counted(void);
-
 /* Runs the current task, which is fresh, on the current stack to its end. task.c */
 void bide__task_run(struct bide_task *task);
 

@@ -218,7 +218,7 @@ int bide__attention(struct bide_task *me)
                      at->file, at->line, (unsigned long long)me->head.id, bide__task_label(me),
                      me->no_await_at->file, me->no_await_at->line);
     if (me->head.attention & BIDE__ATTENTION_COUNT)
-        bide__await_counted(me);
+        bide__chooser->at_await(bide__chooser, me);
     return me->head.attention & BIDE__ATTENTION_CANCEL ? -ECANCELED : 0;
 }
 

@@ -25,6 +25,7 @@ void bide__forget_peers(struct bide__wait *wait)
 
 void bide__budget_spent(struct bide_task *me)
 {
+    me->loop->preempted = me;
     bide__ready(me);
     bide__suspend(me);
 }

@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -269,6 +270,13 @@ static struct bide_task *holder(const struct bide__object *object, size_t index,
     return found;
 }
 
+/* Where a chooser decides, a job has ended before anything else happens: its mail is there. */
+static void let_end(struct bide__loop *loop)
+{
+    while (!__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE))
+        sched_yield();
+}
+
 static const struct bide__kind kind_lane = {
     .noun = "lane", .verb = "waits for", .holder = holder, .any_holder = false};
 
@@ -297,6 +305,8 @@ void bide__offload(enum bide_lane lane_index, const struct bide_site *at, const 
                                                    "offload %s: the lane '%s' has no thread, and "
                                                    "none can be started: %s",
                                                    name, lane->name, strerror(-code)));
+        if (bide__unlikely(bide__chooser && bide__chooser->decides))
+            let_end(me->loop);
         me->loop->outside++;
         me->loop->jobs++;
         code = bide__wait(me, NULL, &job.wait, &job.object);

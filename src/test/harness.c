@@ -32,6 +32,7 @@ enum {
     last_words_ms =
         300, /* between SIGQUIT, which makes a runtime print its task tree, and SIGKILL */
     points_max = 10 * 1000, /* more injected points than that is a test that never ends */
+    shrink_ms = 3000,       /* for making a failing schedule smaller */
 };
 
 enum outcome { outcome_passed, outcome_failed, outcome_skipped };
@@ -39,7 +40,7 @@ enum outcome { outcome_passed, outcome_failed, outcome_skipped };
 struct arguments {
     const char *program;
     const char *only;
-    bool list, no_fork, verbose, seed_given;
+    bool list, no_fork, verbose, seed_given, schedule_given;
     uint64_t seed;
     unsigned long repeat;
 };
@@ -49,6 +50,7 @@ struct attempt {
     const struct bide__test *test;
     struct bide__test_options options;
     uint64_t seed;
+    const struct bide__trail *schedule; /* EXPLORE: the only one to run; NULL: a search */
 };
 
 struct output {
@@ -57,7 +59,18 @@ struct output {
     size_t dropped;
 };
 
+/* How an attempt in a process of its own ended. */
+struct ending {
+    struct output output;
+    bool failed, in_time;
+    char why[128];
+};
+
 struct bide__test_verdict *bide__test_verdict;
+struct bide__trail *bide__test_trail;
+const struct bide__trail *bide__test_replay;
+int bide__test_search_ms;
+static struct bide__trail schedule; /* of BIDE_SCHEDULE */
 uint64_t bide__test_current_seed;
 int bide__test_capture_fd = -1;
 
@@ -111,6 +124,8 @@ static void run_body(const struct attempt *attempt)
     int result;
 
     bide__test_current_seed = attempt->seed;
+    bide__test_replay = attempt->schedule;
+    bide__test_search_ms = timeout_ms_of(&attempt->options) / 2;
     result = attempt->options.run(attempt->test->body, &attempt->options);
     if (result < 0)
         atomic_fetch_add(&bide__test_verdict->failures, 1);
@@ -258,19 +273,28 @@ static void print_replay(const struct arguments *arguments, const struct attempt
         printf("    with the await number %u cancelled\n", attempt->options.cancel_at);
     if (attempt->options.fail_allocation_at)
         printf("    with the allocation number %u failing\n", attempt->options.fail_allocation_at);
+    if (attempt->options.explores) {
+        char *text = bide__trail_text(attempt->schedule ? attempt->schedule : bide__test_trail);
+
+        printf("    replay: BIDE_SCHEDULE=%s %s --only %s\n", text, arguments->program,
+               attempt->test->options.name);
+        free(text);
+        return;
+    }
     printf("    replay: BIDE_TEST_SEED=%llu %s --only %s\n", (unsigned long long)attempt->seed,
            arguments->program, attempt->test->options.name);
 }
 
-static enum outcome run_forked(const struct arguments *arguments, const struct attempt *attempt)
+/* Runs the attempt in a process of its own. The caller frees the output's text. */
+static void run_child_to_end(const struct attempt *attempt, struct ending *ending)
 {
-    struct output output = {.text = malloc(output_max)};
     int timeout_ms = timeout_ms_of(&attempt->options), fds[2], status;
-    char why[128];
-    bool in_time, failed;
     pid_t child;
 
-    if (!output.text || pipe2(fds, O_CLOEXEC) < 0 || (fflush(NULL), child = fork()) < 0) {
+    memset(bide__test_verdict, 0, sizeof *bide__test_verdict);
+    bide__test_trail->count = 0;
+    ending->output = (struct output){.text = malloc(output_max)};
+    if (!ending->output.text || pipe2(fds, O_CLOEXEC) < 0 || (fflush(NULL), child = fork()) < 0) {
         perror("starting a test");
         exit(2);
     }
@@ -283,23 +307,75 @@ static enum outcome run_forked(const struct arguments *arguments, const struct a
     running_group = child;
     close(fds[1]);
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    in_time = wait_for_end(child, fds[0], timeout_ms, &output);
+    ending->in_time = wait_for_end(child, fds[0], timeout_ms, &ending->output);
     kill(-child, SIGKILL);
     running_group = 0;
     while (poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, 0) > 0 &&
-           read_some(fds[0], &output))
+           read_some(fds[0], &ending->output))
         ;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     close(fds[0]);
-    failed = why_failed(why, sizeof why, status, in_time, timeout_ms);
+    ending->failed =
+        why_failed(ending->why, sizeof ending->why, status, ending->in_time, timeout_ms);
+}
+
+static bool schedule_fails(const struct bide__trail *trail, void *arg)
+{
+    struct attempt attempt = *(const struct attempt *)arg;
+    struct ending ending;
+
+    attempt.schedule = trail;
+    run_child_to_end(&attempt, &ending);
+    free(ending.output.text);
+    return ending.failed && ending.in_time;
+}
+
+/*
+ * After a search that found a failing schedule: makes it smaller in `*trail`, and its run the one
+ * that is reported. If it passes in a process of its own, the search's report stays.
+ */
+static void shrink_failure(struct attempt *attempt, struct ending *ending,
+                           struct bide__trail *trail)
+{
+    struct ending again;
+
+    memcpy(trail, bide__test_trail, sizeof *trail);
+    if (!ending->in_time || !schedule_fails(trail, attempt)) {
+        attempt->schedule = trail;
+        if (ending->in_time)
+            snprintf(ending->why, sizeof ending->why,
+                     "a schedule that passes when it runs alone: what others left in statics "
+                     "counts");
+        return;
+    }
+    bide__trail_shrink(trail, schedule_fails, attempt, shrink_ms);
+    attempt->schedule = trail;
+    run_child_to_end(attempt, &again);
+    free(ending->output.text);
+    *ending = again;
+}
+
+static enum outcome run_forked(const struct arguments *arguments, const struct attempt *asked)
+{
+    struct attempt attempt = *asked;
+    struct ending ending;
+    bool failed;
+
+    run_child_to_end(&attempt, &ending);
+    failed = ending.failed;
+    if (failed && attempt.options.explores && !attempt.schedule) {
+        static struct bide__trail smaller;
+
+        shrink_failure(&attempt, &ending, &smaller);
+    }
     if (failed)
-        printf("FAIL %s: %s\n", attempt->test->options.name, why);
+        printf("FAIL %s: %s\n", attempt.test->options.name, ending.why);
     if (failed || arguments->verbose)
-        print_output(&output);
+        print_output(&ending.output);
     if (failed)
-        print_replay(arguments, attempt);
-    free(output.text);
+        print_replay(arguments, &attempt);
+    free(ending.output.text);
     if (failed)
         return outcome_failed;
     return atomic_load(&bide__test_verdict->skipped) ? outcome_skipped : outcome_passed;
@@ -307,6 +383,8 @@ static enum outcome run_forked(const struct arguments *arguments, const struct a
 
 static enum outcome run_here(const struct arguments *arguments, const struct attempt *attempt)
 {
+    memset(bide__test_verdict, 0, sizeof *bide__test_verdict);
+    bide__test_trail->count = 0;
     printf("run  %s\n", attempt->test->options.name);
     fflush(stdout);
     run_body(attempt);
@@ -320,7 +398,6 @@ static enum outcome run_here(const struct arguments *arguments, const struct att
 
 static enum outcome run_attempt(const struct arguments *arguments, const struct attempt *attempt)
 {
-    memset(bide__test_verdict, 0, sizeof *bide__test_verdict);
     return arguments->no_fork ? run_here(arguments, attempt) : run_forked(arguments, attempt);
 }
 
@@ -345,12 +422,38 @@ static enum outcome run_points(const struct arguments *arguments, struct attempt
     return outcome;
 }
 
+__attribute__((noreturn)) static void usage(const char *program)
+{
+    fprintf(stderr, "usage: %s [--list] [--only NAME] [--no-fork] [--seed N] [--repeat N] [-v]\n",
+            program);
+    exit(2);
+}
+
+/* Gives the number that `text` is; anything else is misuse. */
+static uint64_t number(const char *program, const char *text)
+{
+    char *end;
+    unsigned long long value;
+
+    errno = 0;
+    value = text ? strtoull(text, &end, 10) : 0;
+    if (!text || *text < '0' || *text > '9' || *end || errno)
+        usage(program);
+    return value;
+}
+
 static enum outcome run_test(const struct arguments *arguments, const struct bide__test *test)
 {
     struct attempt attempt = {.test = test, .options = test->options};
+    const char *schedules = getenv("BIDE_SCHEDULES");
     uint64_t first_seed = arguments->seed_given ? arguments->seed : test->options.seed;
     long long start_ms = now_ms();
     enum outcome outcome = outcome_passed;
+
+    if (test->options.explores && arguments->schedule_given)
+        attempt.schedule = &schedule;
+    if (schedules)
+        attempt.options.schedules = (unsigned long)number(arguments->program, schedules);
 
     for (unsigned long i = 0; i < arguments->repeat && outcome == outcome_passed; i++) {
         attempt.seed = attempt.options.seed = first_seed + i;
@@ -375,34 +478,23 @@ static bool chosen(const struct arguments *arguments, const struct bide__test *t
     return !arguments->only || fnmatch(arguments->only, test->options.name, 0) == 0;
 }
 
-__attribute__((noreturn)) static void usage(const char *program)
-{
-    fprintf(stderr, "usage: %s [--list] [--only NAME] [--no-fork] [--seed N] [--repeat N] [-v]\n",
-            program);
-    exit(2);
-}
-
-/* Gives the number that `text` is; anything else is misuse. */
-static uint64_t number(const char *program, const char *text)
-{
-    char *end;
-    unsigned long long value;
-
-    errno = 0;
-    value = text ? strtoull(text, &end, 10) : 0;
-    if (!text || *text < '0' || *text > '9' || *end || errno)
-        usage(program);
-    return value;
-}
-
 static void parse_arguments(struct arguments *arguments, int argc, char **argv)
 {
     const char *environment_seed = getenv("BIDE_TEST_SEED");
+    const char *environment_schedule = getenv("BIDE_SCHEDULE");
 
     *arguments = (struct arguments){.program = argv[0], .repeat = 1};
     if (environment_seed) {
         arguments->seed = number(argv[0], environment_seed);
         arguments->seed_given = true;
+    }
+    if (environment_schedule) {
+        arguments->schedule_given = bide__trail_parse(environment_schedule, &schedule);
+        if (!arguments->schedule_given) {
+            fprintf(stderr, "%s: BIDE_SCHEDULE is no schedule: \"%s\"\n", argv[0],
+                    environment_schedule);
+            exit(2);
+        }
     }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--list") == 0) {
@@ -461,8 +553,11 @@ int main(int argc, char **argv)
     refuse_equal_names();
     bide__test_verdict = mmap(NULL, sizeof *bide__test_verdict, PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bide__test_trail = mmap(NULL, sizeof *bide__test_trail, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bide__test_capture_fd = memfd_create("bide_test_capture", MFD_CLOEXEC);
-    if (bide__test_verdict == MAP_FAILED || bide__test_capture_fd < 0) {
+    if (bide__test_verdict == MAP_FAILED || bide__test_trail == MAP_FAILED ||
+        bide__test_capture_fd < 0) {
         perror("starting the tests");
         return 2;
     }

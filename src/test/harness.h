@@ -8,6 +8,8 @@
 #ifndef BIDE_TEST_HARNESS_H
 #define BIDE_TEST_HARNESS_H
 
+#include "trail.h"
+
 #include <bide/test.h>
 
 #include <stdatomic.h>
@@ -25,6 +27,16 @@ extern struct bide__test_verdict *bide__test_verdict;
 extern uint64_t bide__test_current_seed;
 /* A memfd made by the harness, so that it can show what a dead test captured. */
 extern int bide__test_capture_fd;
+
+/* EXPLORE: the schedule that runs, in memory shared with the harness; the one to replay, NULL: to
+   look for one that fails; how long that may take. */
+extern struct bide__trail *bide__test_trail;
+extern const struct bide__trail *bide__test_replay;
+extern int bide__test_search_ms;
+
+/* Whether the error has the code, or a cause of it has. */
+struct bide_error;
+bool bide__test_comes_from(const struct bide_error *error, int code);
 
 /* Counts one failure and prints `file:line: ` followed by the message. */
 __attribute__((format(printf, 3, 4))) void bide__test_failed(const char *file, int line,

@@ -1,8 +1,8 @@
 /*
  * run_task.c: runs the body of a TEST in a task, with the failures that its options ask for.
  *
- * Called by harness.c in the test's process; calls the runtime, and arms the allocator (base/mem.h)
- * and the core's awaits to fail.
+ * Called by harness.c in the test's process; calls the runtime, arms the allocator (base/mem.h) to
+ * fail, and sees awaits begin (core/choice.h).
  *
  * 1. An error that leaves the body fails the test, unless it comes from the injected failure.
  * 2. Failures are injected from the body's first line to its last: not while the runtime starts.
@@ -10,47 +10,52 @@
 #include "harness.h"
 
 #include "base/mem.h"
-#include "core/error.h"
+#include "core/loop.h"
+#include "core/scope.h"
 
 #include <bide/runtime.h>
 
 #include <errno.h>
 #include <stdio.h>
 
-/*
- * From the core: the n-th await from now on that is a cancellation point raises BIDE_CANCELLED and
- * cancels its task (0: none), and whether that happened. Weak: a core without them is said to be
- * one.
- */
-__attribute__((weak)) void bide__cancel_nth_await(uint64_t n);
-__attribute__((weak)) bool bide__nth_await_cancelled(void);
-
 static struct {
     void (*body)(void);
     const struct bide__test_options *options;
     bool failed;
+    unsigned awaits_left; /* until the one that is cancelled; 0: none is */
+    bool await_cancelled;
 } run;
+
+static void count_await(struct bide__chooser *chooser, struct bide_task *me)
+{
+    (void)chooser;
+    if (run.awaits_left == 0 || --run.awaits_left > 0)
+        return;
+    run.await_cancelled = true;
+    bide__task_cancel(me, "the test cancels at this await");
+}
+
+static struct bide__chooser counter = {.at_await = count_await};
 
 static bool point_reached(void)
 {
     if (run.options->cancel_at)
-        return bide__nth_await_cancelled();
+        return run.await_cancelled;
     return run.options->fail_allocation_at && bide__mem_failed();
 }
 
-/* Whether `error`, or what it was raised from, is what the injected failure looks like. */
-static bool was_injected(const bide_error *error)
+bool bide__test_comes_from(const bide_error *error, int code)
 {
-    for (; error; error = error->cause) {
-        if (error->code == (run.options->cancel_at ? BIDE_CANCELLED : BIDE_NO_MEMORY))
-            return point_reached();
-    }
-    return false;
+    while (error && error->code != code)
+        error = error->cause;
+    return error != NULL;
 }
 
 static void judge(const bide_error *error, const char *what)
 {
-    if (!error || was_injected(error))
+    int injected = run.options->cancel_at ? BIDE_CANCELLED : BIDE_NO_MEMORY;
+
+    if (!error || (point_reached() && bide__test_comes_from(error, injected)))
         return;
     fprintf(stderr, "%s\n", what);
     bide_error_print(error);
@@ -68,8 +73,7 @@ static void call_body(void *arg)
     (void)arg;
     if (run.options->fail_allocation_at)
         bide__mem_fail_at(run.options->fail_allocation_at, false);
-    if (run.options->cancel_at)
-        bide__cancel_nth_await(run.options->cancel_at);
+    run.awaits_left = run.options->cancel_at;
     run.body();
 }
 
@@ -79,8 +83,7 @@ static bide_async(void) first_task(void)
 
     if (run.options->fail_allocation_at && !point_reached())
         bide__mem_fail_at(0, false);
-    if (run.options->cancel_at && !point_reached())
-        bide__cancel_nth_await(0);
+    run.awaits_left = 0;
     judge(error, "an error that left the test's body fails the test:");
     return bide_void;
 }
@@ -91,14 +94,12 @@ int bide__test_run(void (*body)(void), const struct bide__test_options *options)
 
     run.body = body;
     run.options = options;
-    run.failed = false;
-    if (options->cancel_at && !bide__cancel_nth_await) {
-        fprintf(stderr, "cancel_everywhere: the core of this build cannot count awaits\n");
-        return -ENOSYS;
-    }
+    run.failed = run.await_cancelled = false;
+    bide__chooser = options->cancel_at ? &counter : NULL;
     status = bide_run(first_task, .virtual_clock = !options->real_clock,
                       .shuffle_seed = options->in_order ? 0 : options->seed,
                       .error_hook = on_error_nobody_owns);
+    bide__chooser = NULL;
     if (bide__loose_ends > 0 && !options->loose_ends) {
         fprintf(stderr, "what was left behind, see above, fails the test\n");
         run.failed = true;

@@ -1,0 +1,345 @@
+/*
+ * explore_test.c: what an EXPLORE finds, prints and replays. The hidden tests fail on purpose; the
+ * visible ones run this binary again with --only for one of them.
+ */
+#include <bide/bide.h>
+#include <bide/test.h>
+
+#include "self.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- programs with a mistake ---- */
+
+static int balance, withdrawn;
+
+SPAWNABLE(void, withdraw, int)
+async(void) withdraw(int amount)
+{
+    if (balance >= amount) {
+        await(bide_yield()); /* asks the bank */
+        balance -= amount;
+        withdrawn += amount;
+    }
+    return bide_void;
+}
+
+EXPLORE(hidden_check_then_act, .hidden = true)
+{
+    balance = 100, withdrawn = 0;
+    with_group(g) {
+        spawn_void(g, withdraw, 80);
+        spawn_void(g, withdraw, 80);
+    }
+    check(withdrawn <= 100);
+}
+
+TEST_PLAIN(check_then_act_is_found_and_replayed)
+{
+    char schedule[256];
+
+    check_int(run_hidden("hidden_check_then_act", ""), 1);
+    check_contains(text, "check failed: withdrawn <= 100");
+    const char *replay = strstr(text, "BIDE_SCHEDULE=");
+    require(replay && sscanf(replay, "BIDE_SCHEDULE=%255s", schedule) == 1);
+    setenv("BIDE_SCHEDULE", schedule, 1);
+    check_int(run_hidden("hidden_check_then_act", ""), 1);
+    check_contains(text, "check failed: withdrawn <= 100");
+    check_contains(text, schedule);
+    unsetenv("BIDE_SCHEDULE");
+}
+
+/* No order alone shows it: the one task must lose its turn where it need not wait. */
+static bool published, filled;
+static bide_mutex mutex;
+
+SPAWNABLE(void, publish)
+async(void) publish(void)
+{
+    published = true;
+    with_lock(&mutex) {
+        filled = true;
+    }
+    return bide_void;
+}
+
+SPAWNABLE(void, use)
+async(void) use(void)
+{
+    check(!published || filled);
+    return bide_void;
+}
+
+EXPLORE(hidden_preempted, .hidden = true, .no_cancels = true)
+{
+    published = filled = false;
+    with_group(g) {
+        spawn_void(g, publish);
+        spawn_void(g, use);
+    }
+}
+
+TEST_PLAIN(a_preemption_where_nothing_waits_is_found)
+{
+    check_int(run_hidden("hidden_preempted", ""), 1);
+    check_contains(text, "check failed: !published || filled");
+    check_contains(text, "    | schedule: task #");
+    check_contains(text, "'use' (");
+}
+
+/* ---- programs without one ---- */
+
+SPAWNABLE(void, three_times)
+async(void) three_times(void)
+{
+    for (int i = 0; i < 3; i++)
+        await(bide_yield());
+    return bide_void;
+}
+
+EXPLORE(hidden_three_tasks, .hidden = true, .no_cancels = true, .search = TEST_ALL,
+        .schedules = 100000, .timeout_ms = 60000)
+{
+    with_group(g) {
+        for (int i = 0; i < 3; i++)
+            spawn_void(g, three_times);
+    }
+}
+
+/* Each task runs four times, so there are 12! / (4! 4! 4!) orders; one task after the other ends
+   needs no choice. */
+TEST_PLAIN(all_orders_of_three_tasks_are_run)
+{
+    check_int(run_hidden("hidden_three_tasks", ""), 0);
+    check_contains(text, "    | 34650 schedules: all there are\n");
+}
+
+static int held;
+
+SPAWNABLE(void, hold)
+async(void) hold(void)
+{
+    held++;
+    await(bide_yield());
+    held--;
+    return bide_void;
+}
+
+EXPLORE(hidden_forgets_cancels, .hidden = true)
+{
+    held = 0;
+    with_group(g) {
+        spawn_void(g, hold);
+        spawn_void(g, hold);
+    }
+    check_int(held, 0);
+}
+
+TEST_PLAIN(a_cancel_at_every_await_is_tried)
+{
+    check_int(run_hidden("hidden_forgets_cancels", ""), 1);
+    check_contains(text, "check_int failed: held, 0\n");
+    check_contains(text, "is cancelled at this await\n");
+    check_contains(text, "    replay: BIDE_SCHEDULE=c");
+}
+
+EXPLORE(hidden_handles_no_fault, .hidden = true, .no_cancels = true)
+{
+    bool connected = !test_fault("connect");
+    bool sent = connected && !test_fault("send");
+    check(!connected || sent);
+}
+
+EXPLORE(hidden_chooses, .hidden = true, .search = TEST_ALL, .no_faults = true)
+{
+    check(!test_fault("anything"));
+    check_int(test_choose(1), 0);
+    fprintf(stderr, "chose %u%u\n", test_choose(2), test_choose(3));
+    check(!test_injected());
+}
+
+TEST_PLAIN(faults_and_choices_of_the_test_are_tried)
+{
+    check_int(run_hidden("hidden_handles_no_fault", ""), 1);
+    check_contains(text, "    | schedule: send fails\n");
+    check_contains(text, "    replay: BIDE_SCHEDULE=f2 ");
+    check_int(run_hidden("hidden_chooses", ""), 0);
+    check_contains(text, "    | 6 schedules: all there are\n");
+    check_int(count("chose 12\n"), 2); /* each is run twice */
+    check(!test_fault("out of an EXPLORE") && test_choose(5) == 0 && !test_injected());
+}
+
+static bide_mutex left, right;
+
+SPAWNABLE(void, lock_both, bide_mutex *, bide_mutex *)
+async(void) lock_both(bide_mutex *first, bide_mutex *second)
+{
+    with_lock(first) {
+        await(bide_yield());
+        with_lock(second)
+            await(bide_yield());
+    }
+    return bide_void;
+}
+
+EXPLORE(hidden_deadlock, .hidden = true)
+{
+    with_group(g) {
+        spawn_void(g, lock_both, &left, &right);
+        spawn_void(g, lock_both, &right, &left);
+    }
+}
+
+EXPLORE(hidden_livelock, .hidden = true, .steps = 1000, .no_cancels = true)
+{
+    if (test_choose(2))
+        for (;;)
+            await(bide_yield());
+}
+
+EXPLORE(hidden_crash, .hidden = true, .no_cancels = true)
+{
+    if (test_choose(2) && test_choose(2))
+        abort();
+}
+
+TEST_PLAIN(deadlocks_livelocks_and_crashes_have_a_schedule)
+{
+    check_int(run_hidden("hidden_deadlock", ""), 1);
+    check_contains(text, "DEADLOCK among 2 tasks");
+    check_contains(text, "replay: BIDE_SCHEDULE=");
+    check_int(run_hidden("hidden_livelock", ""), 1);
+    check_contains(text, "LIVELOCK: after 1000 steps");
+    check_contains(text, "replay: BIDE_SCHEDULE=1.1 ");
+    check_int(run_hidden("hidden_crash", ""), 1);
+    check_contains(text, "died by signal 6");
+    check_contains(text, "replay: BIDE_SCHEDULE=1.1,2.1 ");
+}
+
+static int runs;
+
+EXPLORE(hidden_not_deterministic, .hidden = true, .no_cancels = true)
+{
+    if (++runs % 2)
+        await(bide_yield());
+}
+
+EXPLORE(hidden_spoils_statics, .hidden = true, .no_cancels = true)
+{
+    with_group(g) {
+        spawn_void(g, hold);
+        spawn_void(g, hold);
+    }
+    check(++runs < 3);
+}
+
+TEST_PLAIN(what_is_not_deterministic_is_said_to_be)
+{
+    check_int(run_hidden("hidden_not_deterministic", ""), 1);
+    check_contains(text, "NOT DETERMINISTIC: ");
+    check_int(run_hidden("hidden_spoils_statics", ""), 1);
+    check_contains(text, "a schedule that passes when it runs alone");
+}
+
+EXPLORE(hidden_at_random, .hidden = true, .search = TEST_UNIFORM, .schedules = 100)
+{
+    withdrawn = 0;
+    balance = 1000;
+    with_group(g) {
+        for (int i = 0; i < 10; i++)
+            spawn_void(g, withdraw, 10);
+    }
+    check(withdrawn == 100 || test_injected());
+}
+
+EXPLORE(hidden_by_priorities, .hidden = true, .search = TEST_PRIORITIES)
+{
+    balance = 100, withdrawn = 0;
+    await(bide_yield());
+    with_group(g) {
+        spawn_void(g, withdraw, 80);
+        for (int i = 0; i < 5; i++)
+            spawn_void(g, three_times);
+        spawn_void(g, withdraw, 80);
+    }
+    check(withdrawn <= 100);
+}
+
+TEST_PLAIN(random_schedules_find_and_replay_too)
+{
+    check_int(run_hidden("hidden_at_random", "--seed 7"), 0);
+    check_contains(text, "    | 100 schedules, not all there are\n");
+    check_int(run_hidden("hidden_by_priorities", ""), 1);
+    check_contains(text, "check failed: withdrawn <= 100");
+    check_contains(text, "replay: BIDE_SCHEDULE=");
+}
+
+EXPLORE(hidden_out_of_memory, .hidden = true, .no_cancels = true, .fail_allocations = true)
+{
+    bide_buf buf;
+    bide_buf_init(&buf, 1000);
+    check_int(bide_buf_append(&buf, "hello", 5), 0);
+    bide_buf_done(&buf);
+}
+
+TEST_PLAIN(allocations_fail_one_after_the_other)
+{
+    check_int(run_hidden("hidden_out_of_memory", ""), 1);
+    check_contains(text, "replay: BIDE_SCHEDULE=a1 ");
+}
+
+TEST_PLAIN(what_is_no_schedule_is_refused)
+{
+    static const char *const wrong[] = {"",        "1",    "1.",   "0.1",     "1.0",
+                                        "x1",      "c",    "c0",   "1.1,",    "2.1,1.1",
+                                        "1.1,1.1", ",1.1", "1.1 ", "1.99999", "4294967296.1"};
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("BIDE_SCHEDULE", wrong[i], 1);
+        check_int(run_hidden("hidden_chooses", ""), 2);
+    }
+    setenv("BIDE_SCHEDULE", "1.1,c3,2.1,f1,a9", 1);
+    check_int(run_hidden("hidden_chooses", ""), 0);
+    check_contains(text, "chose 11\n");
+    unsetenv("BIDE_SCHEDULE");
+}
+
+EXPLORE(time_jumps_and_begins_anew, .schedules = 50)
+{
+    int64_t wall_us = bide_now_us();
+
+    check_int(bide_clock_ns(), 0);
+    await(bide_sleep(bide_s(3600)));
+    check_int(bide_clock_ns(), INT64_C(3600000000000));
+    check_int(bide_now_us() - wall_us, INT64_C(3600000000));
+}
+
+static int sum;
+
+OFFLOADABLE(int, add, int)
+int add(int to)
+{
+    sum += to;
+    return sum;
+}
+
+SPAWNABLE(void, add_on_a_lane, int)
+async(void) add_on_a_lane(int to)
+{
+    int was = sum;
+
+    check_int(await(offload(BIDE_BLOCKING, add, to)), was + to);
+    return bide_void;
+}
+
+/* Nothing comes between the start of a job and its end. */
+EXPLORE(jobs_on_lanes_are_steps, .schedules = 300)
+{
+    sum = 0;
+    with_group(g) {
+        spawn_void(g, add_on_a_lane, 1);
+        spawn_void(g, add_on_a_lane, 2);
+    }
+    check(sum == 3 || test_injected());
+}
