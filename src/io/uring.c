@@ -67,7 +67,8 @@ enum {
     ARMED_WRITE = 1 << OF_WRITE,
     ARMED_RECEIVE = 1 << OF_RECEIVE,
     STOPPING = 1, /* a cancel of the receive is on its way */
-    SENDING = 16  /* a send is queued */
+    SENDING = 16, /* a send is queued */
+    PATIENT = 32  /* the next receive waits for bytes before it asks for a buffer: there was none */
 };
 
 /* The data of requests that are nobody's: a cancel, the wake-up. An awaited one has the address of
@@ -184,8 +185,8 @@ static struct io_uring_sqe *next_request(struct uring_io *self)
     return io_uring_get_sqe(&self->ring);
 }
 
-/* Whether the kernel may receive for it before anybody asks. Only over TCP: on a unix socket the
-   end of a stream that came while a multishot receive was being armed was not told (Linux 6.18). */
+/* Whether the kernel may receive for it before anybody asks. Only over TCP: on a unix socket many
+   kernels do not tell the end that came along with bytes (docs/internals/io_uring.md). */
 static bool reads_ahead(const struct uring_io *self, const struct bide__fd *fd)
 {
     return fd->is_stream && fd->short_is_drained && self->buffers.ring;
@@ -210,7 +211,11 @@ static void arm(struct uring_io *self, struct bide__fd *fd, unsigned what)
         io_uring_prep_recv_multishot(request, fd->fd, NULL, 0, 0);
         request->flags |= IOSQE_BUFFER_SELECT;
         request->buf_group = 0;
-        request->ioprio |= IORING_RECVSEND_POLL_FIRST; /* somebody has just looked */
+        /* Somebody has just looked, but where bytes and a reset have come meanwhile, this tells of
+           the bytes only. */
+        if (bide__unlikely(fd->armed & PATIENT))
+            request->ioprio |= IORING_RECVSEND_POLL_FIRST;
+        fd->armed &= (uint8_t)~PATIENT;
     }
     io_uring_sqe_set_data64(request, data_of(fd, what));
     fd->armed |= (uint8_t)(1u << what);
@@ -315,7 +320,7 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
 {
     uint64_t data = (uint64_t)fd->generation << 32 | (uint32_t)number << DATA_BITS;
     bide__uring_drop(&self->buffers, fd);
-    if (!fd->armed)
+    if (!(fd->armed & ~PATIENT))
         return;
     for (unsigned what = OF_READ; what <= OF_RECEIVE; what++)
         if (fd->armed & 1u << what)
@@ -505,7 +510,7 @@ static void uring_want(struct bide__fd *fd)
     arm_missing(uring_of(fd->io), fd);
 }
 
-/* What ends a receive but not the stream. ENOBUFS: bytes are there, but all buffers are held. */
+/* What ends a receive but not the stream. ENOBUFS: all buffers are held; bytes may be there. */
 static bool only_the_request(int code)
 {
     return code == -ENOBUFS || code == -ECANCELED || code == -ENOMEM || code == -EINTR ||
@@ -579,12 +584,14 @@ static void receive_completed(struct uring_io *self, struct bide__fd *fd,
         } else if (!only_the_request(seen->res)) {
             fd->ended = (uint8_t)-seen->res;
             events |= GONE;
-        } else if (seen->res != -ENOBUFS && !fd->readers.first) {
+        } else if (!fd->readers.first && (seen->res != -ENOBUFS || bide__fd_peek(fd) == -EAGAIN)) {
             events = 0; /* nothing has come: hooks are not called for that */
         }
     }
-    if (bide__unlikely(seen->res == -ENOBUFS))
+    if (bide__unlikely(seen->res == -ENOBUFS)) {
         bide__uring_buffers_grow(&self->buffers);
+        fd->armed |= PATIENT;
+    }
     if (!(seen->flags & IORING_CQE_F_MORE)) {
         fd->armed &= (uint8_t) ~(ARMED_RECEIVE | STOPPING);
         if (events == 0)

@@ -134,6 +134,37 @@ TEST_PLAIN(a_look_ahead_sees_no_end_where_a_receive_ended)
     io->ops->close(io);
 }
 
+/* Bytes and a reset, both since the last look and before the kernel knows of the receive. */
+TEST_PLAIN(a_reset_that_comes_before_the_receive_is_told)
+{
+    int ends[2], n;
+    char bytes[8];
+    struct linger reset = {1, 0};
+    struct bide__io *io = open_io();
+    tcp_sockets(ends);
+    struct bide__fd fd = {.fd = ends[1],
+                          .is_stream = true,
+                          .short_is_drained = true,
+                          .object = {&kind_pipe, NULL, NULL}};
+    check_int(io->ops->attach(io, &fd), 0);
+    check_int(io->ops->receive_now(&fd, bytes, sizeof bytes), -EAGAIN);
+    io->ops->want(&fd);
+    check_int(write(ends[0], "last", 4), 4);
+    setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(ends[0]);
+    for (int want = 4; want != 0; want = want > 0 ? -ECONNRESET : 0) {
+        for (int i = 0; i < 100 && !bide__fd_may_read(&fd); i++)
+            io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+        while ((n = io->ops->receive_now(&fd, bytes, sizeof bytes)) == -EAGAIN &&
+               bide__fd_may_read(&fd))
+            continue;
+        check_int(n, want);
+    }
+    io->ops->detach(io, &fd);
+    close(ends[1]);
+    io->ops->close(io);
+}
+
 /* A port is free as soon as its listener is closed, and a peer sees the end of a closed stream:
    no request in the kernel holds on to them. */
 static async(void) close_and_listen_again(void);
