@@ -5,6 +5,7 @@
 #include "cache/code.h"
 
 #include "base/caps.h"
+#include "base/random.h"
 #include "core/graph.h"
 #include "core/loop.h"
 
@@ -88,6 +89,20 @@ bool bide__code_equal(const char *a, const char *b)
            sodium_memcmp(a, b, BIDE__CODE_DIGEST - 1) == 0;
 }
 
+/* Random digits, each as likely as the others: of a byte's values the first 250. */
+static void make_digits(char *ret_text, int digits)
+{
+    for (int i = 0; i < digits;) {
+        unsigned char byte;
+        int code = bide__random(&byte, 1);
+        if (code < 0)
+            bide__raise(code, NULL);
+        if (byte < 250)
+            ret_text[i++] = (char)('0' + byte % 10);
+    }
+    ret_text[digits] = 0;
+}
+
 bide_async(str) bide__code_issue(bide_code_place place, const bide_code_rules *rules,
                                  const char *subject)
 {
@@ -97,9 +112,7 @@ bide_async(str) bide__code_issue(bide_code_place place, const bide_code_rules *r
     char *text = arena ? bide_arena_alloc(arena, (size_t)digits + 1) : NULL;
     if (!text)
         bide__raise(-ENOMEM, NULL);
-    for (int i = 0; i < digits; i++)
-        text[i] = (char)('0' + randombytes_uniform(10));
-    text[digits] = 0;
+    make_digits(text, digits);
     const struct bide__code code = code_of(rules, subject, text);
     bool stored = place.redis ? bide_await(bide__code_redis_issue(place.redis, &code))
                               : bide_await(bide__code_sql_issue(place, &code));

@@ -24,6 +24,7 @@ struct fake {
     struct server *server;
     int number; /* from 1, in the order of opening */
     bool dirty, gone;
+    bool lent; /* for a test that lends it */
 };
 
 static inline void count(int *counter, int n)
@@ -46,8 +47,8 @@ static async(bide_connection) fake_open(void *arg)
         continue;
     on_error(fake_hangs_up, server);
     await(bide_sleep(server->open_time));
-    if (server->refuse > 0) {
-        server->refuse--;
+    if (test_fault("connect") || server->refuse > 0) {
+        server->refuse -= server->refuse > 0;
         fail(bide_error_new(1001, "refused"));
     }
     struct fake *fake = calloc(1, sizeof *fake);
@@ -84,7 +85,7 @@ static async(void) fake_reset(void *connection)
     struct fake *fake = connection;
     count(&fake->server->reset, 1);
     await(bide_sleep(fake->server->reset_time));
-    if (fake->server->reset_fails)
+    if (test_fault("reset") || fake->server->reset_fails)
         fail(bide_error_new(1002, "cannot be reset"));
     if (!fake->server->reset_does_nothing)
         fake->dirty = false;
@@ -96,7 +97,7 @@ static async(void) fake_ping(void *connection)
     struct fake *fake = connection;
     count(&fake->server->pinged, 1);
     await(bide_sleep(fake->server->ping_time));
-    if (fake->server->mute || fake->gone)
+    if (test_fault("ping") || fake->server->mute || fake->gone)
         fail(bide_error_new(1003, "no answer"));
     return bide_void;
 }
