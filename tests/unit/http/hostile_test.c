@@ -16,7 +16,7 @@ static async(void) check_canary(struct site *site)
 {
     int64_t start_ns = bide_clock_ns();
     await(check_one(site, GET("/hello"), HELLO));
-    check(ms_since(start_ns) < 1000);
+    check(ms_since(start_ns) < 5000);
     return bide_void;
 }
 
@@ -240,7 +240,7 @@ SITE_TEST(more_connections_than_descriptors, {.connections = 1000000})
     require(write(ends[1], "x", 1) == 1);
     int64_t start_ns = bide_clock_ns();
     await(until_calls(site, served + 1));
-    check(ms_since(start_ns) < 1000);
+    check(ms_since(start_ns) < 5000);
     close(ends[1]);
     await(until_calls(site, CALLERS));
     require(setrlimit(RLIMIT_NOFILE, &before) == 0);

@@ -210,7 +210,8 @@ TEST(a_large_value_there_and_back, .real_clock = true, .timeout_ms = 30000)
     for (size_t i = 0; i < SIZE; i++)
         value[i] = (unsigned char)(i * 31 + i / 997);
     size_t wrong = 0;
-    with(bide_redis, r, server.tcp_url, NULL) {
+    struct bide_redis_options options = {.timeout = bide_s(25)};
+    with(bide_redis, r, server.tcp_url, &options) {
         with_group(g) {
             spawn_void(g, echo, r, 1, 200, &wrong);
             bide_bytes bytes = {value, SIZE};
