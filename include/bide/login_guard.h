@@ -55,12 +55,18 @@ bide_async(int64_t) bide_login_locked(bide_db *db, const bide_login_rules *rules
 bide_async(bool) bide_login_settle(bide_db *db, const bide_login_rules *rules, const char *subject,
                                    bool right);
 
-/* Forgets failures and lock: of an administrator, or after a reset by mail. */
-bide_async(void) bide_login_forget(bide_db *db, const bide_login_rules *rules, const char *subject);
+/* bide_login_forget(on, &rules, subject): async(void): forgets failures and lock: of an
+   administrator, or after a reset by mail, in its transaction. `on` is a bide_db * or a bide_tx *.
+ */
+#define bide_login_forget(on, rules, subject) bide__login_forget(bide__on(on), rules, subject)
+bide_async(void) bide__login_forget(struct bide__on on, const bide_login_rules *rules,
+                                    const char *subject);
 
 /* All of them suspend, and raise what the database does, and BIDE_INVALID for the rules. */
 SPAWNABLE(int64_t, bide_login_locked, bide_db *, const bide_login_rules *, const char *)
 SPAWNABLE(bool, bide_login_settle, bide_db *, const bide_login_rules *, const char *, bool)
-SPAWNABLE(void, bide_login_forget, bide_db *, const bide_login_rules *, const char *)
+SPAWNABLE(void, bide__login_forget, struct bide__on, const bide_login_rules *, const char *)
+#define bide_login_forget__attempt(e, at, on, rules, subject)                                      \
+    bide__login_forget__attempt(e, at, bide__on(on), rules, subject)
 
 #endif

@@ -102,9 +102,10 @@ bide_async(bool) bide_login_settle(bide_db *db, const bide_login_rules *rules, c
     return bide_ready(bool, false);
 }
 
-bide_async(void) bide_login_forget(bide_db *db, const bide_login_rules *rules, const char *subject)
+bide_async(void) bide__login_forget(struct bide__on on, const bide_login_rules *rules,
+                                    const char *subject)
 {
     const struct guard guard = guard_of(rules, subject);
-    bide_await(bide_do(db, "delete from bide_login_failures where id = $1", guard.id));
-    return bide_void;
+    return bide__db_do(on, BIDE__SQL(BIDE__NOTE_OF_EXEC,
+                                     "delete from bide_login_failures where id = $1", guard.id));
 }

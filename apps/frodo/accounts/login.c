@@ -102,10 +102,10 @@ async(user_ptr) login_check(bide_request *req, const char *name, bide_plain_pw p
     return ready(user_ptr, found);
 }
 
-async(void) login_unlock(frodo *site, const user *u)
+async(void) login_unlock(bide_tx *tx, const user *u)
 {
-    await(bide_login_forget(site->db, &logins, u->username));
-    return bide_login_forget(site->db, &logins, u->email);
+    await(bide_login_forget(tx, &logins, u->username));
+    return bide_login_forget(tx, &logins, u->email);
 }
 
 /* ---- tokens ---- */

@@ -56,7 +56,7 @@ async(access_grant) login_refresh(bide_request *req, const char *refresh_token);
 async(void) user_hold(bide_tx *tx, const user *u);
 
 /* Forgets the failed logins of who has proved the address. */
-async(void) login_unlock(frodo *site, const user *u);
+async(void) login_unlock(bide_tx *tx, const user *u);
 
 /* ---- password.c: `_judge` adds what is wrong to the problems of the request ---- */
 

@@ -115,8 +115,8 @@ async(void) recover_user(bide_request *req, const recover_form *form)
             fail(http_error(400, wrong_code));
         await(bide_do(tx, "update users set password = $1 where id = $2", hash, u->id));
         await(account_end_logins(tx, site, u->id));
+        await(login_unlock(tx, u));
     }
-    await(login_unlock(site, u));
     return bide_void;
 }
 

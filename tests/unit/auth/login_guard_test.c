@@ -23,7 +23,13 @@ DB_TEST(five_failures_lock)
         check(await(bide_login_settle(db, &other, "frodo", true)));
         check(await(bide_login_settle(db, &rules, "Frodo", true)));
         check(await(bide_login_settle(db, &rules, "", true)));
-        await(bide_login_forget(db, &rules, "frodo"));
+        with_tx(tx, db) {
+            await(bide_login_forget(tx, &rules, "frodo"));
+            await(bide_tx_rollback(tx));
+        }
+        check(await(bide_login_locked(db, &rules, "frodo")) > 0);
+        with_tx(tx, db)
+            await(bide_login_forget(tx, &rules, "frodo"));
         check_int(await(bide_login_locked(db, &rules, "frodo")), 0);
         check(await(bide_login_settle(db, &rules, "frodo", true)));
     }
