@@ -41,8 +41,9 @@
  * all in a terminal), then what runs ends, at most for --drain seconds; no request is lost. A
  * second Ctrl-C ends it at once.
  *
- * Exit statuses: 0 stopped; 1 an error left the application, or a hook; 2 the command
- * line, the environment or the application is wrong: starting it again is of no use; 3 it could not
+ * Exit statuses: 0 stopped, also when the drain ran out (what was cancelled is in the log; who
+ * asked for the stop has got it); 1 an error left the application, or a hook; 2 the command line,
+ * the environment or the application is wrong: starting it again is of no use; 3 it could not
  * listen; 130 after a second Ctrl-C.
  *
  * The log is opened for the run, unless the program has done so before.
