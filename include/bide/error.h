@@ -103,6 +103,7 @@ typedef struct bide_error {
     uint8_t state;                   /* enum bide__error_state */
     bool is_cancel;                  /* a cancel on its way out, not an error that tells of one */
     bool never_again;                /* what it no longer holds forbids a retry (retry.h) */
+    bool undone;                     /* of a BIDE_TIMEOUT: what took too long has left nothing */
     char field[BIDE__NAME_BYTES];    /* what a BIDE_CONFLICT or BIDE_CONSTRAINT is about, or "" */
     const char *told;                /* for peers, where the message is not for them; or NULL */
     const struct bide_site *awaits[BIDE__AWAITS_KEPT]; /* ... of which the first are kept */

@@ -239,6 +239,9 @@
 #define BIDE_CAP_WEB_COOKIE_BYTES 4096
 /* bytes of the path and query that a login page is told to go on with */
 #define BIDE_CAP_WEB_NEXT_BYTES 2000
+/* of outages that one loop tells apart, and ms until one of them is reported in full again */
+#define BIDE_CAP_WEB_OUTAGES 8
+#define BIDE_CAP_WEB_OUTAGE_MS 5000
 /* of a URL that url_for makes */
 #define BIDE_CAP_WEB_URL_BYTES 65536
 

@@ -221,6 +221,7 @@ bide_error *bide__error_clone(const bide_error *original)
     error->at = original->at;
     error->dropped = original->dropped;
     error->never_again = bide__error_never_again(original); /* without its further errors */
+    error->undone = original->undone;
     error->await_count = original->await_count;
     error->spawn_count = original->spawn_count;
     memcpy(error->awaits, original->awaits, sizeof error->awaits);

@@ -220,6 +220,7 @@ static void become(struct bide__loop *loop, bide_error *in_flight, bide_error *f
     bide__error_free(loop, in_flight->cause);
     in_flight->is_cancel = false;
     in_flight->never_again |= failure->never_again;
+    in_flight->undone = failure->undone;
     in_flight->code = failure->code;
     in_flight->system_errno = failure->system_errno;
     in_flight->at = failure->at;

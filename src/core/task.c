@@ -139,6 +139,22 @@ void *bide__memory_owner(bide_arena *(*arena_of)(void *owner))
     return NULL;
 }
 
+void bide__effect_note(void)
+{
+    struct bide_task *task = bide__task_current();
+    if (task->head.attention & BIDE__ATTENTION_OUTSIDE)
+        return;
+    for (; task; task = bide__task_parent(task)) {
+        struct bide__memory *memory = task->memory;
+        while (memory && !memory->arena_of)
+            memory = memory->outer;
+        if (memory) {
+            memory->has_effects = true;
+            return;
+        }
+    }
+}
+
 void bide__arena_enter(struct bide__memory *memory)
 {
     struct bide_task *me = bide__task_current();

@@ -45,6 +45,7 @@ void bide__db_raise(int code, const struct bide__trouble *trouble,
     for (size_t i = 0; i < sizeof error->field; i++)
         error->field[i] = trouble->field[i];
     error->told = trouble->told;
+    error->undone = trouble->code == BIDE_TIMEOUT; /* the database has stopped the statement */
     bide__fail(bide__current->at, error);
 }
 
@@ -205,6 +206,8 @@ void bide__perform(struct bide__on on, struct bide__work *work)
         code = run_by_itself(db, work);
     if (code < 0)
         bide__db_raise(code, &work->trouble, &db->object);
+    if (!on.tx && !work->reads)
+        bide__effect_note();
     if (on.tx) {
         bide__watch_idle_from_now(on.tx);
         on.tx->statements += work->many ? 2 : 1;

@@ -373,6 +373,8 @@ static void commit_outermost(bide_tx *tx)
         roll_back(tx, trouble.code == BIDE_OUTCOME_UNKNOWN ? UNKNOWN : ROLLED_BACK);
         bide__db_raise(code, &trouble, NULL);
     }
+    if (tx->writes && tx->statements > 0)
+        bide__effect_note();
     end(tx);
     run_hooks(tx, COMMITTED);
     if (tx->writes && tx->statements == 1)

@@ -65,9 +65,12 @@ static bide_error *call(bide_pooled *slot, void (*thunk)(void *), bide_duration 
         return error;
     /* A cancel is this task's own: to others it is an error like any. */
     const char *name = bide__shard_of(slot)->pool->options.name;
-    if (shield.timed_out)
-        return bide_error_new(BIDE_TIMEOUT, "pool '%s' %s: this took longer than %.1f s", name,
-                              at->what, (double)duration.ns / 1e9);
+    if (shield.timed_out) {
+        error = bide_error_new(BIDE_TIMEOUT, "pool '%s' %s: this took longer than %.1f s", name,
+                               at->what, (double)duration.ns / 1e9);
+        error->undone = true;
+        return error;
+    }
     return bide_error_new(BIDE_CANCELLED, "pool '%s' %s: this was cancelled", name, at->what);
 }
 

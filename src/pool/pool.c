@@ -359,10 +359,12 @@ static __attribute__((noreturn)) void timed_out(struct bide__shard *shard, struc
     }
     struct bide_pool_stats now;
     bide_pool_stats(pool, &now);
-    bide__fail(me->head.at, bide_error_new(BIDE_TIMEOUT,
-                                           "no connection of %s came free within %.1f s: %zu of "
-                                           "%zu are held, %zu tasks wait",
-                                           label, seconds, now.held, now.limit, now.waiting));
+    bide_error *error = bide_error_new(BIDE_TIMEOUT,
+                                       "no connection of %s came free within %.1f s: %zu of %zu "
+                                       "are held, %zu tasks wait",
+                                       label, seconds, now.held, now.limit, now.waiting);
+    error->undone = true;
+    bide__fail(me->head.at, error);
 }
 
 /* Whether more tasks wait, for which nothing is coming, than may. */

@@ -486,8 +486,9 @@ void bide__web_answer(bide_request *req)
     memory.arena_of = arena_of;
     memory.owner = req;
     memory.outer = me->memory;
+    memory.has_effects = false;
     req->outer_memory = me->memory;
-    me->memory = &memory;
+    req->memory = me->memory = &memory;
     bide_error *raised = NULL;
     if (!req->server->app->middleware)
         respond(req);

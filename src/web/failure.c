@@ -44,6 +44,42 @@ void bide__web_log_failure(bide_request *req, const bide_error *error)
              (int)(req->path.length < 256 ? req->path.length : 256), req->path.bytes, report);
 }
 
+/* The outage of this code and place, or the place of the one that was longest ago. */
+static struct bide__outage *outage_of(struct bide__web_server *server, const bide_error *error)
+{
+    struct bide__outage *oldest = server->outages;
+    for (int i = 0; i < BIDE_CAP_WEB_OUTAGES; i++) {
+        struct bide__outage *outage = &server->outages[i];
+        if (outage->code == error->code && outage->at == error->at)
+            return outage;
+        if (outage->until_ns < oldest->until_ns)
+            oldest = outage;
+    }
+    *oldest = (struct bide__outage){.code = error->code, .at = error->at};
+    return oldest;
+}
+
+/* What is away fails every request meanwhile: in full once in a while, otherwise in one line. */
+static void log_outage(bide_request *req, const bide_error *error)
+{
+    struct bide__outage *outage = outage_of(req->server, error);
+    int64_t now_ns = bide__task_current()->loop->now_ns;
+    if (now_ns < outage->until_ns) {
+        outage->left_out++;
+        bide_log(BIDE_LOG_ERROR, "request %s, %.*s %.*s, failed: %s: %s", bide__web_id(req),
+                 (int)req->method_text.length, req->method_text.bytes,
+                 (int)(req->path.length < 256 ? req->path.length : 256), req->path.bytes,
+                 bide_code_name(error->code), error->message);
+        return;
+    }
+    if (outage->left_out > 0)
+        bide_log(BIDE_LOG_ERROR, "%" PRIu64 " reports like the next one were left out",
+                 outage->left_out);
+    outage->left_out = 0;
+    outage->until_ns = now_ns + BIDE_CAP_WEB_OUTAGE_MS * INT64_C(1000000);
+    bide__web_log_failure(req, error);
+}
+
 static const struct bide__error_rule *rule_for(const bide_app *app, int code)
 {
     const struct bide__error_rule *rule = app->error_rules;
@@ -162,9 +198,22 @@ static int status_of(const bide_error *error)
     }
 }
 
+/* Whether the same request may be sent again: nothing was done for it. Of a safe method (RFC 9110
+   section 9.2.1) that is so whatever was done; else what failed must have left nothing, and nothing
+   been committed before. */
+static bool may_be_sent_again(const bide_request *req, const bide_error *error)
+{
+    bool is_away = error->code == BIDE_UNREACHABLE || error->code == BIDE_TIMEOUT;
+    if (!is_away && error->code != BIDE_TX_RETRY)
+        return false;
+    if (req->method == BIDE__HTTP_GET || req->method == BIDE__HTTP_HEAD)
+        return true;
+    return !req->memory->has_effects && (error->code != BIDE_TIMEOUT || error->undone);
+}
+
 /* What the peer is told of an error that has a status. What the server of a database says is not
    for it: names of rules, addresses, other people's rows. */
-static const char *told(const bide_error *error)
+static const char *told(const bide_error *error, bool again)
 {
     switch (error->code) {
     case BIDE_TX_RETRY:
@@ -172,7 +221,9 @@ static const char *told(const bide_error *error)
     case BIDE_UNREACHABLE:
         return "something that is needed for this does not answer: try again later";
     case BIDE_TIMEOUT:
-        return "this took too long: try again later";
+        if (again)
+            return "this took too long: try again later";
+        return "this took too long, and may have been done: look before you try again";
     case BIDE_OUTCOME_UNKNOWN:
         return "this may have been done, or not: look before you try again";
     default:
@@ -181,15 +232,15 @@ static const char *told(const bide_error *error)
 }
 
 /* Answers by the status that the code means. Programs that are told when to try again do so by
-   themselves: only what has done nothing says so. */
+   themselves. */
 static void answer_by_code(bide_request *req, const bide_error *error)
 {
     int code = error->code;
-    bool is_away = code == BIDE_UNREACHABLE || code == BIDE_TIMEOUT;
-    if (is_away || code == BIDE_OUTCOME_UNKNOWN)
-        bide__web_log_failure(req, error);
-    bide__web_refuse(req, status_of(error), told(error));
-    if (is_away || code == BIDE_TX_RETRY)
+    if (code == BIDE_UNREACHABLE || code == BIDE_TIMEOUT || code == BIDE_OUTCOME_UNKNOWN)
+        log_outage(req, error);
+    bool again = may_be_sent_again(req, error);
+    bide__web_refuse(req, status_of(error), told(error, again));
+    if (again)
         (void)bide__web_add_field(req, "Retry-After", "1");
 }
 

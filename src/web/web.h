@@ -214,11 +214,20 @@ struct bide__web_buffer {
     bide_buf buf;
 };
 
+/* What is away, of which one request in a while leaves the whole report. */
+struct bide__outage {
+    int code; /* 0: none */
+    const struct bide_site *at;
+    int64_t until_ns; /* of the loop's clock: the next whole one */
+    uint64_t left_out;
+};
+
 /* What one loop serves with. */
 struct bide__web_server {
     bide_app *app;
     struct bide__web_buffer *buffers; /* `buffer_count` of them */
     uint32_t buffer_count;
+    struct bide__outage outages[BIDE_CAP_WEB_OUTAGES];
     struct bide__file_cache *files; /* these are made when they are needed */
     struct bide__stats *stats;
 };
@@ -260,6 +269,7 @@ struct bide_request {
     size_t fields_bytes; /* in a head */
     struct bide__web_buffer *buffer;
     bide_group *later;                 /* holds what bide_after_reply has spawned; or NULL */
+    struct bide__memory *memory;       /* while it is served; knows whether it has effects */
     struct bide__memory *outer_memory; /* of the task that serves it, meanwhile hidden */
     bool observed;                     /* somebody watches: it began at started_ns */
     int64_t started_ns;                /* on the loop's clock */

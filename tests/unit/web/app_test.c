@@ -253,6 +253,120 @@ TEST(what_is_away_is_503)
     check_contains(test_captured(), "GET /boom, failed: ");
 }
 
+/* ---- what may be sent again ---- */
+
+MODEL(thing, "things", (i64, id, key, generated), (str, name));
+
+enum { READ, ROLLED_BACK, COMMITTED, COMMITTED_ALONE };
+
+static async(void) work(bide_db *db, int32_t what, int32_t code)
+{
+    thing row = {.name = "x"};
+    if (what == READ)
+        (void)await(bide_all(db, thing, "select * from things"));
+    if (what == COMMITTED_ALONE)
+        await(bide_insert(db, thing, &row));
+    if (what == COMMITTED) {
+        with_tx(tx, db)
+            await(bide_insert(tx, thing, &row));
+    }
+    if (what == ROLLED_BACK) {
+        with_tx(tx, db) {
+            await(bide_insert(tx, thing, &row));
+            fail(bide_error_new(code, "text with a secret"));
+        }
+    }
+    fail(bide_error_new(code, "text with a secret"));
+}
+SPAWNABLE(void, work, bide_db *, int32_t, int32_t)
+
+/* In a child task, which works for the request too. */
+POST(do_work, "/work", nothing, query(i32, what), query(i32, code))
+{
+    with_group(g)
+        spawn_void(g, work, bide_app_db(req), what, code);
+}
+
+POST(be_slow, "/slow", nothing, query(bool, undone))
+{
+    bide_error *error = bide_error_new(BIDE_TIMEOUT, "text with a secret");
+    error->undone = undone;
+    fail(error);
+}
+
+static async(void) open_db(bide_app *app)
+{
+    bide_db *db = await(bide_db_open("sqlite://:memory:"));
+    bide_app_set_db(app, db);
+    await(bide_create_table(db, thing));
+    return bide_void;
+}
+
+static async(void) close_db(bide_app *app)
+{
+    return bide_db_close(bide_app_db(app), NULL);
+}
+
+TEST(only_what_has_done_nothing_may_be_sent_again)
+{
+    static const struct {
+        int what, code;
+        const char *retry_after;
+    } cases[] = {
+        {READ, BIDE_UNREACHABLE, "1"},
+        {READ, BIDE_TIMEOUT, NULL},
+        {READ, BIDE_TX_RETRY, "1"},
+        {ROLLED_BACK, BIDE_UNREACHABLE, "1"},
+        {COMMITTED, BIDE_UNREACHABLE, NULL},
+        {COMMITTED, BIDE_TX_RETRY, NULL},
+        {COMMITTED_ALONE, BIDE_UNREACHABLE, NULL},
+    };
+    bide_app *app = bide_app_new(.title = "work", .start = open_db, .stop = close_db);
+    bide_app_add(app, "", &do_work_route, &be_slow_route, &boom_route);
+    with_client(c, app) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            reply r =
+                await(client_post(c,
+                                  bide_arena_printf(bide_task_arena(), "/work?what=%d&code=%d",
+                                                    cases[i].what, cases[i].code),
+                                  no_body));
+            check_int(r.status, 503);
+            check_str(reply_header(r, "Retry-After"), cases[i].retry_after);
+        }
+        reply r = await(client_post(c, "/slow?undone=true", no_body));
+        check_str(reply_header(r, "Retry-After"), "1");
+        r = await(client_post(c, "/slow?undone=false", no_body));
+        check_str(reply_header(r, "Retry-After"), NULL);
+        check_contains(json_str(r, "detail"), "may have been done");
+    }
+}
+
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (; (text = strstr(text, part)); text++)
+        count++;
+    return count;
+}
+
+/* In full once in five seconds; the test's time is virtual. */
+TEST(an_outage_is_not_reported_in_full_each_time)
+{
+    test_capture_stderr();
+    with_client(c, make_app()) {
+        const char *path = bide_arena_printf(bide_task_arena(), "/boom?code=%d", BIDE_UNREACHABLE);
+        for (int i = 0; i < 5; i++)
+            check_int(await(client_get(c, path)).status, 503);
+        await(bide_sleep(bide_s(6)));
+        check_int(await(client_get(c, path)).status, 503);
+    }
+    bide_log_flush(1000);
+    const char *said = test_captured();
+    check_int(count_of(said, "GET /boom, failed: "), 6);
+    check_int(count_of(said, "in task #"), 2);
+    check_int(count_of(said, "4 reports like the next one were left out"), 1);
+}
+
 /* ---- mounts, slashes, bodies as they are ---- */
 
 static async(void) legacy(bide_request *req, bide_text rest, const void *arg);
