@@ -72,6 +72,7 @@
  *                   bide_html_escape
  *   raw             a bide_raw: bytes of any type
  *   redirect        a bide_redirect: `return (bide_redirect){303, "/items"};`
+ *   stream("text/csv")   a bide_streamed: a body of this type that is made while it is sent
  *   nothing         the function is void: 204
  *
  * PROVIDER(T, name, parameters...) { ... provide(value); ... } gives a value to all routes and
@@ -99,6 +100,7 @@
 #ifndef BIDE_WEB_H
 #define BIDE_WEB_H
 
+#include <bide/gen.h>
 #include <bide/group.h>
 #include <bide/http.h>
 #include <bide/json.h>
@@ -146,6 +148,12 @@ typedef struct bide_redirect {
     int status;
     const char *location;
 } bide_redirect;
+
+/* What bide_stream_with and bide_stream_from give, for handlers to return. */
+typedef struct bide_streamed {
+    struct bide__web_source *source;
+} bide_streamed;
+GENERATOR(bide_text);
 
 struct bide_app_options {
     const char *title;     /* of the documentation; NULL: "bide" */
@@ -484,6 +492,76 @@ int bide_reply_status(const bide_request *req);
 #define bide_after_reply(req, ...)                                                                 \
     BIDE__INVOKE(__spawn_void, (BIDE__OWN_TASK(bide__after_reply(req), __VA_ARGS__, )), __VA_ARGS__)
 bide_group *bide__after_reply(bide_request *req);
+
+/*
+ * Bodies that are made while they are sent: long lists, exports, events.
+ *
+ *     static async(void) send_rows(bide_request *req, int64_t since);
+ *     SPAWNABLE(void, send_rows, bide_request *, int64_t)
+ *     static async(void) send_rows(bide_request *req, int64_t since)
+ *     {
+ *         ...
+ *             await(bide_send_format(req, "%lld,%s\n", (long long)row.id, row.name));
+ *         return bide_void;
+ *     }
+ *
+ *     GET(export, "/export.csv", stream("text/csv; charset=utf-8"), query(i64, since))
+ *     {
+ *         return bide_stream_with(req, send_rows, since);
+ *     }
+ *
+ * bide_stream_with(req, fn, args...): `fn(req, args...)` makes the body. Arguments are copied; it
+ * runs in the task of the request when every provider is through with its teardown (so no
+ * transaction is open: give it keys, not handles) and middleware has seen the reply.
+ * bide_stream_from (req, fn, args...): the body is the texts that a generator gives, which
+ * GENERATES(bide_text, fn, types...) declares (gen.h). Never suspend. Raise BIDE_NO_MEMORY.
+ *
+ * In the function: bide_send_bytes, bide_send_text, bide_send_format (as printf(3)) send the next
+ * piece, as bide_reply_write (http.h) says: they suspend while the peer does not read, and each
+ * gives the route its whole deadline anew. A peer that is gone cancels the function; what it fails
+ * with is logged, and its peer has a body that is seen to be incomplete: the status was sent. On
+ * HEAD it does not run. The request's memory lasts until the end: use with_arena (task.h) in loops.
+ * Such replies are neither compressed nor tagged by middleware. bide_after_reply is after the end.
+ * Raise BIDE_CLOSED when the peer is gone, BIDE_MISUSE outside of such a function.
+ */
+#define bide_stream_with(req, ...)                                                                 \
+    bide__stream_with((req), BIDE__CAT(BIDE__STREAM_, BIDE__COUNT(__VA_ARGS__))(req, __VA_ARGS__))
+#define bide_stream_from(req, ...)                                                                 \
+    bide__stream_from((req), BIDE__CAT(BIDE__STREAM_, BIDE__COUNT(__VA_ARGS__))(                   \
+                                 (struct bide_gen_of_bide_text *)NULL, __VA_ARGS__))
+#define BIDE__STREAM_1(first, fn) bide_into(NULL, fn, first)
+#define BIDE__STREAM_N(first, fn, ...) bide_into(NULL, fn, first, __VA_ARGS__)
+#define BIDE__STREAM_2 BIDE__STREAM_N
+#define BIDE__STREAM_3 BIDE__STREAM_N
+#define BIDE__STREAM_4 BIDE__STREAM_N
+#define BIDE__STREAM_5 BIDE__STREAM_N
+#define BIDE__STREAM_6 BIDE__STREAM_N
+#define BIDE__STREAM_7 BIDE__STREAM_N
+bide_streamed bide__stream_with(bide_request *req, struct bide__call call);
+bide_streamed bide__stream_from(bide_request *req, struct bide__call call);
+bide_async(void) bide_send_bytes(bide_request *req, const void *data, size_t size);
+bide_async(void) bide_send_text(bide_request *req, const char *text);
+bide_async(void) bide_send_format(bide_request *req, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3)));
+
+/*
+ * Server-sent events (WHATWG HTML 9.2), in a route with stream("text/event-stream"):
+ * await(bide_send_event(req, .name = "tick", .data = text, .id = "7")). A browser's EventSource
+ * that loses the connection comes again after retry_ms, with the id that it has seen last: take it
+ * by header(str, last_event_id, optional). When there is nothing to say for long, a comment keeps
+ * the deadline and proxies quiet, and finds out whether the peer is still there. A function without
+ * an end looks at bide_stopping (runtime.h). Raises as bide_send_text, and BIDE_INVALID for a name
+ * or an id of several lines.
+ */
+typedef struct bide_server_event {
+    const char *name;    /* the type; NULL: "message" */
+    const char *data;    /* of any number of lines; NULL: nothing is told to the page */
+    const char *id;      /* NULL: that of the one before */
+    int retry_ms;        /* from now on; 0: as before */
+    const char *comment; /* that nobody sees; or NULL */
+} bide_server_event;
+#define bide_send_event(req, ...) bide__send_event((req), &(const bide_server_event){__VA_ARGS__})
+bide_async(void) bide__send_event(bide_request *req, const bide_server_event *event);
 
 /* The text with & < > " ' as entities, for HTML and its quoted attributes; in the arena. NULL for
    NULL and without memory. */

@@ -28,7 +28,7 @@
 #error "a macro has the name of a word of routes (path, query, body ...): #undef it first"
 #endif
 #if defined(maybe) || defined(page) || defined(text) || defined(html) || defined(raw) ||           \
-    defined(redirect) || defined(nothing)
+    defined(redirect) || defined(nothing) || defined(stream)
 #error "a macro has the name of a response (maybe, page, text ...): #undef it first"
 #endif
 
@@ -52,6 +52,7 @@ enum {
     bide__kind_raw,
     bide__kind_redirect,
     bide__kind_template,
+    bide__kind_stream_,
 };
 typedef void bide_type_nothing;
 typedef const char *bide_type_text;
@@ -65,6 +66,10 @@ typedef bide_redirect bide_type_redirect;
 #define bide_type_maybe(T) const bide_type_##T *
 #define bide__kind_maybe(T) bide__kind_maybe_
 #define bide__info_maybe(T) bide__info_##T
+#define bide_type_stream(content_type) bide_streamed
+#define bide__kind_stream(content_type) bide__kind_stream_
+#define bide__info_stream(content_type) NULL
+#define BIDE__CONTENT_stream(content_type) , "" content_type
 #define bide_type_page(T) struct bide_page_##T
 #define bide__kind_page(T) bide__kind_page_
 #define bide__info_page(T) bide__info_##T
@@ -148,7 +153,8 @@ struct bide_route {
     const char *method, *pattern;
     int response; /* enum bide_kind, or one of the above */
     const bide_type *(*type)(void);
-    const char *template; /* of bide__kind_template */
+    const char *template;     /* of bide__kind_template */
+    const char *content_type; /* of bide__kind_stream_ */
     /* The options: */
     int status; /* 0: none was said */
     bool blocking, hidden, takes_problems;
@@ -517,7 +523,8 @@ enum { BIDE__FORM_IS_BODY = false, BIDE__FORM_IS_FORM_BODY = true };
                                    __VA_ARGS__), \
         .method = #verb, .pattern = "" pattern_, .response = bide__kind_##response_, \
         .type = bide__info_##response_, \
-        .template = BIDE__SECOND(BIDE__TEMPLATE_##response_, NULL, ) \
+        .template = BIDE__SECOND(BIDE__TEMPLATE_##response_, NULL, ), \
+        .content_type = BIDE__SECOND(BIDE__CONTENT_##response_, NULL, ) \
             BIDE__FE(BIDE__OPTION, M, , __VA_ARGS__)}; \
     __attribute__((__constructor__)) static void name##__register(void) \
     { \

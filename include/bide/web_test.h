@@ -62,7 +62,8 @@ void bide_client_header(bide_client *client, const char *name, const char *value
 void bide_client_from(bide_client *client, const char *address, const char *scheme);
 
 /* One request. The target is a path, with or without a query, as it would be in a URL. What a
-   handler raises becomes a reply; only a cancel is raised. */
+   handler raises becomes a reply; only a cancel is raised, and what a body fails with that is made
+   while it is sent: then there is no whole reply. */
 bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const char *method,
                                                const char *target, bide_client_body body);
 

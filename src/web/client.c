@@ -40,6 +40,7 @@ struct client_request {
     bide_client_body body;
     const char *cookie; /* the Cookie field, or NULL */
     uint64_t most_body_bytes;
+    bide_buf made; /* the body of a reply that is made while it is sent */
 };
 
 static __attribute__((noreturn)) void raise_memory(void)
@@ -125,8 +126,21 @@ static void allow(bide_request *req, uint64_t body_bytes, bide_duration deadline
         request_of(req)->most_body_bytes = body_bytes;
 }
 
-static const struct bide__transport client_transport = {header, arena, body, client_address,
-                                                        scheme, host,  allow};
+static bool begin(bide_request *req, int64_t size)
+{
+    (void)size;
+    return req->method != BIDE__HTTP_HEAD && !bide__http_bodiless(req->status);
+}
+
+static void write_piece(bide_request *req, const void *data, size_t size)
+{
+    if (bide_buf_append(&request_of(req)->made, data, size) < 0)
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_LIMIT, "a reply of more than %zu bytes", CLIENT_BYTES));
+}
+
+static const struct bide__transport client_transport = {
+    header, arena, body, client_address, scheme, host, allow, begin, write_piece};
 
 /* ---- the cookie jar ---- */
 
@@ -282,6 +296,7 @@ static void end_request(void *arg)
 {
     struct client_request *request = arg;
     bide__web_release(&request->base);
+    bide_buf_done(&request->made);
     bide_arena_done(&request->arena);
 }
 
@@ -326,6 +341,7 @@ bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const cha
     bide_request *req = &request.base;
     struct bide__slice rest = bide__slice_of(target);
     bide_arena_init(&request.arena, NULL, REQUEST_BYTES + 3 * sent.size);
+    bide_buf_init(&request.made, CLIENT_BYTES);
     bide_defer(end_request, &request);
     int cancelled = bide__checkpoint(bide__task_current());
     if (cancelled < 0)
@@ -338,6 +354,10 @@ bide_async(bide_client_reply) bide_client_send(bide_client_ptr client, const cha
     request.cookie = cookie_field(client, req->path, &request.arena);
     bide__web_prepare(req, &client->server);
     bide__web_answer(req);
+    if (req->source) {
+        bide__web_send(req);
+        req->body = bide_buf_str(&request.made);
+    }
     bide_client_reply taken = take_reply(client, req);
     run_later(req);
     return bide_ready(bide_client_reply, taken);

@@ -22,6 +22,8 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->match = NULL;
     req->block = NULL;
     req->buffer = NULL;
+    req->source = NULL;
+    req->sending = false;
     req->later = NULL;
     req->fields = NULL;
     req->fields_end = &req->fields;
@@ -61,6 +63,8 @@ void bide__web_clear(bide_request *req)
     req->failure.status = 0;
     req->body = "";
     req->body_size = 0;
+    if (bide__unlikely(req->source != NULL))
+        bide__web_drop_source(req);
     if (bide__unlikely(req->fields != NULL))
         drop_fields(req);
     if (req->buffer)
@@ -103,6 +107,8 @@ void bide__web_release(void *arg)
         bide__observe_end(req);
     if (bide__unlikely(req->later != NULL))
         bide__group_drop_held(req->later);
+    if (bide__unlikely(req->source != NULL))
+        bide__web_drop_source(req);
     if (!buffer)
         return;
     req->buffer = NULL;
@@ -138,6 +144,8 @@ void bide__web_reply(bide_request *req, int status, const char *content_type, co
     req->content_type = content_type && req->own_type ? req->own_type : content_type;
     req->body = body;
     req->body_size = size;
+    if (bide__unlikely(req->source != NULL))
+        bide__web_drop_source(req);
 }
 
 void bide__web_reply_buf(bide_request *req, int status, const char *content_type)
@@ -380,11 +388,38 @@ static void refuse(bide_request *req, enum bide__route_result result,
     }
 }
 
+static bide_arena *arena_of(void *req)
+{
+    return bide_arena_of(req);
+}
+
+bide_request *bide_request_here(void)
+{
+    return bide__memory_owner(arena_of);
+}
+
+void bide__web_enter_memory(bide_request *req, struct bide__memory *memory)
+{
+    struct bide_task *me = bide__task_current();
+    memory->arena_of = arena_of;
+    memory->owner = req;
+    memory->outer = me->memory;
+    memory->has_effects = false;
+    req->outer_memory = me->memory;
+    req->memory = me->memory = memory;
+}
+
+void bide__web_leave_memory(void *arg)
+{
+    const bide_request *req = arg;
+    bide__task_current()->memory = req->outer_memory;
+}
+
 void bide__web_pass_cancel(bide_request *req, bide_error *error)
 {
     if (!bide__error_is_cancel(error))
         return;
-    bide__task_current()->memory = req->outer_memory;
+    bide__web_leave_memory(req);
     bide__fail(error->at, error);
 }
 
@@ -469,26 +504,10 @@ static void run_middleware(void *arg)
                    bide_error_new(BIDE_MISUSE, "middleware neither proceeded nor answered"));
 }
 
-static bide_arena *arena_of(void *req)
-{
-    return bide_arena_of(req);
-}
-
-bide_request *bide_request_here(void)
-{
-    return bide__memory_owner(arena_of);
-}
-
 void bide__web_answer(bide_request *req)
 {
-    struct bide_task *me = bide__task_current();
     struct bide__memory memory;
-    memory.arena_of = arena_of;
-    memory.owner = req;
-    memory.outer = me->memory;
-    memory.has_effects = false;
-    req->outer_memory = me->memory;
-    req->memory = me->memory = &memory;
+    bide__web_enter_memory(req, &memory);
     bide_error *raised = NULL;
     if (!req->server->app->middleware)
         respond(req);
@@ -498,5 +517,5 @@ void bide__web_answer(bide_request *req)
         failed(req, raised);
     if (bide__unlikely(req->failure.status != 0))
         bide__error_page_show(req);
-    me->memory = req->outer_memory;
+    bide__web_leave_memory(req);
 }

@@ -20,7 +20,7 @@ static bool may_tag(const bide_request *req)
     bool is_read =
         bide__slice_equal(bide__slice(method.at, method.length), bide__slice_of("GET")) ||
         bide__slice_equal(bide__slice(method.at, method.length), bide__slice_of("HEAD"));
-    return is_read && req->status == 200 && !bide__web_field(req, "Set-Cookie") &&
+    return is_read && req->status == 200 && !req->source && !bide__web_field(req, "Set-Cookie") &&
            !bide__web_field_lists(req, "Cache-Control", "no-store");
 }
 

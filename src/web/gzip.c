@@ -49,8 +49,8 @@ struct job {
 
 static bool may_compress(const struct gzip *gzip, const bide_request *req)
 {
-    return req->body_size >= gzip->least_bytes && req->status >= 200 && req->status != 206 &&
-           !bide__http_bodiless(req->status) && req->content_type &&
+    return req->body_size >= gzip->least_bytes && !req->source && req->status >= 200 &&
+           req->status != 206 && !bide__http_bodiless(req->status) && req->content_type &&
            bide__media_compressible(req->content_type) &&
            !bide__web_field(req, "Content-Encoding") &&
            !bide__web_field_lists(req, "Cache-Control", "no-transform");

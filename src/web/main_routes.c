@@ -47,11 +47,10 @@ static size_t common_folder(const bide_app *app)
 /* As it stands in the declaration. */
 static void put_response(const struct bide__plan *plan, char *cell)
 {
-    static const char *const words[] = {[bide__kind_nothing] = "nothing",
-                                        [bide__kind_text] = "text",
-                                        [bide__kind_html] = "html",
-                                        [bide__kind_raw] = "raw",
-                                        [bide__kind_redirect] = "redirect"};
+    static const char *const words[] = {
+        [bide__kind_nothing] = "nothing",   [bide__kind_text] = "text",
+        [bide__kind_html] = "html",         [bide__kind_raw] = "raw",
+        [bide__kind_redirect] = "redirect", [bide__kind_stream_] = "stream"};
     const char *name = plan->output ? plan->output->name : words[plan->shape];
     const char *around = plan->shape == BIDE_KIND_LIST      ? "list"
                          : plan->shape == bide__kind_maybe_ ? "maybe"

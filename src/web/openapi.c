@@ -365,10 +365,11 @@ static void put_content(const struct document *document, const struct bide__plan
     const char *type = plan->shape == bide__kind_text                     ? "text/plain"
                        : plan->shape == bide__kind_html || plan->template ? "text/html"
                        : plan->shape == bide__kind_raw                    ? "*/*"
-                                                                          : "application/json";
+                       : plan->route->content_type ? plan->route->content_type
+                                                   : "application/json";
     if (plan->shape == bide__kind_nothing || plan->shape == bide__kind_redirect)
         return;
-    bide_buf_printf(out, ",\"content\":{\"%s\":{\"schema\":", type);
+    bide_buf_printf(out, ",\"content\":{\"%.*s\":{\"schema\":", (int)strcspn(type, "; \"\\"), type);
     if (!plan->output || plan->template) {
         bide_buf_append_str(out, plan->shape == bide__kind_raw ? "{}" : "{\"type\":\"string\"}");
     } else if (plan->shape == BIDE_KIND_LIST) {

@@ -2,7 +2,7 @@
  * What a handler returned, as the reply. Called by dispatch.c when the handler has returned, while
  * all that its result points to is there; calls the models' writers.
  */
-#include "web/web.h"
+#include "web/reply.h"
 
 #include "core/error.h"
 #include "model/model.h"
@@ -123,6 +123,21 @@ static void render_redirect(bide_request *req, const bide_redirect *to)
     bide__web_reply(req, to->status, NULL, "", 0);
 }
 
+/* Proxies that would keep events back, and caches, are told not to. */
+static void render_stream(bide_request *req, const bide_streamed *streamed)
+{
+    const char *type = req->plan->route->content_type;
+    if (!streamed->source)
+        bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "`%s` returned no stream",
+                                                     req->plan->route->callable.name));
+    bide__web_reply(req, status_of(req), type, "", 0);
+    req->source = streamed->source;
+    if (strncmp(type, "text/event-stream", 17) == 0) {
+        bide__web_field_default(req, "Cache-Control", "no-cache");
+        bide__web_field_default(req, "X-Accel-Buffering", "no");
+    }
+}
+
 /* A page by its template. */
 static void render_template(bide_request *req, const void *row) BIDE__TASK;
 static void render_template(bide_request *req, const void *row)
@@ -183,6 +198,9 @@ void bide__web_render(bide_request *req, const void *value)
         return;
     case bide__kind_redirect:
         render_redirect(req, value);
+        return;
+    case bide__kind_stream_:
+        render_stream(req, value);
         return;
     default:
         bide__web_reply(req, status_of(req), NULL, "", 0);

@@ -54,8 +54,38 @@ static void allow(bide_request *req, uint64_t body_bytes, bide_duration deadline
     bide_request_allow(exchange_of(req), body_bytes, deadline);
 }
 
-static const struct bide__transport http_transport = {header, arena, body, client,
-                                                      scheme, host,  allow};
+static void add_fields(bide_request *req)
+{
+    for (const struct bide__web_field *field = req->fields; field; field = field->next)
+        bide_reply_header(exchange_of(req), field->name, field->value);
+}
+
+static bool begin(bide_request *req, int64_t size) BIDE__UNCHECKED;
+static bool begin(bide_request *req, int64_t size)
+{
+    add_fields(req);
+    return bide_await(bide_reply_begin(exchange_of(req), req->status, req->content_type, size));
+}
+
+static void write_piece(bide_request *req, const void *data, size_t size) BIDE__UNCHECKED;
+static void write_piece(bide_request *req, const void *data, size_t size)
+{
+    bide_await(bide_reply_write(exchange_of(req), data, size));
+}
+
+static const struct bide__transport http_transport = {header, arena, body,  client,     scheme,
+                                                      host,   allow, begin, write_piece};
+
+/* Its peer has all of it before what is to come afterwards begins. */
+static void send_source(bide_request *req) BIDE__TASK;
+static void send_source(bide_request *req)
+{
+    bide_exchange *exchange = exchange_of(req);
+    bide__web_send(req);
+    int result = bide__http_end_pieces(exchange);
+    if (result < 0)
+        bide__http_raise_reply(bide__task_current(), exchange, result, req->status);
+}
 
 static struct bide__slice slice_of(bide_text text)
 {
@@ -76,9 +106,12 @@ static bide_async(void) serve(bide_exchange *exchange, void *arg)
     bide__web_prepare(req, arg);
     bide_defer(bide__web_release, req);
     bide__web_answer(req);
-    for (const struct bide__web_field *field = req->fields; field; field = field->next)
-        bide_reply_header(exchange, field->name, field->value);
-    bide_await(bide_reply(exchange, req->status, req->content_type, req->body, req->body_size));
+    if (bide__unlikely(req->source != NULL)) {
+        send_source(req);
+    } else {
+        add_fields(req);
+        bide_await(bide_reply(exchange, req->status, req->content_type, req->body, req->body_size));
+    }
     bide__web_replied(req);
     return bide_void;
 }

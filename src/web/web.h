@@ -206,6 +206,18 @@ struct bide__transport {
     bide_text (*scheme)(bide_request *req);
     bide_text (*host)(const bide_request *req);
     void (*allow)(bide_request *req, uint64_t body_bytes, bide_duration deadline); /* http.h */
+    /* The head of a reply that is made while it is sent, of so many bytes (-1: nobody knows);
+       false: nobody gets its body. Then its parts. In a task; may suspend, fail. */
+    bool (*begin)(bide_request *req, int64_t size);
+    void (*write)(bide_request *req, const void *data, size_t size);
+};
+
+/* A body that is made while it is sent. */
+struct bide__web_source {
+    int64_t size; /* bytes; -1: nobody knows */
+    void (*run)(bide_request *req,
+                struct bide__web_source *source);  /* in a task; bide__web_write */
+    void (*drop)(struct bide__web_source *source); /* nobody needs it any more; or NULL */
 };
 
 /* A buffer for a response, kept for the next request of the same loop. */
@@ -264,7 +276,9 @@ struct bide_request {
     bide_failure failure;  /* that the reply answers; its status is 0: none */
     bool failure_is_new;   /* nobody has asked yet whether it is to be a page */
     const char *body;
-    size_t body_size;
+    size_t body_size;                /* of what a source makes: so far */
+    struct bide__web_source *source; /* of the body, in place of `body`; or NULL */
+    bool sending;                    /* it runs */
     struct bide__web_field *fields, **fields_end;
     size_t fields_bytes; /* in a head */
     struct bide__web_buffer *buffer;
@@ -294,11 +308,20 @@ void bide__web_server_done(void *server);
 /* dispatch.c: the reply so far is forgotten, its fields too. */
 void bide__web_clear(bide_request *req);
 
+/* dispatch.c: from here on the running task's memory is the request's; the second with `defer`. */
+void bide__web_enter_memory(bide_request *req, struct bide__memory *memory);
+void bide__web_leave_memory(void *req);
+
 /* dispatch.c: raises a cancel again, out of the request. */
 void bide__web_pass_cancel(bide_request *req, bide_error *error);
 
 /* dispatch.c: runs the plan of the request, a bide_request *, behind a boundary. */
 void bide__web_run(void *req) BIDE__UNCHECKED;
+
+/* streaming.c: sends a reply that has a source. Raises what the source fails with. */
+void bide__web_send(bide_request *req) BIDE__TASK;
+void bide__web_write(bide_request *req, const void *data, size_t size) BIDE__TASK;
+void bide__web_drop_source(bide_request *req);
 
 /* The buffer for the body; NULL without memory. */
 bide_buf *bide__web_buf(bide_request *req);
