@@ -88,6 +88,7 @@ enum {
     BIDE__ATTENTION_NO_AWAIT = 2, /* inside with_no_await */
     BIDE__ATTENTION_OUTSIDE = 4,  /* no task is running on this thread */
     BIDE__ATTENTION_COUNT = 8,    /* a chooser sees the awaits of this task begin */
+    BIDE__ATTENTION_ORDER = 32,   /* the order of its locks is watched */
     BIDE__ATTENTION_GUEST = 16,   /* a plain call on another thread, which may fail */
 };
 

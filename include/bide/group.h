@@ -48,6 +48,7 @@ typedef struct bide_group {
     uint8_t state;             /* enum bide__group_state */
     bool child_cancelled;      /* a child was ended by a cancel of the whole group */
     const void *loop;          /* whose tasks may spawn into it */
+    const char *floor;         /* where the frame of its block ends: calls from there lie below */
 } bide_group;
 
 /*

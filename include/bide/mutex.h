@@ -113,7 +113,8 @@ void bide__unlock_slow(bide_mutex *mutex, const struct bide_site *at);
 static inline __attribute__((__always_inline__)) void bide__unlock(bide_mutex *mutex,
                                                                    const struct bide_site *at)
 {
-    if (__builtin_expect(bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
+    if (__builtin_expect(
+            bide_mutex_is_mine(mutex) && !mutex->waiting.first && !bide__current->attention, 1))
         mutex->owner = NULL;
     else
         bide__unlock_slow(mutex, at);
@@ -129,7 +130,9 @@ static inline __attribute__((__always_inline__)) void
 bide__locked_leave(struct bide__locked *locked)
 {
     bide_mutex *mutex = locked->mutex;
-    if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first, 1))
+    if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first &&
+                             !bide__current->attention,
+                         1))
         mutex->owner = NULL;
     else
         bide__locked_leave_slow(mutex, locked->at); /* by value: the block stays in registers */

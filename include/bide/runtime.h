@@ -36,7 +36,10 @@ struct bide_options {
     bide_duration watchdog; /* report a task that runs longer without an await; 0: the default
                                (BIDE_CAP_WATCHDOG_MS), BIDE_FOREVER: off */
     bide_duration drain;    /* how long stopping may take; 0: the default (BIDE_CAP_DRAIN_MS) */
-    enum bide_io io;        /* which I/O backend; 0: BIDE_IO_AUTO */
+    bide_duration
+        unanswered;  /* report a task that waits longer for a peer while no deadline lies
+                      around it; 0: the default (BIDE_CAP_UNANSWERED_MS), BIDE_FOREVER: off */
+    enum bide_io io; /* which I/O backend; 0: BIDE_IO_AUTO */
     void (*error_hook)(const bide_error *error, void *arg); /* errors nobody owns; it must neither
                                  await nor fail. NULL: they are printed */
     void *error_hook_arg;

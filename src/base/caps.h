@@ -30,6 +30,14 @@
 /* ms without a new slice, until the loop is reported as blocked: far above a healthy slice, below
  * what users notice */
 #define BIDE_CAP_WATCHDOG_MS 50
+/* lines of a program of which something was noticed; awaits in a row that a cancel has refused; ms
+ * of a wait for a peer without a deadline */
+#define BIDE_CAP_FINDINGS 256
+#define BIDE_CAP_CANCELS_IGNORED 32
+#define BIDE_CAP_UNANSWERED_MS 10000
+/* locks that the tasks of a loop hold, and pairs of them in an order, which tests watch */
+#define BIDE_CAP_LOCKS_WATCHED 64
+#define BIDE_CAP_LOCK_PAIRS 256
 /* ms that the cleanups of a cancelled task get to await, before they are cancelled too */
 #define BIDE_CAP_CLEANUP_MS 5000
 /* ms between the first SIGTERM and the cancel of what still runs: below the 30 s that Kubernetes

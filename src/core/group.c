@@ -11,6 +11,7 @@
  *  3. A child's record is in `children` until it is freed: at its end if nobody wants its result,
  *     when it is joined, or when the group ends.
  */
+#include "core/finding.h"
 #include "core/graph.h"
 #include "core/loop.h"
 #include "core/scope.h"
@@ -60,8 +61,9 @@ void bide__group_init(bide_group *group, const struct bide_site *at,
     group->loop = bide__loop_here;
 }
 
-void bide__group_enter(bide_group *group, const struct bide_site *at,
-                       struct bide_group_options options)
+/* Not inline: the address of its frame is where that of the block ends. */
+__attribute__((noinline)) void bide__group_enter(bide_group *group, const struct bide_site *at,
+                                                 struct bide_group_options options)
 {
     struct bide_task *me = bide__task_current();
     if (me->head.attention & BIDE__ATTENTION_OUTSIDE) {
@@ -70,6 +72,24 @@ void bide__group_enter(bide_group *group, const struct bide_site *at,
     }
     bide__group_init(group, at, options);
     bide__scope_push(&group->scope, BIDE__SCOPE_GROUP, at, INT64_MAX);
+    group->floor = __builtin_dwarf_cfa();
+}
+
+void bide__group_check_args(const struct bide_group *group, const struct bide_site *at,
+                            const char *name, const void *args, size_t size)
+{
+    const char *here = __builtin_frame_address(0), *pointer;
+    for (size_t i = 0; i + sizeof pointer <= size; i += sizeof pointer) {
+        memcpy(&pointer, (const char *)args + i, sizeof pointer);
+        if (bide__likely(pointer < here || pointer >= group->floor))
+            continue;
+        bide__find(BIDE__FINDING_FRAME_ENDS, at,
+                   "task '%s' gets a pointer to a variable of a function that ends before the "
+                   "task does: it was spawned in %s at %s:%d, its group ends at that of %s:%d",
+                   name, at->function, at->file, at->line, group->scope.site->file,
+                   group->scope.site->line);
+        return;
+    }
 }
 
 void bide__group_add(bide_group *group, struct bide_task *child)

@@ -76,6 +76,8 @@ struct bide__loop {
     int status;                  /* the exit status */
     struct bide__list reporters;
     struct bide__timer drain_timer;
+    struct bide__timer unanswered_timer; /* unanswered.h */
+    const struct bide__kind *peer_kind;  /* of what it watches */
     int drain_stage;
     struct bide__mail stop_mail;
     uint32_t stop_posted; /* atomic */

@@ -40,11 +40,12 @@ struct bide__fd {
     bool short_is_drained : 1; /* reading less than asked for means that nothing is left: true of
                                   TCP */
     bool is_stream : 1;        /* nobody else reads it, so that a backend may read ahead */
-    bool closed : 1;           /* set before detaching: its owner has closed it already */
-    uint8_t armed;             /* io_uring: what the kernel has been asked for */
-    uint8_t ended;             /* io_uring: how reading has ended */
-    uint16_t held, held_last;  /* io_uring: filled buffers, and the last of them */
-    struct bide__io *io;       /* set by attach */
+    bool is_peer : 1;         /* a stream of the program: waits for it are watched (unanswered.h) */
+    bool closed : 1;          /* set before detaching: its owner has closed it already */
+    uint8_t armed;            /* io_uring: what the kernel has been asked for */
+    uint8_t ended;            /* io_uring: how reading has ended */
+    uint16_t held, held_last; /* io_uring: filled buffers, and the last of them */
+    struct bide__io *io;      /* set by attach */
     struct bide__queue readers, writers;
     /* From the poll: it may be read and nobody waits for that; the peer is gone (reset, or both
        directions ended). NULL: nothing is called. They only make tasks ready, and may detach. */

@@ -268,6 +268,7 @@ static void close_loop(struct bide__loop *loop)
         sched_yield();
     bide__loop_take_mail(loop); /* what was held back when the loop ended: nobody waits for it */
     bide__timer_disarm(&loop->timers, &loop->drain_timer);
+    bide__timer_disarm(&loop->timers, &loop->unanswered_timer);
     bide__loop_done(loop);
     bide__free(loop);
     bide__schedule_here(0, 0);
@@ -401,6 +402,8 @@ static int run_runtime(struct bide__main main, const struct bide_options *option
                 "a virtual clock is for one loop");
     if (runtime.options.drain.ns <= 0)
         runtime.options.drain = bide_ms(BIDE_CAP_DRAIN_MS);
+    if (runtime.options.unanswered.ns <= 0)
+        runtime.options.unanswered = bide_ms(BIDE_CAP_UNANSWERED_MS);
     runtime.virtual_real_us = bide__clock_realtime_ns() / 1000;
     pthread_mutex_init(&runtime.lock, NULL);
     struct bide__runtime *none = NULL;

@@ -9,6 +9,7 @@
  */
 #include "core/scope.h"
 
+#include "core/finding.h"
 #include "core/graph.h"
 #include "core/loop.h"
 
@@ -139,6 +140,20 @@ const char *bide__cancel_reason(const struct bide_task *task)
     return "cancelled";
 }
 
+void bide__cancel_ignored(struct bide_task *me)
+{
+    const struct bide_site *at = me->head.at, *made = me->object.made;
+    if (me->refused == BIDE_CAP_CANCELS_IGNORED)
+        bide__find(BIDE__FINDING_CANCEL_IGNORED, at ? at : made,
+                   "task #%llu '%s', spawned at %s:%d, goes on though it was cancelled (%s): %d "
+                   "awaits were refused, the last at %s:%d: let the error out, or return",
+                   (unsigned long long)me->head.id, bide__task_label(me), made ? made->file : "?",
+                   made ? made->line : 0, bide__cancel_reason(me), BIDE_CAP_CANCELS_IGNORED,
+                   at ? at->file : "?", at ? at->line : 0);
+    bide__ready(me);
+    bide__suspend(me);
+}
+
 int64_t bide__deadline_ns(const struct bide_task *task)
 {
     if (task->scope)
@@ -196,6 +211,8 @@ static void pop(struct bide_task *me, struct bide__scope *scope)
                      scope->site->line, (unsigned long long)scope->task->head.id,
                      bide__task_label(scope->task));
     me->scope = scope->up;
+    if (bide__unlikely(scope->cancelled))
+        me->refused = 0;
     if (bide__unlikely(scope->cancelled || scope->kind == BIDE__SCOPE_SHIELD))
         update_attention(me);
 }

@@ -66,6 +66,10 @@ static inline bool bide__unwinding_since(const struct bide_error *was)
     return bide__current->unwinding != was;
 }
 
+/* An await of a cancelled task is refused once more than is usual: that is told, and the others get
+   their turn. */
+void bide__cancel_ignored(struct bide_task *me);
+
 /* Why the running task is cancelled: for the message. */
 const char *bide__cancel_reason(const struct bide_task *task);
 

@@ -5,6 +5,7 @@
  * A stack runs `stack_main` for ever: it runs one task to its end, and if the next ready task is
  * fresh, that one at once, without a switch. So a burst of short tasks shares one warm stack.
  */
+#include "base/assert.h"
 #include "core/graph.h"
 #include "core/local.h"
 #include "core/loop.h"
@@ -26,6 +27,8 @@ static struct bide_task *task_holder(const struct bide__object *object, size_t i
 }
 
 const struct bide__kind bide__kind_task = {"task", "joins", task_holder, false};
+
+bool bide__lock_order_watched = BIDE_DEBUG;
 
 static struct bide_task *record_new(struct bide__loop *loop, size_t args_size)
 {
@@ -70,6 +73,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->ended_by_cancel = false;
     task->renamed = false;
     task->error_count = 0;
+    task->refused = 0;
     task->no_await_depth = 0;
     task->memory = NULL;
     task->cancel_reason = NULL;
@@ -81,6 +85,8 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     memcpy(task->args, args, args_size);
     if (bide__unlikely(bide__chooser && bide__chooser->at_await))
         task->head.attention |= BIDE__ATTENTION_COUNT;
+    if (bide__unlikely(bide__lock_order_watched))
+        task->head.attention |= BIDE__ATTENTION_ORDER;
     return task;
 }
 
@@ -214,6 +220,8 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
     if (bide__unlikely(!task))
         bide__fail(at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a task"));
     task->result_wanted = result_wanted;
+    if (!result_wanted && group->scope.task == me && group->floor)
+        bide__group_check_args(group, at, name, args, args_size);
     bide__group_add(group, task);
     return (bide_task_ref){task, task->head.id};
 }

@@ -74,6 +74,7 @@ struct bide_task {
     bool ended_by_cancel; /* the cancel left its function */
     bool renamed;         /* its name is on the heap */
     uint16_t error_count;
+    uint16_t refused;        /* awaits in a row that a cancel has refused */
     uint32_t no_await_depth; /* nesting of with_no_await */
 
     struct bide__memory *memory; /* bide_task_arena's; NULL: that of the task above, or none yet */
@@ -107,6 +108,10 @@ static inline bool bide__can_fail(const struct bide_task *me)
 
 #define bide__task_of_node(pointer) bide__container_of(pointer, struct bide_task, node)
 
+/* Tests and hostile builds: sync/lock_order.c sees every mutex that a task takes. Set before
+   bide_run. */
+extern bool bide__lock_order_watched;
+
 /* Runs the current task, which is fresh, on the current stack to its end. task.c */
 void bide__task_run(struct bide_task *task);
 
@@ -139,6 +144,11 @@ void bide__group_init(struct bide_group *group, const struct bide_site *at,
 /* group.c: takes a child in and makes it ready, or holds it; whether the group still takes any. */
 bool bide__group_open(const struct bide_group *group);
 void bide__group_add(struct bide_group *group, struct bide_task *child);
+
+/* group.c: tells if arguments of a child, whose end nobody waits for but the group of the running
+   task, point into frames that end before the group does. */
+void bide__group_check_args(const struct bide_group *group, const struct bide_site *at,
+                            const char *name, const void *args, size_t size);
 
 /* group.c: a group that holds its children back until all are moved to another, or dropped. */
 void bide__group_init_held(struct bide_group *group, const struct bide_site *at);

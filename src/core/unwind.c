@@ -219,7 +219,12 @@ int bide__attention(struct bide_task *me)
                      me->no_await_at->file, me->no_await_at->line);
     if (me->head.attention & BIDE__ATTENTION_COUNT)
         bide__chooser->at_await(bide__chooser, me);
-    return me->head.attention & BIDE__ATTENTION_CANCEL ? -ECANCELED : 0;
+    if (!(me->head.attention & BIDE__ATTENTION_CANCEL))
+        return 0;
+    me->refused += me->refused < UINT16_MAX;
+    if (bide__unlikely(me->refused >= BIDE_CAP_CANCELS_IGNORED))
+        bide__cancel_ignored(me);
+    return -ECANCELED;
 }
 
 struct bide__no_await bide__no_await_enter(const struct bide_site *at)

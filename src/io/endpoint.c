@@ -26,6 +26,7 @@ int bide__endpoint_open(size_t object_size, size_t endpoint_offset, struct bide_
     endpoint->fd.fd = as->fd;
     endpoint->fd.short_is_drained = as->short_is_drained;
     endpoint->fd.is_stream = as->is_stream;
+    endpoint->fd.is_peer = as->is_peer;
     bide__object_init(&endpoint->fd.object, kind, own_name, bide__current->at);
     struct bide__io *io = bide__loop_here->io;
     int code = 0;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/graph.h"
+#include "core/unanswered.h"
 
 #include <bide/log.h>
 
@@ -229,6 +230,8 @@ int bide__fd_perform(struct bide__io *io, struct bide__op *op)
         op->waited = true;
         if (io->ops->want)
             io->ops->want(fd);
+        if (fd->is_peer)
+            bide__unanswered_begin(me, &fd->object);
         io->loop->outside++;
         result = bide__wait(me, reads(op) ? &fd->readers : &fd->writers, &op->wait, &fd->object);
         io->loop->outside--;

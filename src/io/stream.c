@@ -47,7 +47,8 @@ int bide__stream_move(struct bide__fd *fd, const char *peer, bide_stream **ret_s
 int bide__stream_new(int fd, const char *peer, bide_stream **ret_stream)
 {
     /* A unix socket may stop in the middle, where a descriptor was passed along. */
-    struct bide__fd as = {.fd = fd, .is_stream = true, .short_is_drained = peer[0] != 'u'};
+    struct bide__fd as = {
+        .fd = fd, .is_stream = true, .is_peer = true, .short_is_drained = peer[0] != 'u'};
     return bide__stream_move(&as, peer, ret_stream);
 }
 

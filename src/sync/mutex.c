@@ -40,6 +40,8 @@ void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_sit
 
 static inline void own(bide_mutex *mutex, struct bide_task *task, const struct bide_site *at)
 {
+    if (bide__unlikely(task->head.attention & BIDE__ATTENTION_ORDER))
+        bide__lock_order_taken(mutex, task, at);
     mutex->owner = task;
     mutex->locked_at = at;
 }
@@ -105,6 +107,8 @@ bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
 
 void bide__mutex_release(bide_mutex *mutex)
 {
+    if (bide__unlikely(bide__current->attention & BIDE__ATTENTION_ORDER))
+        bide__lock_order_left(mutex);
     struct bide__wait *next = mutex->waiting.first;
     if (!next) {
         mutex->owner = NULL;

@@ -96,6 +96,7 @@ int bide__test_run(void (*body)(void), const struct bide__test_options *options)
     run.options = options;
     run.failed = run.await_cancelled = false;
     bide__chooser = options->cancel_at ? &counter : NULL;
+    bide__lock_order_watched = true;
     status = bide_run(first_task, .virtual_clock = !options->real_clock,
                       .shuffle_seed = options->in_order ? 0 : options->seed,
                       .error_hook = on_error_nobody_owns);

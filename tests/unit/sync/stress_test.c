@@ -175,7 +175,7 @@ static void nobody_waits(const struct bide__queue *queue)
     check(!queue->first && !queue->last);
 }
 
-TEST(random_use_with_cancels_and_deadlines)
+TEST(random_use_with_cancels_and_deadlines, .reports = true) /* its tasks go on after a cancel */
 {
     struct world world = {.in_mutex = false};
     bide_task_ref tasks[TASKS];

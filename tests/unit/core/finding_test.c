@@ -1,0 +1,139 @@
+/*
+ * finding_test.c: what a program is told of itself: a cancel that is ignored, pointers into frames
+ * that end too early. Once per line, counted.
+ */
+#include "core/finding.h"
+
+#include "base/caps.h"
+#include "core/loop.h"
+
+#include <bide/bide.h>
+#include <bide/test.h>
+#include <string.h>
+
+static bool enough, had_a_turn;
+static int rounds;
+
+SPAWNABLE(void, ask)
+async(void) ask(void)
+{
+    await(bide_sleep(bide_ms(1)));
+    return bide_void;
+}
+
+SPAWNABLE(void, swallow, int)
+async(void) swallow(int most)
+{
+    for (rounds = 0; !enough && rounds < most; rounds++) {
+        bide_error *error;
+        attempt(&error, ask);
+    }
+    return bide_void;
+}
+
+SPAWNABLE(void, other)
+async(void) other(void)
+{
+    shielded(bide_s(1))
+        for (int i = 0; i < 5; i++)
+            await(bide_yield());
+    had_a_turn = enough = true;
+    return bide_void;
+}
+
+static int count_lines(const char *text, const char *word)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        count++;
+    return count;
+}
+
+TEST(a_cancel_that_is_ignored_is_told_once_and_others_have_their_turn, .reports = true)
+{
+    for (int i = 0; i < 2; i++) {
+        enough = had_a_turn = false;
+        if (i == 0)
+            test_capture_stderr();
+        with_group(g) {
+            spawn_void(g, swallow, 1000000);
+            spawn_void(g, other);
+            await(bide_yield());
+            bide_group_cancel(g, "it is late");
+        }
+        check(had_a_turn);
+        check(rounds >= BIDE_CAP_CANCELS_IGNORED && rounds < 1000000);
+    }
+    const char *text = test_captured();
+    check_int(count_lines(text, "goes on though it was cancelled (it is late): 32 awaits"), 1);
+    check(strstr(text, "'swallow', spawned at"));
+    check(strstr(text, "finding_test.c"));
+}
+
+TEST(a_few_refused_awaits_are_nothing)
+{
+    enough = false;
+    with_group(g) {
+        spawn_void(g, swallow, BIDE_CAP_CANCELS_IGNORED - 1);
+        await(bide_yield());
+        bide_group_cancel(g, "it is late");
+    }
+    check_int(rounds, BIDE_CAP_CANCELS_IGNORED - 1);
+}
+
+TEST(each_scope_begins_anew)
+{
+    for (int i = 0; i < BIDE_CAP_CANCELS_IGNORED + 1; i++) {
+        bool late;
+        move_on_after(&late, bide_ms(0), ask);
+        check(late);
+    }
+}
+
+SPAWNABLE(void, read_it, const int *)
+async(void) read_it(const int *value)
+{
+    (void)value;
+    return bide_void;
+}
+
+static __attribute__((noinline)) void start_with_own(bide_group *g)
+{
+    int own = 7;
+    spawn_void(g, read_it, &own);
+    __asm__ volatile("" : : "r"(&own) : "memory");
+}
+
+static __attribute__((noinline)) void start_with(bide_group *g, const int *value)
+{
+    spawn_void(g, read_it, value);
+}
+
+TEST(a_pointer_into_a_frame_that_ends_is_told, .reports = true)
+{
+#if !defined(__SANITIZE_ADDRESS__) /* its variables may lie elsewhere than in the frame */
+    test_capture_stderr();
+    with_group(g)
+        start_with_own(g);
+    const char *text = test_captured();
+    check(strstr(text, "task 'read_it' gets a pointer to a variable of a function that ends before "
+                       "the task does: it was spawned in start_with_own at "));
+#else
+    test_skip("variables are not in frames");
+#endif
+}
+
+TEST(pointers_that_live_long_enough_are_not)
+{
+    static const int constant = 1;
+    int before = 1;
+    with_group(g) {
+        int inside = 2;
+        spawn_void(g, read_it, &before);
+        spawn_void(g, read_it, &inside);
+        start_with(g, &before);
+        start_with(g, &constant);
+        start_with(g, NULL);
+        await(bide_sleep(bide_ms(1)));
+    }
+}
