@@ -443,3 +443,19 @@ async(int) run(connection *c)
     return ready(int, 0);
 }
 #endif // CASE_wrong_argument_on_another_loop
+
+#ifdef CASE_channel_without_a_capacity
+// gcc: macro "bide_channel_new" requires 3 arguments, but only 2 given
+// clang: too few arguments provided to function-like macro invocation
+async(int) run(connection *c)
+{
+#ifndef FIXED
+    bide_channel(int) *jobs = bide_channel_new(int, "jobs"); // <- here
+#else
+    bide_channel(int) *jobs = bide_channel_new(int, 16, "jobs");
+#endif
+    (void)c;
+    bide_channel_free(jobs);
+    return ready(int, 0);
+}
+#endif // CASE_channel_without_a_capacity
