@@ -87,9 +87,10 @@ struct bide__test {
  * (`.steps`), and by not doing the same when a schedule is run twice. In a schedule with a cancel
  * an error that comes from it may leave the body, in one with a fault any error; checks count
  * always. A failure prints the schedule, made as small as possible, as `BIDE_SCHEDULE=...`, which
- * runs it again. Jobs on lanes end before anything else happens. TEST_PLAIN(name, options...) {
- * body }: the body is a plain function. The name must not be a macro without parentheses, such as
- * `with_no_await`.
+ * runs it again. Jobs on lanes end before anything else happens.
+ *
+ * TEST_PLAIN(name, options...) { body }: the body is a plain function. The name must not be a macro
+ * without parentheses, such as `with_no_await`.
  */
 #define TEST(...) BIDE__TEST(BIDE__TASK, __VA_ARGS__, .run = bide__test_run)
 #define EXPLORE(...)                                                                               \
