@@ -150,20 +150,25 @@ struct bide__channel {
 #define bide_channel_high_water(c) ((size_t)(c)->channel.high_water)
 
 /*
- * Waiting for the first of several sends and receives:
+ * Waiting for the first of several sends and receives, or for a time:
  *
- *     bide_select_case cases[] = {bide_case_receive(jobs, &next), bide_case_receive(quit, &code)};
- *     switch (await(bide_select(cases, 2))) {
+ *     bide_select_case cases[] = {bide_case_receive(jobs, &next), bide_case_receive(quit, &code),
+ *                                 bide_case_after(bide_s(5))};
+ *     switch (await(bide_select(cases, 3))) {
  *     case 0: ...
  *
  * Exactly one of the cases happens. Of several that are ready one is picked at random, so none
- * starves.
+ * starves. Cases of channels between loops (cross_channel.h) may stand beside them.
  */
 enum { BIDE_SELECT_CASES = 32 }; /* at most so many in one select */
 
+struct bide__cross;
+
 typedef struct bide_select_case {
-    struct bide__channel *channel;
-    void *value; /* the slot of a receive, a copy of what a send sends */
+    struct bide__channel *channel; /* one of the two, or none: */
+    struct bide__cross *cross;
+    bide_duration after; /* a time */
+    void *value;         /* the slot of a receive, a copy of what a send sends */
     bool sends;
     bool closed; /* set for the case that happened: a receive from a closed and drained channel */
 } bide_select_case;
@@ -178,6 +183,8 @@ typedef struct bide_select_case {
     {                                                                                              \
         .channel = &(c)->channel, .value = BIDE__PLACE(c, "bide_case_receive", ret_value)          \
     }
+/* Happens when so much time has passed since the select began; bide_ms(0) or less: at once. */
+#define bide_case_after(duration) {.after = (duration)}
 
 /*
  * Suspends until one of 1 to BIDE_SELECT_CASES cases can happen, does it, and gives its index. A

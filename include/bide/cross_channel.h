@@ -20,8 +20,8 @@
  *         }
  *     }
  *
- * Between tasks of one loop a channel (channel.h) is faster, knows who could end a wait, and can be
- * selected on. Here a lock guards the queue, and a loop that waits is told once for many values:
+ * Between tasks of one loop a channel (channel.h) is faster and knows who could end a wait. Here a
+ * lock guards the queue, and a loop that waits is told once for many values:
  * while it has not looked yet, nothing more is sent to it.
  *
  * Invariants
@@ -94,6 +94,17 @@ struct bide__cross;
    BIDE_CANCELLED. */
 #define bide_cross_receive(c, ret_value)                                                           \
     bide__cross_receive(BIDE__CROSS(c), BIDE__PLACE(c, "bide_cross_receive", ret_value))
+
+/* Cases of bide_select (channel.h), beside those of the loop's own channels and of times. */
+#define bide_case_cross_send(c, ...)                                                               \
+    {                                                                                              \
+        .cross = BIDE__CROSS(c), .value = BIDE__MESSAGE(c, "bide_case_cross_send", __VA_ARGS__),   \
+        .sends = true                                                                              \
+    }
+#define bide_case_cross_receive(c, ret_value)                                                      \
+    {                                                                                              \
+        .cross = BIDE__CROSS(c), .value = BIDE__PLACE(c, "bide_case_cross_receive", ret_value)     \
+    }
 
 /* No more values: see invariant 3. By any task of any loop. Closing again does nothing. Never
    suspends. */

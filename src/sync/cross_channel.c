@@ -14,6 +14,8 @@
  *  3. A port whose tasks wait is due after BIDE_CAP_CROSS_PASSED values (or places) that others
  *     had, or when those that were due before it had one: one is kept for it until then.
  *  4. The memory is held by its owner and by each letter on its way.
+ *  5. A wait of a select that was decided elsewhere may still be in a queue: until its task runs, or
+ *     its loop looks.
  */
 #include "sync/sync.h"
 
@@ -116,12 +118,28 @@ static void had(struct bide__cross *cross, const struct port *port, enum side si
     }
 }
 
+static void unlist(struct bide__crossing *crossing)
+{
+    crossing->wait.queue = crossing->listed;
+    crossing->listed = NULL;
+    bide__queue_remove(&crossing->wait);
+}
+
+/* On the queue's loop: the first wait that is not decided. */
+static struct bide__wait *first_undecided(struct bide__queue *queue)
+{
+    struct bide__wait *wait;
+    while ((wait = queue->first) && !wait->queue && !wait->task->wait)
+        unlist(bide__container_of(wait, struct bide__crossing, wait));
+    return wait;
+}
+
 /* On the port's loop: does what can be done for its tasks. */
 static void serve(struct bide__cross *cross, struct port *port)
 {
     for (;;) {
-        struct bide__wait *receiver = port->waiting[TO_RECEIVE].first;
-        struct bide__wait *sender = port->waiting[TO_SEND].first;
+        struct bide__wait *receiver = first_undecided(&port->waiting[TO_RECEIVE]);
+        struct bide__wait *sender = first_undecided(&port->waiting[TO_SEND]);
         if (receiver && may(cross, port, TO_RECEIVE)) {
             take(cross, receiver->payload);
             bide__wake(receiver, 0);
@@ -288,17 +306,19 @@ void bide__cross_leave(void *owner)
     bide__cross_free(cross, cross->to_send.made);
 }
 
-struct crossing {
-    struct bide__cross *cross;
-    struct bide__wait wait;
-};
-
 static void give_up(struct bide__wait *wait, int reason)
 {
-    struct bide__cross *cross = bide__container_of(wait, struct crossing, wait)->cross;
+    struct bide__cross *cross = bide__container_of(wait, struct bide__crossing, wait)->cross;
     pthread_mutex_lock(&cross->lock);
     bide__wake(wait, reason);
     pthread_mutex_unlock(&cross->lock);
+}
+
+static void enter_queue(struct port *port, struct bide__queue *queue, struct bide__wait *wait)
+{
+    if (port->loop != wait->task->loop)
+        port->loop = wait->task->loop; /* it is read behind the lock */
+    bide__queue_push(queue, wait);
 }
 
 /* Waits in a queue of the port, with the lock, which it releases. */
@@ -307,15 +327,13 @@ static int wait_in(struct bide_task *me, struct bide__cross *cross, struct port 
 {
     struct bide__loop *loop = me->loop;
     bool others = cross->port_count > 1; /* else nobody outside will end it */
-    struct crossing crossing = {.cross = cross,
-                                .wait = {.task = me,
-                                         .object = object,
-                                         .since_ns = loop->now_ns,
-                                         .abort = give_up,
-                                         .payload = payload}};
-    if (port->loop != loop)
-        port->loop = loop; /* it is read behind the lock */
-    bide__queue_push(queue, &crossing.wait);
+    struct bide__crossing crossing = {.cross = cross,
+                                      .wait = {.task = me,
+                                               .object = object,
+                                               .since_ns = loop->now_ns,
+                                               .abort = give_up,
+                                               .payload = payload}};
+    enter_queue(port, queue, &crossing.wait);
     me->wait = &crossing.wait;
     pthread_mutex_unlock(&cross->lock);
     loop->outside += others;
@@ -338,7 +356,7 @@ static void changed(struct bide__cross *cross, struct port *port)
     unlock_and_send(cross, notify(cross));
 }
 
-static __attribute__((noreturn, cold)) void raise_closed(const struct bide__cross *cross)
+void bide__cross_raise_closed(struct bide__cross *cross)
 {
     char label[BIDE__LABEL_BYTES];
     bide__object_label(&cross->to_send, label, sizeof label);
@@ -348,58 +366,85 @@ static __attribute__((noreturn, cold)) void raise_closed(const struct bide__cros
                               BIDE__AT(cross->closed_at)));
 }
 
-bide_async(void) bide__cross_send(struct bide__cross *cross, const void *value)
+/* Does it if it can be done at once, and gives the lock back; else -EAGAIN, with the lock. */
+static int now(struct bide__cross *cross, struct port *port, enum side side, void *value)
+{
+    bool ended = cross->closed && (side == TO_SEND || cross->count == 0);
+    if (bide__unlikely(ended)) {
+        pthread_mutex_unlock(&cross->lock);
+        return -EPIPE;
+    }
+    if (first_undecided(&port->waiting[side]) || !may(cross, port, side))
+        return -EAGAIN;
+    if (side == TO_SEND)
+        put(cross, value);
+    else
+        take(cross, value);
+    had(cross, port, side);
+    changed(cross, port);
+    return 0;
+}
+
+/* A whole send or receive: 0 or -EPIPE. */
+static int cross_over(struct bide__cross *cross, enum side side, void *value)
 {
     struct bide_task *me = bide__task_current();
+    struct bide__object *object = side == TO_SEND ? &cross->to_send : &cross->to_receive;
     int result = bide__checkpoint(me);
     if (bide__unlikely(result < 0))
-        bide__raise(result, &cross->to_send);
+        bide__raise(result, object);
     struct port *port = port_here(cross, me);
     pthread_mutex_lock(&cross->lock);
-    if (bide__unlikely(cross->closed)) {
-        pthread_mutex_unlock(&cross->lock);
-        raise_closed(cross);
-    }
-    if (!port->waiting[TO_SEND].first && may(cross, port, TO_SEND)) {
-        put(cross, value);
-        had(cross, port, TO_SEND);
-        changed(cross, port);
+    result = now(cross, port, side, value);
+    if (result == -EAGAIN)
+        result = wait_in(me, cross, port, &port->waiting[side], value, object);
+    else
         bide__done_at_once(me);
-        return bide_void;
-    }
-    result = wait_in(me, cross, port, &port->waiting[TO_SEND], (void *)(uintptr_t)value,
-                     &cross->to_send);
-    if (bide__unlikely(result == -EPIPE))
-        raise_closed(cross);
-    if (bide__unlikely(result < 0))
-        bide__raise(result, &cross->to_send);
+    if (bide__unlikely(result < 0 && result != -EPIPE))
+        bide__raise(result, object);
+    return result;
+}
+
+bide_async(void) bide__cross_send(struct bide__cross *cross, const void *value)
+{
+    if (bide__unlikely(cross_over(cross, TO_SEND, (void *)(uintptr_t)value) == -EPIPE))
+        bide__cross_raise_closed(cross);
     return bide_void;
 }
 
 bide_async(bool) bide__cross_receive(struct bide__cross *cross, void *ret_value)
 {
-    struct bide_task *me = bide__task_current();
-    int result = bide__checkpoint(me);
-    if (bide__unlikely(result < 0))
-        bide__raise(result, &cross->to_receive);
-    struct port *port = port_here(cross, me);
+    return bide_ready(bool, cross_over(cross, TO_RECEIVE, ret_value) == 0);
+}
+
+int bide__cross_now(const struct bide_task *me, struct bide__cross *cross, bool sends, void *value)
+{
     pthread_mutex_lock(&cross->lock);
-    if (!port->waiting[TO_RECEIVE].first && may(cross, port, TO_RECEIVE)) {
-        take(cross, ret_value);
-        had(cross, port, TO_RECEIVE);
-        changed(cross, port);
-        bide__done_at_once(me);
-    } else if (cross->closed && cross->count == 0) {
+    int result = now(cross, port_here(cross, me), sends ? TO_SEND : TO_RECEIVE, value);
+    if (result == -EAGAIN)
         pthread_mutex_unlock(&cross->lock);
-        bide__done_at_once(me);
-        result = -EPIPE;
-    } else {
-        result =
-            wait_in(me, cross, port, &port->waiting[TO_RECEIVE], ret_value, &cross->to_receive);
-    }
-    if (bide__unlikely(result < 0 && result != -EPIPE))
-        bide__raise(result, &cross->to_receive);
-    return bide_ready(bool, result == 0);
+    return result;
+}
+
+void bide__cross_list(struct bide__crossing *crossing, bool sends)
+{
+    struct bide__cross *cross = crossing->cross;
+    struct port *port = port_here(cross, crossing->wait.task);
+    struct bide__queue *queue = &port->waiting[sends ? TO_SEND : TO_RECEIVE];
+    pthread_mutex_lock(&cross->lock);
+    enter_queue(port, queue, &crossing->wait);
+    crossing->wait.queue = NULL;
+    crossing->listed = queue;
+    unlock_and_send(cross, notify(cross)); /* it may have become possible meanwhile */
+}
+
+void bide__cross_unlist(struct bide__crossing *crossing)
+{
+    struct bide__cross *cross = crossing->cross;
+    pthread_mutex_lock(&cross->lock);
+    if (crossing->listed)
+        unlist(crossing);
+    unlock_and_send(cross, notify(cross)); /* what was kept for it is free */
 }
 
 void bide__cross_close(struct bide__cross *cross, const struct bide_site *at)

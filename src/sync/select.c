@@ -1,14 +1,17 @@
 /*
  * Waiting for several channels at once; the second half of include/bide/channel.h has the
- * semantics. Called by users; calls channel.c and the wait mechanism of core/loop.h.
+ * semantics. Called by users; calls channel.c, cross_channel.c and the wait mechanism of
+ * core/loop.h.
  *
  * A waiting select is a ring of waits, one in a queue of each case's channel. Whatever decides one
- * of them, a peer, a close or a cancel, takes the others out of their queues in the same step: so
- * exactly one case happens.
+ * of them, a peer, a close, a cancel or the timer, takes the others out of their queues in the same
+ * step: so exactly one case happens. Those in queues of channels between loops stay there, decided,
+ * until the task runs: only its own loop decides them, and sees that they are.
  */
 #include "sync/sync.h"
 
 #include "base/rng.h"
+#include "core/runtime.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -26,6 +29,22 @@ static size_t start_of(size_t count)
     return (size_t)(bide__splitmix64(&starts) % count);
 }
 
+static bool is_time(const bide_select_case *one)
+{
+    return !one->channel && !one->cross;
+}
+
+static int case_now(const struct bide_task *me, const bide_select_case *one)
+{
+    if (one->cross)
+        return bide__cross_now(me, one->cross, one->sends, one->value);
+    if (is_time(one))
+        return one->after.ns <= 0 ? 0 : -EAGAIN;
+    bide__channel_check_end(me, one->channel, one->sends);
+    return one->sends ? bide__channel_send_now(one->channel, one->value)
+                      : bide__channel_receive_now(one->channel, one->value);
+}
+
 /* Does the first case that can happen: 0 or -EPIPE with its index, or -EAGAIN. */
 static int select_now(const struct bide_task *me, bide_select_case *cases, size_t count,
                       size_t *ret_index)
@@ -38,9 +57,7 @@ static int select_now(const struct bide_task *me, bide_select_case *cases, size_
     for (size_t i = 0; i < count; i++) {
         size_t index = (start + i) % count;
         bide_select_case *one = &cases[index];
-        bide__channel_check_end(me, one->channel, one->sends);
-        int result = one->sends ? bide__channel_send_now(one->channel, one->value)
-                                : bide__channel_receive_now(one->channel, one->value);
+        int result = case_now(me, one);
         if (result != -EAGAIN) {
             *ret_index = index;
             return result;
@@ -52,34 +69,95 @@ static int select_now(const struct bide_task *me, bide_select_case *cases, size_
 /* What happened to the chosen case: fills its `closed`, or raises. */
 static void happened(bide_select_case *one, int result)
 {
+    if (result == -EPIPE && one->sends && one->cross)
+        bide__cross_raise_closed(one->cross);
     if (result == -EPIPE && one->sends)
         bide__send_failed(one->channel, -EPIPE);
     one->closed = result == -EPIPE;
 }
 
+/* The time of the case that happens first. */
+struct alarm {
+    struct bide__timer timer;
+    struct bide__wait *wait;
+};
+
+static void alarm_rings(struct bide__timer *timer)
+{
+    struct bide__wait *wait = bide__container_of(timer, struct alarm, timer)->wait;
+    if (wait->task->wait) /* nothing has decided the select in this very tick */
+        bide__wake(wait, 0);
+}
+
+static void arm(struct bide__loop *loop, struct alarm *alarm, bide_duration after)
+{
+    int64_t until_ns;
+    alarm->timer.fire = alarm_rings;
+    if (__builtin_add_overflow(bide__loop_clock_ns(loop), after.ns, &until_ns))
+        return;
+    bide__timer_arm(&loop->timers, &alarm->timer, until_ns);
+}
+
+/* The ring of waits, those of this loop's channels in their queues. */
+static void make_ring(struct bide_task *me, const bide_select_case *cases, size_t count,
+                      struct bide__crossing *ring)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct bide__wait *wait = &ring[i].wait;
+        struct bide__channel *channel = cases[i].channel;
+        ring[i].cross = cases[i].cross;
+        ring[i].listed = NULL;
+        bide__wait_prepare(wait, cases[i].value);
+        wait->task = me;
+        wait->object = &any_select;
+        wait->since_ns = me->loop->now_ns;
+        wait->result = INT_MAX;
+        wait->peer = &ring[(i + 1) % count].wait;
+        wait->queue = NULL;
+        if (!channel)
+            continue;
+        struct bide__queue *queue = cases[i].sends ? &channel->senders : &channel->receivers;
+        bide__check_loop(me, bide__first_waiting(queue), "channel");
+        bide__queue_push(queue, wait);
+    }
+    me->wait = &ring[0].wait;
+}
+
 static int select_wait(struct bide_task *me, const bide_select_case *cases, size_t count,
                        size_t *ret_index)
 {
-    struct bide__wait waits[BIDE_SELECT_CASES];
+    struct bide__loop *loop = me->loop;
+    struct bide__crossing ring[BIDE_SELECT_CASES];
+    struct alarm alarm = {.wait = NULL};
+    size_t soonest = count, crosses = 0;
+    make_ring(me, cases, count, ring);
     for (size_t i = 0; i < count; i++) {
-        struct bide__channel *channel = cases[i].channel;
-        struct bide__queue *queue = cases[i].sends ? &channel->senders : &channel->receivers;
-        bide__check_loop(me, bide__first_waiting(queue), "channel");
-        bide__wait_prepare(&waits[i], cases[i].value);
-        waits[i].task = me;
-        waits[i].object = &any_select;
-        waits[i].since_ns = me->loop->now_ns;
-        waits[i].result = INT_MAX;
-        waits[i].peer = &waits[(i + 1) % count];
-        bide__queue_push(queue, &waits[i]);
+        if (is_time(&cases[i]) && (soonest == count || cases[i].after.ns < cases[soonest].after.ns))
+            soonest = i;
+        if (!cases[i].cross)
+            continue;
+        crosses++;
+        bide__cross_list(&ring[i], cases[i].sends);
     }
-    me->wait = &waits[0];
+    if (soonest < count) {
+        alarm.wait = &ring[soonest].wait;
+        arm(loop, &alarm, cases[soonest].after);
+    }
+    bool others = crosses > 0 && loop->runtime->loop_count > 1;
+    loop->outside += others;
+    loop->expecting += others;
     bide__suspend(me);
+    loop->expecting -= others;
+    loop->outside -= others;
+    bide__timer_disarm(&loop->timers, &alarm.timer);
+    for (size_t i = 0; i < count && crosses > 0; i++)
+        if (ring[i].cross)
+            bide__cross_unlist(&ring[i]);
     size_t index = 0;
-    while (waits[index].result == INT_MAX)
+    while (ring[index].wait.result == INT_MAX)
         index++;
     *ret_index = index;
-    return waits[index].result;
+    return ring[index].wait.result;
 }
 
 bide_async(size_t) bide_select(bide_select_case *cases, size_t count)

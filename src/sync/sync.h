@@ -155,6 +155,25 @@ int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex);
 int bide__channel_send_now(struct bide__channel *channel, const void *value);
 int bide__channel_receive_now(struct bide__channel *channel, void *ret_value);
 
+/* The same of a channel between loops. */
+int bide__cross_now(const struct bide_task *me, struct bide__cross *cross, bool sends, void *value);
+__attribute__((noreturn, cold)) void bide__cross_raise_closed(struct bide__cross *cross);
+
+/* A wait for a channel between loops, in the frame of its task. */
+struct bide__crossing {
+    struct bide__cross *cross;
+    struct bide__queue *listed; /* a select's: the queue that it is in */
+    struct bide__wait wait;
+};
+
+/*
+ * cross_channel.c: puts a wait of a select, whose ring is complete, into the channel's queue, and
+ * takes it out again when the select has been decided. The wait itself says that it is in no queue:
+ * what decides the select has not this channel's lock, and leaves it there.
+ */
+void bide__cross_list(struct bide__crossing *crossing, bool sends);
+void bide__cross_unlist(struct bide__crossing *crossing);
+
 /* channel.c: once a channel has registered ends, only they use it: misuse otherwise. */
 void bide__channel_check_end(const struct bide_task *me, const struct bide__channel *channel,
                              bool sends);

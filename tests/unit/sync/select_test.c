@@ -1,6 +1,8 @@
 /*
  * select_test.c: select: exactly one case happens, fairness, close, cancels, both sides at once.
  */
+#include "../loops_case.h"
+
 #include <bide/bide.h>
 #include <bide/test.h>
 
@@ -200,6 +202,200 @@ TEST(a_cancelled_select_loses_no_value_and_leaves_all_queues)
                     check_int(total, after ? 4 : 3);
                     check(!a->channel.receivers.first && !b->channel.receivers.first);
                 }
+            }
+        }
+    }
+}
+
+TEST(a_case_of_a_time)
+{
+    with_channel(int, a, 0) {
+        int value = 0;
+        size_t index = 9;
+        bide_select_case cases[] = {bide_case_after(bide_ms(20)), bide_case_receive(a, &value),
+                                    bide_case_after(bide_ms(5))};
+        bide_select_case soon[] = {bide_case_after(bide_ms(0))};
+        int64_t began_ns = bide_clock_ns();
+        check(!bide_try_select(cases, 3, &index));
+        check_int(await(bide_select(cases, 3)), 2);
+        check(bide_clock_ns() - began_ns >= 5000000);
+        check(bide_try_select(soon, 1, &index));
+        check_int(index, 0);
+        with_group(g) {
+            spawn_void(g, send_after, a, 1, 7);
+            cases[2].after = BIDE_FOREVER;
+            check_int(await(bide_select(cases, 3)), 1);
+            check_int(value, 7);
+        }
+        check(!a->channel.receivers.first);
+    }
+}
+
+typedef bide_cross_channel(int) crossing;
+
+/* As many values as it is told, of its own or of the other loops; the sum. */
+static async(int) take_either(crossing *there, bide_channel(int) *here, int count)
+{
+    int sum = 0;
+    while (count > 0) {
+        int value = 0;
+        bide_select_case cases[] = {bide_case_cross_receive(there, &value),
+                                    bide_case_receive(here, &value),
+                                    bide_case_after(bide_us(50))};
+        size_t index = await(bide_select(cases, 3));
+        check(!cases[index].closed);
+        sum += value;
+        count -= index != 2;
+    }
+    return ready(int, sum);
+}
+SPAWNABLE(int, take_either, crossing *, bide_channel(int) *, int)
+
+static async(void) give(crossing *there, int count)
+{
+    for (int i = 0; i < count; i++) {
+        bide_select_case cases[] = {bide_case_cross_send(there, 1)};
+        check_int(await(bide_select(cases, 1)), 0);
+        if (i % 7 == 0)
+            await(bide_yield());
+    }
+    return bide_void;
+}
+SPAWNABLE(void, give, crossing *, int)
+
+enum { MANY = 2000, TAKERS = 3 };
+
+static async(void) each_value_once(void)
+{
+    with_cross_channel(int, there, 3)
+    {
+        with_channel(int, here, 1) {
+            with_group(g) {
+                task(int) takers[TAKERS];
+                int sum = 0;
+                for (int i = 0; i < TAKERS; i++)
+                    takers[i] = spawn(g, take_either, there, here, MANY);
+                for (int i = 0; i < 2 * TAKERS; i++)
+                    spawn_void_on(g, 1 + i % 2, give, there, MANY / 4);
+                for (int i = 0; i < MANY / 2 * TAKERS; i++)
+                    await(bide_send(here, 1000));
+                for (int i = 0; i < TAKERS; i++)
+                    sum += await_task(takers[i]);
+                check_int(sum, TAKERS * (MANY / 2 * 1000 + MANY / 2));
+            }
+            check_int(bide_channel_count(here), 0);
+        }
+        check_int(bide_cross_count(there), 0);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(of_both_kinds_of_channels_each_value_once, .timeout_ms = 30000)
+{
+    run_on(3, each_value_once);
+}
+
+static async(void) close_crossing(crossing *c)
+{
+    await(bide_sleep(bide_ms(2)));
+    bide_cross_close(c);
+    return bide_void;
+}
+SPAWNABLE(void, close_crossing, crossing *)
+
+static async(void) select_cross_send(crossing *c)
+{
+    bide_select_case cases[] = {bide_case_cross_send(c, 1)};
+    (void)await(bide_select(cases, 1));
+    return bide_void;
+}
+SPAWNABLE(void, select_cross_send, crossing *)
+
+static async(void) both_sides(void)
+{
+    bide_error *error;
+    with_cross_channel(int, a, 1)
+    {
+        with_cross_channel(int, b, 1)
+        {
+            int x = 0;
+            size_t index = 9;
+            bide_select_case cases[] = {bide_case_cross_receive(a, &x),
+                                        bide_case_cross_receive(b, &x), bide_case_cross_send(b, 6)};
+            check(!bide_try_select(cases, 2, &index));
+            check_int(await(bide_select(cases, 3)), 2);
+            check_int(await(bide_select(cases, 3)), 1); /* b is full */
+            check_int(x, 6);
+            with_group(g) {
+                spawn_void_on(g, 1, close_crossing, a);
+                check_int(await(bide_select(cases, 2)), 0);
+                check(cases[0].closed);
+            }
+            attempt(&error, select_cross_send, a);
+            require(error);
+            check_int(error->code, BIDE_CLOSED);
+            check_contains(error->message, "close_crossing");
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(channels_between_loops_close_and_send_in_a_select)
+{
+    run_on(2, both_sides);
+}
+
+static async(void) take_into(crossing *there, bide_channel(int) *here, int *ret_sum)
+{
+    *ret_sum = await(take_either(there, here, 1));
+    return bide_void;
+}
+SPAWNABLE(void, take_into, crossing *, bide_channel(int) *, int *)
+
+static async(void) cancelled_selects(void)
+{
+    with_cross_channel(int, there, 1)
+    {
+        with_channel(int, here, 0) {
+            for (int i = 0; i < 300; i++) {
+                int received = 0;
+                with_group(g) {
+                    task(void) taker = spawn(g, take_into, there, here, &received);
+                    task(void) sender = spawn_on(g, 1, give, there, 1);
+                    bide_task_ref both[] = {bide_ref(taker), bide_ref(sender)};
+                    for (int j = 0; j < i % 11; j++)
+                        await(bide_yield());
+                    bide_cancel(taker, "race");
+                    await(bide_wait(BIDE_ALL, both, 2));
+                    bide_group_cancel(g, "the results are not wanted");
+                }
+                check_int(received + (int)bide_cross_count(there), 1);
+                int value;
+                if (received == 0)
+                    check(await(bide_cross_receive(there, &value)));
+            }
+            check(!here->channel.receivers.first);
+        }
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(a_cancelled_select_takes_nothing_of_other_loops, .timeout_ms = 20000)
+{
+    run_on(2, cancelled_selects);
+}
+
+TEST(cross_cases_survive_cancels_everywhere, .cancel_everywhere = true)
+{
+    with_cross_channel(int, there, 1)
+    {
+        with_channel(int, here, 1) {
+            with_group(g) {
+                task(int) taker = spawn(g, take_either, there, here, 2);
+                await(bide_yield());
+                await(bide_cross_send(there, 1));
+                await(bide_send(here, 2));
+                check_int(await_task(taker), 3);
             }
         }
     }
