@@ -184,7 +184,10 @@ typedef struct bide_select_case {
         .channel = &(c)->channel, .value = BIDE__PLACE(c, "bide_case_receive", ret_value)          \
     }
 /* Happens when so much time has passed since the select began; bide_ms(0) or less: at once. */
-#define bide_case_after(duration) {.after = (duration)}
+#define bide_case_after(duration)                                                                  \
+    {                                                                                              \
+        .after = (duration)                                                                        \
+    }
 
 /*
  * Suspends until one of 1 to BIDE_SELECT_CASES cases can happen, does it, and gives its index. A

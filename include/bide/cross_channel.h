@@ -33,7 +33,14 @@
  *     value, and a receive that raises took none.
  *  3. Closing wakes all that wait. Receivers first get what is buffered, then `false`; a send that
  *     waits, and every later one, raises BIDE_CLOSED, naming who closed it and where.
- *  4. A loop with tasks that wait here looks for values for a moment (BIDE_CAP_SPIN_NS at the most,
+ *  4. Registered ends: when the last task leaves its with_cross_sender, the channel is closed; the
+ *     same holds for receivers. So whoever still waits on the other side is told.
+ *  5. Deadlocks: when every task of every loop waits for tasks of other loops (in these channels,
+ * or for calls of spawn_on), and no loop has a timer, or waits for anything else (I/O, a thread, a
+ *     turn to write, bide_until_stop), then nothing can ever happen: all loops' tasks are reported,
+ *     and the wait that began last raises BIDE_DEADLOCK. Less than that concludes nothing: not some
+ *     tasks that wait for each other while others run, nor a wait beside a loop that serves.
+ *  6. A loop with tasks that wait here looks for values for a moment (BIDE_CAP_SPIN_NS at the most,
  *     less where that is in vain) before it sleeps, if each loop has a core of its own.
  *
  * Values are copied as bytes: what they point to is another thread's from then on.
@@ -95,6 +102,26 @@ struct bide__cross;
 #define bide_cross_receive(c, ret_value)                                                           \
     bide__cross_receive(BIDE__CROSS(c), BIDE__PLACE(c, "bide_cross_receive", ret_value))
 
+/*
+ * with_cross_sender(c) { ... }, with_cross_receiver(c) { ... }: the running task is a registered
+ * end inside. Never suspend. The last one to leave closes the channel. Tasks of other loops begin
+ * when they will: with several, say how many there are to be, before they are spawned; each of them
+ * must come. Other tasks may send and receive too; they keep nothing open.
+ */
+#define bide_with_cross_sender(c)                                                                  \
+    BIDE__WITH_CROSS_END(__COUNTER__, c, true, "with_cross_sender(" #c ")")
+#define bide_with_cross_receiver(c)                                                                \
+    BIDE__WITH_CROSS_END(__COUNTER__, c, false, "with_cross_receiver(" #c ")")
+#ifndef BIDE_NO_KEYWORDS
+#define with_cross_sender(c) BIDE__WITH_CROSS_END(__COUNTER__, c, true, "with_cross_sender(" #c ")")
+#define with_cross_receiver(c)                                                                     \
+    BIDE__WITH_CROSS_END(__COUNTER__, c, false, "with_cross_receiver(" #c ")")
+#endif
+
+/* So many more senders, and receivers, will come. Never suspends. */
+#define bide_cross_will_come(c, senders, receivers)                                                \
+    bide__cross_will_come(BIDE__CROSS(c), senders, receivers)
+
 /* Cases of bide_select (channel.h), beside those of the loop's own channels and of times. */
 #define bide_case_cross_send(c, ...)                                                               \
     {                                                                                              \
@@ -129,6 +156,27 @@ size_t bide__cross_count(struct bide__cross *cross);
 /* What is behind a typed pointer, perhaps NULL. */
 #define BIDE__CROSS(c)                                                                             \
     ((struct bide__cross *)(sizeof((c)->itself == (struct bide__cross *)0) ? (void *)(c) : NULL))
+
+/* A registered end, in the frame of its block. */
+struct bide__cross_end {
+    struct bide__cross *cross; /* NULL until it is registered */
+    const struct bide_site *since;
+    bool sends;
+};
+
+void bide__cross_will_come(struct bide__cross *cross, size_t senders, size_t receivers);
+void bide__cross_end_enter(struct bide__cross_end *end, struct bide__cross *cross, bool sends,
+                           const struct bide_site *at);
+void bide__cross_end_leave(struct bide__cross_end *end);
+
+#define BIDE__WITH_CROSS_END(n, c, sends, text) BIDE__WITH_CROSS_END2(n, c, sends, text)
+#define BIDE__WITH_CROSS_END2(n, c, sends, text)                                                   \
+    BIDE__WITH(                                                                                    \
+        n,                                                                                         \
+        (struct bide__cross_end bide__cross_end_##n                                                \
+         __attribute__((__cleanup__(bide__cross_end_leave))) = {NULL, NULL, false}),               \
+        bide__cross_end_enter(&bide__cross_end_##n, BIDE__CROSS(c), sends, BIDE__SITE(text)),      \
+        (void)0)
 
 #define BIDE__WITH_CROSS(n, type, c, capacity) BIDE__WITH_CROSS2(n, type, c, capacity)
 #define BIDE__WITH_CROSS2(n, type, c, capacity)                                                    \

@@ -12,8 +12,10 @@
 #include "core/graph.h"
 
 #include "core/loop.h"
+#include "core/runtime.h"
 #include "core/scope.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -370,11 +372,20 @@ void bide__graph_report_idle(struct bide__loop *loop)
     bide__print_tree(loop, STDERR_FILENO);
 }
 
+void bide__graph_break(struct bide_task *task)
+{
+    struct bide__wait *wait = task->wait;
+    if (wait->abort)
+        wait->abort(wait, -EDEADLK);
+    else
+        bide__wake(wait, -EDEADLK);
+}
+
 static void later(struct bide_task *task, int depth, void *arg)
 {
     (void)depth;
     struct out *out = arg;
-    if (!task->wait || task->wait->shielded)
+    if (!task->wait || task->wait->shielded || bide__remote_waits(task->wait))
         return;
     if (!out->last || task->wait->since_ns > out->last->wait->since_ns ||
         (task->wait->since_ns == out->last->wait->since_ns && task->head.id > out->last->head.id))

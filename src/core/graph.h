@@ -32,6 +32,9 @@ bool bide__graph_deadlock(struct bide_task *task, struct bide__object *object);
 /* Reports that every task of the loop waits and nothing can wake any of them. */
 void bide__graph_report_idle(struct bide__loop *loop);
 
+/* Ends the wait of a task of this loop by -EDEADLK. */
+void bide__graph_break(struct bide_task *task);
+
 /* The last task that began to wait, of those that nothing can wake. */
 struct bide_task *bide__graph_last_waiting(struct bide__loop *loop);
 

@@ -159,11 +159,7 @@ static void break_idle(struct bide__loop *loop)
     bide__graph_report_idle(loop);
     struct bide_task *task = bide__graph_last_waiting(loop);
     BIDE_ASSERT(task, "every task waits, and none may be interrupted");
-    struct bide__wait *wait = task->wait;
-    if (wait->abort)
-        wait->abort(wait, -EDEADLK);
-    else
-        bide__wake(wait, -EDEADLK);
+    bide__graph_break(task);
 }
 
 static void poll(struct bide__loop *loop, int64_t until_ns)
@@ -180,6 +176,15 @@ static void poll(struct bide__loop *loop, int64_t until_ns)
     loop->polled_slices = loop->slices;
     __atomic_store_n(&loop->polling, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&loop->sleeping, 0, __ATOMIC_RELAXED);
+}
+
+/* Sleeps until something happens. If nothing can, because all loops do that, it is reported, and
+   perhaps a task of this loop ready. */
+static void sleep_for_ever(struct bide__loop *loop)
+{
+    if (!bide__silence_begins(loop))
+        poll(loop, INT64_MAX);
+    bide__silence_ends(loop);
 }
 
 static bool has_mail(struct bide__loop *loop)
@@ -246,8 +251,12 @@ static void poll_expecting(struct bide__loop *loop, int64_t until_ns)
         poll_if_due(loop);
         return;
     }
+    bool alone = loop->timers.armed > 0 || loop->outside > loop->elsewhere;
     if (loop->expecting == 0 || !loop->runtime->own_cores) {
-        poll(loop, until_ns);
+        if (alone)
+            poll(loop, until_ns);
+        else
+            sleep_for_ever(loop);
         return;
     }
     int64_t began_ns = bide__clock_monotonic_ns();
@@ -255,8 +264,10 @@ static void poll_expecting(struct bide__loop *loop, int64_t until_ns)
     bool seen = mail_until(loop, look_ns < until_ns ? look_ns : until_ns);
     if (seen)
         poll_if_due(loop);
-    else
+    else if (alone)
         poll(loop, until_ns);
+    else
+        sleep_for_ever(loop);
     learn_look(loop, seen,
                has_mail(loop) ? bide__clock_monotonic_ns() - began_ns : 2 * BIDE_CAP_SPIN_NS);
 }

@@ -62,6 +62,7 @@ struct bide__loop {
     size_t outside;          /* waits that something outside will end: I/O, lanes, signals */
     size_t
         endless; /* of those, sleeps for ever and the like: virtual time does not wait for them */
+    size_t elsewhere;  /* and waits that nobody but another loop will end */
     size_t expecting;  /* tasks that wait for tasks of other loops: worth a look before sleeping */
     int64_t spin_ns;   /* how long that look is */
     int spin_rest;     /* waits in which it does not get longer */
@@ -80,7 +81,9 @@ struct bide__loop {
     const struct bide__kind *peer_kind;  /* of what it watches */
     int drain_stage;
     struct bide__mail stop_mail;
-    uint32_t stop_posted; /* atomic */
+    bool silent; /* it sleeps, and nobody but another loop will wake it; under runtime->lock */
+    struct bide__mail break_mail; /* silence.c */
+    uint32_t stop_posted;         /* atomic */
     struct bide_group *background;
     struct bide__runtime *runtime;
     struct bide__chooser *chooser; /* NULL: tasks run in the order in which they became ready */

@@ -80,8 +80,10 @@ static void answer_failure(struct bide_task *me, struct remote *remote, bide_err
     remote->keeper = &keeper;
     answer(remote);
     me->loop->outside++;
+    me->loop->elsewhere++;
     bide__wait(me, NULL, &keeper.wait, &object);
     me->loop->outside--;
+    me->loop->elsewhere--;
 }
 
 static void run_call(void *arg)
@@ -159,6 +161,11 @@ static void pass_cancel_on(struct bide__wait *wait, int reason)
         bide__wake(wait, 0);
 }
 
+bool bide__remote_waits(const struct bide__wait *wait)
+{
+    return wait->abort == pass_cancel_on;
+}
+
 /* The error, with its causes and further errors, and who called on this loop. */
 static bide_error *bring_home(const struct bide_task *me, const bide_error *failure)
 {
@@ -214,8 +221,10 @@ static void call_other_loop(void *arg)
         remote.refusal = bide__runtime_post(me->loop->runtime, remote.call.loop, &remote.start);
     if (remote.refusal == 0) {
         me->loop->outside++;
+        me->loop->elsewhere++;
         bide__wait(me, NULL, &remote.wait, &remote.object);
         me->loop->outside--;
+        me->loop->elsewhere--;
     }
     raise_outcome(me, &remote);
     memmove(arg, remote.args, remote.call.args_size);

@@ -218,6 +218,7 @@ static int open_loop(struct bide__runtime *runtime, int index, struct bide__loop
     if (result == 0) {
         loop->drain_timer.fire = drain_over;
         loop->stop_mail.deliver = stop_here;
+        loop->break_mail.deliver = bide__silence_break;
         loop->main_task = bide__task_new(loop, NULL, "main", main_thunk, &loop, sizeof(void *));
         result = loop->main_task ? 0 : -ENOMEM;
     }
@@ -298,6 +299,13 @@ static void pin(int index, int count)
     sched_setaffinity(0, sizeof one, &one);
 }
 
+static void count_thread(struct bide__runtime *runtime, int change)
+{
+    pthread_mutex_lock(&runtime->lock);
+    runtime->threads += change;
+    pthread_mutex_unlock(&runtime->lock);
+}
+
 static void *loop_thread_main(void *arg)
 {
     struct loop_thread *thread = arg;
@@ -317,6 +325,7 @@ static void *loop_thread_main(void *arg)
         refuse_mail(runtime, thread->index);
         bide__runtime_stop(runtime, "a loop could not be started");
     }
+    count_thread(runtime, -1);
     bide__loop_post(thread->first, &thread->ended);
     return NULL;
 }
@@ -325,6 +334,7 @@ static void other_loop_ended(struct bide__mail *mail)
 {
     struct loop_thread *thread = bide__container_of(mail, struct loop_thread, ended);
     thread->first->outside--;
+    thread->first->elsewhere--;
     thread->runtime->others--;
 }
 
@@ -342,8 +352,10 @@ static void start_others(struct bide__runtime *runtime, struct loop_thread *thre
     for (int i = 1; i < runtime->loop_count; i++) {
         threads[i] = (struct loop_thread){.runtime = runtime, .first = first, .index = i};
         threads[i].ended.deliver = other_loop_ended;
+        count_thread(runtime, 1);
         int error = pthread_create(&threads[i].thread, NULL, loop_thread_main, &threads[i]);
         if (error) {
+            count_thread(runtime, -1);
             threads[i].start_error = error;
             refuse_mail(runtime, i);
             bide__runtime_stop(runtime, "a loop could not be started");
@@ -352,6 +364,7 @@ static void start_others(struct bide__runtime *runtime, struct loop_thread *thre
         threads[i].started = true;
         runtime->others++;
         first->outside++;
+        first->elsewhere++;
     }
 }
 
@@ -368,6 +381,7 @@ static int run_loops(struct bide__runtime *runtime)
     }
     cpu_set_t before;
     bool repin = count > 1 && sched_getaffinity(0, sizeof before, &before) == 0;
+    runtime->threads = 1;
     runtime->own_cores = repin && CPU_COUNT(&before) >= count;
     bide__signals_open(runtime);
     bide__signals_thread_open();

@@ -11,6 +11,7 @@
 
 struct bide__loop;
 struct bide__mail;
+struct bide__wait;
 
 /* What is known of a loop while it is not there. */
 struct bide__place {
@@ -33,6 +34,7 @@ struct bide__runtime {
     int loop_count;
     bool own_cores;    /* each loop has a core for itself */
     int others;        /* loops besides the first that run; the first one's */
+    int threads;       /* loops that may still do something; under the lock */
     uint32_t stopping; /* atomic: bide_stop was called */
     const char *stop_reason;
     int64_t virtual_now_ns;  /* with options.virtual_clock: the time */
@@ -50,6 +52,15 @@ int bide__runtime_post(struct bide__runtime *runtime, int index, struct bide__ma
 
 /* remote.c: in place of the delivery of what was posted to a loop that could not be started. */
 void bide__remote_refuse(struct bide__mail *mail);
+
+/* remote.c: whether it is a wait for a call on another loop. */
+bool bide__remote_waits(const struct bide__wait *wait);
+
+/* silence.c: the loop sleeps from here on, unless a task of it was made ready, because every task
+   of every loop waits; and it goes on. */
+bool bide__silence_begins(struct bide__loop *loop);
+void bide__silence_break(struct bide__mail *mail);
+void bide__silence_ends(struct bide__loop *loop);
 
 /* Stops every loop; from any thread. */
 void bide__runtime_stop(struct bide__runtime *runtime, const char *reason);

@@ -14,8 +14,8 @@
  *  3. A port whose tasks wait is due after BIDE_CAP_CROSS_PASSED values (or places) that others
  *     had, or when those that were due before it had one: one is kept for it until then.
  *  4. The memory is held by its owner and by each letter on its way.
- *  5. A wait of a select that was decided elsewhere may still be in a queue: until its task runs, or
- *     its loop looks.
+ *  5. A wait of a select that was decided elsewhere may still be in a queue: until its task runs,
+ * or its loop looks.
  */
 #include "sync/sync.h"
 
@@ -56,9 +56,12 @@ struct bide__cross {
     size_t first; /* the port that is looked at first */
     struct turn turns[2];
     size_t port_count;
+    size_t ends[2];    /* registered: those that receive, those that send */
+    size_t to_come[2]; /* and those that will be */
     bool closed;
     struct bide__object to_send, to_receive;
     const struct bide_site *closed_at;
+    const char *closed_why;
     uint64_t closed_by;
     char closed_by_name[32];
     struct port ports[];
@@ -337,9 +340,11 @@ static int wait_in(struct bide_task *me, struct bide__cross *cross, struct port 
     me->wait = &crossing.wait;
     pthread_mutex_unlock(&cross->lock);
     loop->outside += others;
+    loop->elsewhere += others;
     loop->expecting++;
     bide__suspend(me);
     loop->expecting--;
+    loop->elsewhere -= others;
     loop->outside -= others;
     return crossing.wait.result;
 }
@@ -361,9 +366,9 @@ void bide__cross_raise_closed(struct bide__cross *cross)
     char label[BIDE__LABEL_BYTES];
     bide__object_label(&cross->to_send, label, sizeof label);
     bide__fail(bide__current->at,
-               bide_error_new(BIDE_CLOSED, "%s was closed by task #%llu '%s' at %s:%d", label,
-                              (unsigned long long)cross->closed_by, cross->closed_by_name,
-                              BIDE__AT(cross->closed_at)));
+               bide_error_new(BIDE_CLOSED, "%s was %s by task #%llu '%s' at %s:%d", label,
+                              cross->closed_why, (unsigned long long)cross->closed_by,
+                              cross->closed_by_name, BIDE__AT(cross->closed_at)));
 }
 
 /* Does it if it can be done at once, and gives the lock back; else -EAGAIN, with the lock. */
@@ -447,19 +452,62 @@ void bide__cross_unlist(struct bide__crossing *crossing)
     unlock_and_send(cross, notify(cross)); /* what was kept for it is free */
 }
 
-void bide__cross_close(struct bide__cross *cross, const struct bide_site *at)
+/* Closes it, with the lock, which it releases. */
+static void close_it(struct bide__cross *cross, const struct bide_site *at, const char *why)
 {
-    if (bide__outside_of_tasks())
-        bide__misuse("bide_cross_close outside of tasks at %s:%d", BIDE__AT(at));
     const struct bide_task *me = bide__task_current();
-    pthread_mutex_lock(&cross->lock);
     if (!cross->closed) {
         cross->closed = true;
         cross->closed_at = at;
+        cross->closed_why = why;
         cross->closed_by = me->head.id;
         snprintf(cross->closed_by_name, sizeof cross->closed_by_name, "%s", bide__task_label(me));
     }
     changed(cross, port_here(cross, me));
+}
+
+void bide__cross_close(struct bide__cross *cross, const struct bide_site *at)
+{
+    if (bide__outside_of_tasks())
+        bide__misuse("bide_cross_close outside of tasks at %s:%d", BIDE__AT(at));
+    pthread_mutex_lock(&cross->lock);
+    close_it(cross, at, "closed");
+}
+
+void bide__cross_will_come(struct bide__cross *cross, size_t senders, size_t receivers)
+{
+    pthread_mutex_lock(&cross->lock);
+    cross->to_come[TO_SEND] += senders;
+    cross->to_come[TO_RECEIVE] += receivers;
+    pthread_mutex_unlock(&cross->lock);
+}
+
+void bide__cross_end_enter(struct bide__cross_end *end, struct bide__cross *cross, bool sends,
+                           const struct bide_site *at)
+{
+    enum side side = sends ? TO_SEND : TO_RECEIVE;
+    if (bide__outside_of_tasks())
+        bide__misuse("%s outside of tasks at %s:%d", at->what, BIDE__AT(at));
+    pthread_mutex_lock(&cross->lock);
+    cross->ends[side]++;
+    if (cross->to_come[side] > 0)
+        cross->to_come[side]--;
+    pthread_mutex_unlock(&cross->lock);
+    *end = (struct bide__cross_end){.cross = cross, .since = at, .sends = sends};
+}
+
+void bide__cross_end_leave(struct bide__cross_end *end)
+{
+    struct bide__cross *cross = end->cross;
+    enum side side = end->sends ? TO_SEND : TO_RECEIVE;
+    if (!cross)
+        return;
+    pthread_mutex_lock(&cross->lock);
+    if (--cross->ends[side] == 0 && cross->to_come[side] == 0)
+        close_it(cross, end->since,
+                 end->sends ? "left by its last sender" : "left by its last receiver");
+    else
+        pthread_mutex_unlock(&cross->lock);
 }
 
 bool bide__cross_closed(struct bide__cross *cross)

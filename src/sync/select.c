@@ -145,9 +145,11 @@ static int select_wait(struct bide_task *me, const bide_select_case *cases, size
     }
     bool others = crosses > 0 && loop->runtime->loop_count > 1;
     loop->outside += others;
+    loop->elsewhere += others;
     loop->expecting += others;
     bide__suspend(me);
     loop->expecting -= others;
+    loop->elsewhere -= others;
     loop->outside -= others;
     bide__timer_disarm(&loop->timers, &alarm.timer);
     for (size_t i = 0; i < count && crosses > 0; i++)

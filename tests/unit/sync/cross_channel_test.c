@@ -438,6 +438,67 @@ TEST_PLAIN(loops_that_wait_have_their_turn, .timeout_ms = 20000)
     run_on(2, receivers_take_turns);
 }
 
+static async(void) send_as_one_end(numbers *out, int count)
+{
+    with_cross_sender(out)
+    {
+        await(send_numbers(out, 0, count));
+    }
+    return bide_void;
+}
+SPAWNABLE(void, send_as_one_end, numbers *, int)
+
+static async(void) receive_as_one_end(numbers *in, int count)
+{
+    int value;
+    with_cross_receiver(in)
+    {
+        for (int i = 0; i < count; i++)
+            check(await(bide_cross_receive(in, &value)));
+    }
+    return bide_void;
+}
+SPAWNABLE(void, receive_as_one_end, numbers *, int)
+
+/* Senders that are slow to come, and one that fails at its first value, are all waited for. */
+static async(void) ends_close(void)
+{
+    bide_error *error;
+    with_cross_channel(int, c, 4)
+    {
+        int value, received = 0;
+        bide_cross_will_come(c, 3, 0);
+        with_group(g) {
+            spawn_void(g, send_as_one_end, c, 5);
+            await(bide_sleep(bide_ms(1)));
+            check(!bide_cross_closed(c));
+            spawn_void_on(g, 1, send_as_one_end, c, 7);
+            spawn_void_on(g, 2, send_as_one_end, c, 0);
+            while (await(bide_cross_receive(c, &value)))
+                received++;
+        }
+        check_int(received, 12);
+        check(bide_cross_closed(c));
+    }
+    with_cross_channel(int, c, 1)
+    {
+        with_group(g) {
+            spawn_void_on(g, 1, receive_as_one_end, c, 3);
+            attempt(&error, send_numbers, c, 0, 100);
+        }
+        require(error);
+        check_int(error->code, BIDE_CLOSED);
+        check_contains(error->message, "channel 'c' was left by its last receiver");
+        check_contains(error->message, "'receive_as_one_end'");
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(the_last_end_that_leaves_closes)
+{
+    run_on(3, ends_close);
+}
+
 static async(void) no_places(void)
 {
     bide_cross_channel_free(bide_cross_channel_new(int, 0, NULL));

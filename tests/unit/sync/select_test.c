@@ -240,8 +240,7 @@ static async(int) take_either(crossing *there, bide_channel(int) *here, int coun
     while (count > 0) {
         int value = 0;
         bide_select_case cases[] = {bide_case_cross_receive(there, &value),
-                                    bide_case_receive(here, &value),
-                                    bide_case_after(bide_us(50))};
+                                    bide_case_receive(here, &value), bide_case_after(bide_us(50))};
         size_t index = await(bide_select(cases, 3));
         check(!cases[index].closed);
         sum += value;
