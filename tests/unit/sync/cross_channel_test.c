@@ -145,8 +145,7 @@ static async(void) ping_pong_counted(void)
     counted = *backend;
     counted.poll = poll_counted;
     io->ops = &counted;
-    await(ping_pong());
-    io->ops = backend;
+    await(ping_pong()); /* others may look at the backend from here on: it stays */
     return bide_void;
 }
 
