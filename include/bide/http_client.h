@@ -14,9 +14,11 @@
  * Invariants
  *  1. A reply is a reply, whatever its status: only what gives none is an error.
  *  2. A cancel, or a deadline of whoever called, ends a request at once, and frees its connection.
- *  3. What a server sends is bounded: BIDE_CAP_CLIENT_HEAD_BYTES of header fields and `most_bytes`
- *     of a body, counted behind gzip. Only the cookies that it sets are not: `cookies` is for
- * servers that one knows.
+ *  3. What a server sends is bounded: BIDE_CAP_CLIENT_HEAD_BYTES of header fields, `most_bytes` of
+ * a body, counted behind gzip, and BIDE_CAP_CLIENT_COOKIES (1000) cookies of
+ *     BIDE_CAP_CLIENT_COOKIE_BYTES (1 MiB) in all: of a host that sets more, those are kept that
+ *     fit beside the cookies of other hosts. A body that goes into a `sink` is never held as a
+ *     whole.
  *  4. Certificates are verified, always. Credentials of a request go to its host only, also when
  *     it is sent elsewhere; so do the fields Authorization, Cookie and Host.
  *  5. No text of a request becomes another request or field: a control character in a URL, a name
@@ -34,6 +36,7 @@
 
 #include <bide/client_reply.h>
 #include <bide/clock.h>
+#include <bide/file.h>
 #include <bide/resource.h>
 #include <bide/task.h>
 
@@ -72,6 +75,21 @@ typedef struct bide_http_client_options {
     bool cookies;                  /* kept, and sent back, as a browser does */
 } bide_http_client_options;
 
+/*
+ * Who takes the body of a reply, and who gives that of a request, piece by piece. They run in the
+ * task of the call, one at a time, and may suspend: meanwhile, beyond
+ * BIDE_CAP_CLIENT_STREAM_BYTES (64 KiB) that are kept, nothing is read from, or sent to, the
+ * server. What they raise ends the request and is raised by the call.
+ *
+ *     bide_http_file to = {.file = file};
+ *     await(bide_http_send(c, &(bide_http_request){.url = "/backup.tar", .timeout = BIDE_FOREVER,
+ *                                                  .sink = bide_http_to_file, .sink_arg = &to}));
+ *
+ * A source puts up to `size` bytes (not 0) into `buffer` and gives their number; 0: the end.
+ */
+typedef struct forgotten_await_void bide_http_sink(void *arg, const void *bytes, size_t size);
+typedef struct forgotten_await_size_t bide_http_source(void *arg, void *buffer, size_t size);
+
 /* Zero stands for the default. It and what it points to must stay until the call returns. */
 typedef struct bide_http_request {
     const char *method; /* NULL: GET; with a body, POST */
@@ -82,7 +100,16 @@ typedef struct bide_http_request {
     const char *user, *password; /* Basic (RFC 7617) */
     const char *bearer;          /* a token (RFC 6750) */
     bide_duration timeout;       /* in place of the client's */
-    uint64_t most_bytes;         /* in place of the client's */
+    uint64_t most_bytes;         /* in place of the client's, which does not hold for a sink */
+    bide_http_sink *sink; /* takes the body of a reply with a status of 2xx, whose own is then
+                             empty; that of others is held as ever */
+    void *sink_arg;
+    bide_http_source *source; /* in place of body.data and body.size. It can be sent only once: the
+                                 connection is a new one, and a redirection that would repeat it
+                                 (all but 303) is the reply */
+    void *source_arg;
+    uint64_t source_bytes; /* that it gives; 0: it ends where it ends (in chunks). A source that
+                              ends before is BIDE_INVALID; more is not asked for */
 } bide_http_request;
 
 /* Opens a client, which connects when there is a request; NULL: the defaults. Raises BIDE_INVALID
@@ -106,6 +133,18 @@ RESOURCE(bide_http_client, bide_http_client_ptr, bide_http_client_open, bide_htt
  */
 bide_async(bide_client_reply) bide_http_send(bide_http_client *client,
                                              const bide_http_request *request);
+
+/* A sink that writes into a bide_stream; the argument is the stream. */
+bide_async(void) bide_http_to_stream(void *stream, const void *bytes, size_t size);
+
+/* A sink and a source over a file, from `offset` on, which moves; the argument is a bide_http_file.
+ */
+typedef struct bide_http_file {
+    bide_file *file;
+    int64_t offset;
+} bide_http_file;
+bide_async(void) bide_http_to_file(void *place, const void *bytes, size_t size);
+bide_async(size_t) bide_http_from_file(void *place, void *buffer, size_t size);
 
 /* The usual ones. */
 bide_async(bide_client_reply) bide_http_get(bide_http_client *client, const char *url);

@@ -499,6 +499,11 @@
 #define BIDE_CAP_CLIENT_HEAD_BYTES 65536
 /* bytes of a reply's body, unless options say else */
 #define BIDE_CAP_CLIENT_BODY_BYTES 16777216
+/* bytes of a body that is streamed, in each of two buffers: then the connection is paused */
+#define BIDE_CAP_CLIENT_STREAM_BYTES 65536
+/* cookies that a client keeps, and bytes of all of them */
+#define BIDE_CAP_CLIENT_COOKIES 1000
+#define BIDE_CAP_CLIENT_COOKIE_BYTES 1048576
 
 /* Mail */
 

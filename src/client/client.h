@@ -38,10 +38,18 @@ struct bide__http_call {
     bool changed;       /* what is not idempotent was answered, by a redirection */
     bool sent;          /* of the running attempt */
     bool again;         /* libcurl was about to send it once more */
+    bool sets_cookies;  /* the reply does */
     bool head_ended;    /* lines from here on are trailers */
     int code;           /* of a callback: -EMSGSIZE, -ENOMEM */
     bide_buf head;      /* lines of the last head */
     bide_buf body;
+    struct bide__transfer transfer; /* with a sink or a source: body.c */
+    bool receive_paused, send_paused;
+    bide_buf pieces, handed; /* for the sink, and with it */
+    uint64_t received;       /* bytes for the sink so far */
+    bide_buf outgoing;       /* of the source */
+    uint64_t sourced;        /* bytes of the source so far */
+    bool source_ended;
     CURL *easy;
     struct curl_slist *fields;
     struct curl_slist *addresses; /* of the URL's host, found by bide_resolve */
@@ -61,6 +69,18 @@ int bide__http_call_prepare(struct bide__http_call *call);
 
 /* Frees what the attempts took; may be called for a zeroed call. */
 void bide__http_call_done(struct bide__http_call *call);
+
+/* ---- body.c: bodies that are streamed ---- */
+
+size_t bide__http_take_piece(struct bide__http_call *call, const char *bytes, size_t size);
+size_t bide__http_give_piece(char *bytes, size_t size, size_t count, void *call);
+
+/* The attempt of a call with a sink or a source. Suspends, and raises. */
+CURLcode bide__http_pump(struct bide__http_call *call) BIDE__TASK;
+
+/* ---- jar.c: bounds of the cookies, after a reply that may have set some. 0, -ENOMEM. ---- */
+
+int bide__http_jar_bound(struct bide__http_call *call);
 
 /* Whether doing it twice is like doing it once (RFC 9110 section 9.2.2). */
 bool bide__http_is_idempotent(struct bide__slice method);

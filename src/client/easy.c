@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 bool bide__http_is_idempotent(struct bide__slice method)
 {
@@ -32,6 +33,11 @@ bool bide__http_is_idempotent(struct bide__slice method)
 static size_t on_body(char *bytes, size_t size, size_t count, void *call_)
 {
     struct bide__http_call *call = call_;
+    long status = 0;
+    if (call->request->sink)
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 == 2)
+        return bide__http_take_piece(call, bytes, size * count);
     call->code = bide_buf_append(&call->body, bytes, size * count);
     return call->code == 0 ? size * count : 0;
 }
@@ -48,6 +54,8 @@ static size_t on_line(char *line, size_t size, size_t count, void *call_)
     }
     if (length <= 2)
         call->head_ended = true;
+    if (length > 11 && strncasecmp(line, "set-cookie:", 11) == 0)
+        call->sets_cookies = true;
     if (!call->head_ended)
         call->code = bide_buf_append(&call->head, line, length);
     return call->code == 0 ? length : 0;
@@ -213,6 +221,13 @@ static CURLcode set_method(const struct bide__http_call *call)
     bool has_body = call->keeps_body && (is_post || body->content_type || body->size > 0);
     CURLcode result = CURLE_OK;
     curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
+    if (call->keeps_body && call->request->source) {
+        uint64_t size = call->request->source_bytes;
+        curl_easy_setopt(call->easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(call->easy, CURLOPT_INFILESIZE_LARGE, size ? (curl_off_t)size : -1);
+        curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L); /* it can be sent only once */
+        return curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method.bytes);
+    }
     if (has_body) {
         curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->size);
@@ -245,6 +260,8 @@ static CURLcode set_all(struct bide__http_call *call)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, bide__http_give_piece);
+    curl_easy_setopt(easy, CURLOPT_READDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -276,11 +293,14 @@ int bide__http_call_prepare(struct bide__http_call *call)
             return -ENOMEM;
         result = set_all(call);
     }
-    call->sent = call->again = call->head_ended = false;
+    call->sent = call->again = call->head_ended = call->sets_cookies = false;
     call->code = 0;
     call->problem[0] = 0;
     bide_buf_reset(&call->head);
     bide_buf_reset(&call->body);
+    bide_buf_reset(&call->pieces);
+    call->receive_paused = call->send_paused = false;
+    call->received = 0;
     if (result == CURLE_OK)
         result = curl_easy_setopt(call->easy, CURLOPT_URL, call->url);
     curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->addresses);
@@ -298,5 +318,8 @@ void bide__http_call_done(struct bide__http_call *call)
     curl_slist_free_all(call->addresses);
     bide_buf_done(&call->head);
     bide_buf_done(&call->body);
+    bide_buf_done(&call->pieces);
+    bide_buf_done(&call->handed);
+    bide_buf_done(&call->outgoing);
 }
 #endif

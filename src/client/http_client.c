@@ -183,12 +183,14 @@ static void take_request(struct bide__http_call *call)
 {
     const bide_http_request *request = call->request;
     const char *base = call->client->options.base_url;
-    bool has_body = request->body.content_type || request->body.size > 0;
+    bool has_body = request->body.content_type || request->body.size > 0 || request->source;
     const char *problem = bide__http_fields_problem(request->fields);
     if (!request->url)
         raise_invalid("there is no URL");
     if (problem)
         raise_invalid("%s", problem);
+    if (request->source && request->body.size > 0)
+        raise_invalid("there is a body and a source of one");
     if (request->body.content_type && bide__http_has_control(request->body.content_type))
         raise_invalid("the content type has a control character in it");
     if (!is_url_text(request->url) || (request->bearer && !is_url_text(request->bearer)))
@@ -292,12 +294,16 @@ static void try_once(struct bide__http_call *call)
     CURLcode result = CURLE_OK;
     find_addresses(call);
     int code = bide__http_call_prepare(call);
-    if (code == 0)
+    if (code == 0 && (call->request->sink || call->request->source))
+        result = bide__http_pump(call);
+    else if (code == 0)
         code = bide__transfer(call->client->transfers, call->easy, false, &result);
     if (code < 0)
         bide__raise(code, &call->client->object);
     if (result != CURLE_OK)
         raise_result(call, result);
+    if (call->sets_cookies && call->client->jar && bide__http_jar_bound(call) < 0)
+        bide__raise(-ENOMEM, &call->client->object);
 }
 
 static bool is_same_origin(const char *a, const char *b)
@@ -321,7 +327,8 @@ static bool is_sent_on(struct bide__http_call *call, uint32_t times)
     if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
         return false;
     curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &to);
-    if (!to || call->client->options.redirects == 0)
+    bool needs_source = call->request->source && call->keeps_body && status != 303;
+    if (!to || call->client->options.redirects == 0 || needs_source)
         return false;
     if (times == call->client->options.redirects)
         bide__fail(bide__current->at,
@@ -434,6 +441,9 @@ bide_async(bide_client_reply) bide_http_send(bide_http_client *client,
     bide__tx_report_wait(s.call.label);
     bide_buf_init(&s.call.head, BIDE_CAP_CLIENT_HEAD_BYTES);
     bide_buf_init(&s.call.body, most);
+    bide_buf_init(&s.call.pieces, 4 * BIDE_CAP_CLIENT_STREAM_BYTES);
+    bide_buf_init(&s.call.handed, 4 * BIDE_CAP_CLIENT_STREAM_BYTES);
+    bide_buf_init(&s.call.outgoing, 4 * BIDE_CAP_CLIENT_STREAM_BYTES);
     client->users++;
     bide_defer(unuse, client);
     bide_defer(end_call, &s.call);

@@ -13,7 +13,8 @@
  *  1. libcurl works only in the driver, and in the calls that add and remove a handle. Its
  *     callbacks change the epoll, the timer, and what the handles' owners set: nobody's code that
  *     could suspend, fail or cancel.
- *  2. While there are transfers, there is a driver, or a task that was woken to become it.
+ *  2. While there are transfers, there is a driver, or a task that was woken to become it, or their
+ *     tasks are at work between two steps.
  *  3. A transfer's record is in its task's frame: it is out of the multi handle before it goes.
  *
  * Source: libcurl's manual pages libcurl-multi(3), curl_multi_socket_action(3).
@@ -38,12 +39,6 @@ struct bide__transfers {
     bool driven;                /* there is a driver */
     struct bide__queue others;  /* the tasks that are not it */
     struct bide__object object; /* what they wait for */
-};
-
-struct transfer {
-    struct bide__wait wait; /* in `others` */
-    bool done;
-    CURLcode result;
 };
 
 static const struct bide__kind kind_transfers = {.noun = "transfer", .verb = "waits for"};
@@ -167,7 +162,7 @@ static void collect(struct bide__transfers *t)
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-        struct transfer *transfer = (void *)private;
+        struct bide__transfer *transfer = (void *)private;
         transfer->done = true;
         transfer->result = message->data.result;
         if (transfer->wait.queue)
@@ -214,28 +209,55 @@ static int drive(struct bide__transfers *t)
     return code;
 }
 
-static int wait_for_end(struct bide__transfers *t, struct transfer *transfer)
+static int wait_for_turn(struct bide__transfer *transfer)
 {
     struct bide_task *me = bide__task_current();
+    struct bide__transfers *t = transfer->transfers;
     int code = bide__checkpoint(me);
     return code < 0 ? code : bide__wait(me, &t->others, &transfer->wait, &t->object);
 }
 
-int bide__transfer(struct bide__transfers *t, CURL *easy, bool keep, CURLcode *ret_result)
+int bide__transfer_begin(struct bide__transfer *transfer, struct bide__transfers *transfers,
+                         CURL *easy)
 {
-    struct transfer transfer = {.done = false};
-    int code = bide__checkpoint(bide__task_current());
-    if (code < 0)
-        return code;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
-    if (curl_multi_add_handle(t->multi, easy) != CURLM_OK)
-        return -ENOMEM;
-    while (code == 0 && !transfer.done)
-        code = t->driven ? wait_for_end(t, &transfer) : drive(t);
+    *transfer = (struct bide__transfer){.transfers = transfers, .easy = easy};
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    if (curl_multi_add_handle(transfers->multi, easy) == CURLM_OK)
+        return 0;
+    transfer->easy = NULL;
+    return -ENOMEM;
+}
+
+int bide__transfer_next(struct bide__transfer *transfer)
+{
+    struct bide__transfers *t = transfer->transfers;
+    int code = 0;
+    while (code == 0 && !transfer->done && !transfer->wanted)
+        code = t->driven ? wait_for_turn(transfer) : drive(t);
+    transfer->wanted = false;
     if (!t->driven && t->others.first)
         bide__wake(t->others.first, 0);
+    return transfer->done ? 0 : code;
+}
+
+void bide__transfer_end(struct bide__transfer *transfer)
+{
+    if (transfer->easy)
+        curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
+    transfer->easy = NULL;
+}
+
+int bide__transfer(struct bide__transfers *t, CURL *easy, bool keep, CURLcode *ret_result)
+{
+    struct bide__transfer transfer;
+    int code = bide__checkpoint(bide__task_current());
+    if (code == 0)
+        code = bide__transfer_begin(&transfer, t, easy);
+    if (code < 0)
+        return code;
+    code = bide__transfer_next(&transfer);
     if (!transfer.done || !keep || transfer.result != CURLE_OK)
-        curl_multi_remove_handle(t->multi, easy);
+        bide__transfer_end(&transfer);
     if (!transfer.done)
         return code;
     *ret_result = transfer.result;

@@ -36,6 +36,36 @@ CURL *bide__transfer_easy(void);
 int bide__transfer(struct bide__transfers *transfers, CURL *easy, bool keep, CURLcode *ret_result);
 void bide__transfer_remove(struct bide__transfers *transfers, CURL *easy);
 
+/*
+ * The same in steps, for a task that has work of its own on the way: the callbacks of its handle
+ * ask for the task by bide__transfer_want, and pause the transfer (curl_easy_pause(3)) while it is
+ * at work; it may suspend then.
+ */
+struct bide__transfer {
+    struct bide__transfers *transfers;
+    CURL *easy;
+    struct bide__wait wait; /* while another task lets libcurl work */
+    bool done, wanted;
+    CURLcode result; /* when it is done */
+};
+
+/* 0 or -ENOMEM. Must be followed by bide__transfer_end. */
+int bide__transfer_begin(struct bide__transfer *transfer, struct bide__transfers *transfers,
+                         CURL *easy);
+
+/* Suspends until it is done, or wanted. 0, -ECANCELED, -ENOMEM. */
+int bide__transfer_next(struct bide__transfer *transfer);
+
+/* Takes the handle out of the multi handle, wherever it is. */
+void bide__transfer_end(struct bide__transfer *transfer);
+
+static inline void bide__transfer_want(struct bide__transfer *transfer)
+{
+    transfer->wanted = true;
+    if (transfer->wait.queue)
+        bide__wake(&transfer->wait, 0);
+}
+
 /* ---- wire.c: a connection that libcurl has made, for somebody who speaks its protocol ---- */
 
 struct bide__wire {

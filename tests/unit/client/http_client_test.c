@@ -74,6 +74,20 @@ static async(void) slow(bide_exchange *x)
     return bide_void;
 }
 
+/* 40 of 200 bytes each; the query says which. */
+static async(void) many_cookies(bide_exchange *x)
+{
+    char value[220];
+    bide_text query = bide_request_query(x);
+    for (int i = 0; i < 40; i++) {
+        snprintf(value, sizeof value, "c%lldx%d=%0150d; Path=/many", strtoll(query.at, NULL, 10), i,
+                 i);
+        bide_reply_header(x, "Set-Cookie", value);
+    }
+    await(bide_reply(x, 200, "text/plain", "set", 3));
+    return bide_void;
+}
+
 static async(void) handle(bide_exchange *x, void *unused)
 {
     static char big[100000];
@@ -108,6 +122,8 @@ static async(void) handle(bide_exchange *x, void *unused)
         await(redirect(
             x, 307,
             bide_arena_printf(bide_exchange_arena(x), "http://127.0.0.1:%u/tell", other_port)));
+    else if (is_path(path, "/many-cookies"))
+        await(many_cookies(x));
     else if (is_path(path, "/cookie")) {
         bide_reply_header(x, "Set-Cookie", "sid=abc; Path=/");
         await(bide_reply(x, 200, "text/plain", "set", 3));
@@ -612,6 +628,35 @@ TEST(cookies_are_kept_if_asked_for, .real_clock = true)
                 check_contains(await(bide_http_get(c, "/tell")).body,
                                kept ? "cookie sid=abc\n" : "cookie -\n");
             }
+    }
+}
+
+TEST(cookies_are_bounded, .real_clock = true, .timeout_ms = 30000)
+{
+    with_site(base) with(bide_http_client, c, OPEN(.base_url = base, .cookies = true))
+    {
+        struct curl_slist *kept = NULL;
+        CURL *easy = curl_easy_init();
+        const char *url =
+            bide_arena_printf(bide_task_arena(), "http://localhost%s/cookie", strrchr(base, ':'));
+        check_int(await(bide_http_get(c, url)).status, 200); /* of another host */
+        for (int i = 0; i < BIDE_CAP_CLIENT_COOKIES / 40 + 2; i++) {
+            char path[40];
+            snprintf(path, sizeof path, "/many-cookies?%d", i);
+            check_int(await(bide_http_get(c, path)).status, 200);
+        }
+        require(easy);
+        curl_easy_setopt(easy, CURLOPT_SHARE, c->jar);
+        curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &kept);
+        int count = 0, others = 0;
+        for (const struct curl_slist *line = kept; line; line = line->next) {
+            count++;
+            others += strncmp(line->data, "localhost", 9) == 0;
+        }
+        curl_slist_free_all(kept);
+        curl_easy_cleanup(easy);
+        check_int(count, BIDE_CAP_CLIENT_COOKIES);
+        check_int(others, 1);
     }
 }
 
