@@ -16,6 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* 0 leaves out what is noted only for those who look at the program: bench/see measures it. */
+#ifndef BIDE_SEE
+#define BIDE_SEE 1
+#endif
+
 #define BIDE__CAT2(a, b) a##b
 #define BIDE__CAT(a, b) BIDE__CAT2(a, b)
 #define BIDE__UNWRAP(...) __VA_ARGS__
@@ -95,10 +100,11 @@ enum {
 /* The part of the running task that the macros touch. */
 struct bide__head {
     const struct bide_site *at;   /* the innermost await that is being done */
-    struct bide_error *unwinding; /* the error that unwinds this stack now, or NULL */
-    uint32_t attention;           /* BIDE__ATTENTION_*: 0 on the fast path */
-    int32_t budget;               /* awaits that may still finish at once in this slice */
     uint64_t id;                  /* of the task; 0 when its record is free */
+    struct bide_error *unwinding; /* the error that unwinds this stack now, or NULL */
+    uint16_t attention;           /* BIDE__ATTENTION_*: 0 on the fast path */
+    int16_t budget;               /* awaits that may still finish at once in this slice */
+    uint32_t woken_by;            /* low half of the id of who made it ready; 0: no task */
 };
 
 /* The running task of this thread; outside of tasks a head with BIDE__ATTENTION_OUTSIDE. */

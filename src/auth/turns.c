@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <string.h>
 
-static const struct bide__kind kind_turns = {"turn to", "waits for the", NULL, false};
+static const struct bide__kind kind_turns = {.noun = "turn to", .verb = "waits for the"};
 
 static void abort_turn(struct bide__wait *wait, int reason)
 {

@@ -16,7 +16,7 @@ enum { ALIGNMENT = 64, CARVE_BYTES = 2048 };
 
 struct bide__slab_chunk {
     struct bide__slab_chunk *next;
-} __attribute__((aligned(64)));
+} __attribute__((aligned(BIDE__SLAB_CHUNK_HEAD)));
 
 static _Thread_local char thread_mark;
 

@@ -32,7 +32,9 @@ struct bide__slab_object {
     struct bide__slab_object *next;
 };
 
+/* A chunk begins with a pointer to the next one; objects follow at this offset. */
 struct bide__slab_chunk;
+enum { BIDE__SLAB_CHUNK_HEAD = 64 };
 
 struct bide__slab {
     struct bide__slab_object *free; /* last freed first: still warm in the cache */

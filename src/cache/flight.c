@@ -53,7 +53,11 @@ static struct bide_task *runner_of(const struct bide__object *object, size_t ind
     return flight->runner.task;
 }
 
-static const struct bide__kind flight_kind = {"the loader of", "waits for", runner_of, false};
+static const struct bide__kind flight_kind = {
+    .noun = "the loader of",
+    .verb = "waits for",
+    .holder = runner_of,
+    .place = {BIDE__HOLDER_AT, BIDE__HOLDER_FROM(struct flight, object, runner), 0}};
 
 static struct bide__list *list_of(bide_cache *c, const char *key)
 {

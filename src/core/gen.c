@@ -40,8 +40,16 @@ static struct bide_task *owner(const struct bide__object *object, size_t index,
     return index == 0 ? gen->group.scope.task : NULL;
 }
 
-static const struct bide__kind take_kind = {"generator", "waits for a value of", runner, false};
-static const struct bide__kind give_kind = {"generator", "has given a value as", owner, false};
+static const struct bide__kind take_kind = {
+    .noun = "generator",
+    .verb = "waits for a value of",
+    .holder = runner,
+    .place = {BIDE__HOLDER_AT, BIDE__HOLDER_FROM(struct bide__gen, to_take, task), 0}};
+static const struct bide__kind give_kind = {
+    .noun = "generator",
+    .verb = "has given a value as",
+    .holder = owner,
+    .place = {BIDE__HOLDER_AT, BIDE__HOLDER_FROM(struct bide__gen, to_give, group.scope.task), 0}};
 
 void bide__gen_enter(struct bide__gen *gen, size_t value_size, void *value, void *sent,
                      const struct bide__call call)

@@ -8,6 +8,21 @@
 
 #include "core/task.h"
 
+/* Where the first holder stands, seen from the object: for readers from outside, which cannot call
+   (core/look.c). */
+enum bide__holder_way {
+    BIDE__HOLDER_UNTOLD,
+    BIDE__HOLDER_AT,     /* the pointer to the task is there */
+    BIDE__HOLDER_BEHIND, /* there is a pointer; the pointer to the task is at `then` behind it */
+    BIDE__HOLDER_IS,     /* the task itself is there */
+};
+struct bide__holder_place {
+    uint16_t way; /* enum bide__holder_way */
+    int16_t from_object, then;
+};
+#define BIDE__HOLDER_FROM(type, object, member)                                                    \
+    ((int16_t)((long)offsetof(type, member) - (long)offsetof(type, object)))
+
 struct bide__kind {
     const char *noun; /* "mutex"; NULL: the verb says all */
     const char *verb; /* what waiting for it is called: "wants" */
@@ -18,6 +33,7 @@ struct bide__kind {
     /* Whether one stuck holder is enough to be stuck (a group's end waits for every child), or all
        must be (a semaphore). */
     bool any_holder;
+    struct bide__holder_place place;
 };
 
 static inline void bide__object_init(struct bide__object *object, const struct bide__kind *kind,

@@ -37,7 +37,8 @@ static struct bide_task *child_at(const struct bide__object *object, size_t inde
     return NULL;
 }
 
-static const struct bide__kind kind_group = {"group", "waits for the end of", child_at, true};
+const struct bide__kind bide__kind_group = {
+    .noun = "group", .verb = "waits for the end of", .holder = child_at, .any_holder = true};
 
 bool bide__group_open(const struct bide_group *group)
 {
@@ -47,7 +48,7 @@ bool bide__group_open(const struct bide_group *group)
 void bide__group_init(bide_group *group, const struct bide_site *at,
                       struct bide_group_options options)
 {
-    bide__object_init(&group->object, &kind_group, options.name, at);
+    bide__object_init(&group->object, &bide__kind_group, options.name, at);
     bide__list_init(&group->children);
     group->held_first = NULL;
     group->end = (struct bide__queue){NULL, NULL};

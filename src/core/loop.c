@@ -318,10 +318,23 @@ static void wait_for_events(struct bide__loop *loop)
         poll_expecting(loop, bide__timers_wake_ns(&loop->timers));
 }
 
+/* The begin or the end of a turn's slices, for the trace. */
+static void stamp_turn(struct bide__loop *loop, bool end)
+{
+#if BIDE_SEE
+    loop->ring_turns[loop->turns++ & (BIDE__RING_TURNS - 1)] =
+        (struct bide__ring_turn){2 * loop->slices + end, bide__ticks()};
+#else
+    (void)loop, (void)end;
+#endif
+}
+
 void bide__loop_run(struct bide__loop *loop)
 {
     while (!finished(loop)) {
+        stamp_turn(loop, false);
         run_ready(loop);
+        stamp_turn(loop, true);
         loop->now_ns = bide__loop_clock_ns(loop);
         bide__timers_expire(&loop->timers, loop->now_ns);
         bide__loop_take_mail(loop);
@@ -419,7 +432,7 @@ static void seed_chance(struct bide__loop *loop, uint64_t seed)
 
 int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index)
 {
-    memset(loop, 0, sizeof *loop);
+    memset(loop, 0, offsetof(struct bide__loop, ring_turns));
     loop->runtime = runtime;
     loop->index = index;
     bide__list_init(&loop->reporters);

@@ -20,6 +20,7 @@
 #include "core/choice.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/ring.h"
 #include "core/stack.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -100,6 +101,9 @@ struct bide__loop {
     struct bide__object until_stop_object;
     struct bide__stack thread_stack;
     struct bide_task *scheduler; /* the loop's own context, with the thread's stack */
+    uint64_t turns;              /* stamps written into the ring of turns */
+    struct bide__ring_turn ring_turns[BIDE__RING_TURNS]; /* not cleared, as what follows */
+    struct bide__ring_resume ring[BIDE__RING_RESUMES];
 };
 
 extern __thread struct bide__loop *bide__loop_here __attribute__((tls_model("initial-exec")));
@@ -117,6 +121,41 @@ static inline void bide__ready(struct bide_task *task)
 
 /* Moves the ready task behind `before` (NULL: the first one) to the front. */
 void bide__loop_put_first(struct bide__loop *loop, struct bide_task *before);
+
+/* Notes that `task` is resumed as slice number loop->slices. */
+static inline void bide__ring_note(struct bide__loop *loop, const struct bide_task *task)
+{
+#if BIDE_SEE
+    struct bide__ring_resume *resume = &loop->ring[loop->slices & (BIDE__RING_RESUMES - 1)];
+    _Static_assert(offsetof(struct bide__head, at) == 0 && offsetof(struct bide__head, id) == 8 &&
+                       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+                   "the front of a head is a resume");
+    __builtin_memcpy(resume, &task->head, sizeof *resume);
+    resume->woken_by = task->head.woken_by;
+#else
+    (void)loop, (void)task;
+#endif
+}
+
+/* Notes who makes a task ready. */
+static inline void bide__note_waker(struct bide_task *task)
+{
+#if BIDE_SEE
+    task->head.woken_by = (uint32_t)bide__current->id;
+#else
+    (void)task;
+#endif
+}
+
+/* Notes since when a task waits. */
+static inline void bide__note_since(struct bide__wait *wait, const struct bide__loop *loop)
+{
+#if BIDE_SEE
+    wait->since_ns = loop->now_ns;
+#else
+    (void)wait, (void)loop;
+#endif
+}
 
 /* Gives a fresh task a stack, or moves it to `starved` (false). */
 bool bide__loop_equip(struct bide__loop *loop, struct bide_task *task);
@@ -140,6 +179,7 @@ static inline struct bide_task *bide__loop_next(struct bide__loop *loop, bool ad
             __builtin_prefetch(task->next->sp);
         }
     } while (bide__unlikely(!task->sp) && !adopt && !bide__loop_equip(loop, task));
+    bide__ring_note(loop, task);
     loop->slices++;
     task->head.budget = BIDE_CAP_OP_BUDGET;
     return task;
@@ -216,7 +256,7 @@ static inline __attribute__((always_inline)) int bide__wait(struct bide_task *me
 {
     wait->task = me;
     wait->object = object;
-    wait->since_ns = me->loop->now_ns;
+    bide__note_since(wait, me->loop);
     wait->queue = NULL;
     if (queue)
         bide__queue_push(queue, wait);
@@ -240,6 +280,7 @@ static inline void bide__wake(struct bide__wait *wait, int result)
         bide__queue_remove(wait);
     wait->result = result;
     task->wait = NULL;
+    bide__note_waker(task);
     bide__ready(task);
 }
 

@@ -54,7 +54,7 @@ struct remote {
     struct keeper *keeper;
 };
 
-static const struct bide__kind kind_remote = {"loop", "waits for its call on", NULL, false};
+static const struct bide__kind kind_remote = {.noun = "loop", .verb = "waits for its call on"};
 
 /* The last that this side does, unless a cancel is on its way. */
 static void answer(struct remote *remote)

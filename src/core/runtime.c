@@ -26,7 +26,7 @@
 struct bide__runtime *bide__runtime_here;
 void (*bide__lanes_stop)(void);
 
-static const struct bide__kind kind_stop = {NULL, "waits for the program's stop", NULL, false};
+static const struct bide__kind kind_stop = {.verb = "waits for the program's stop"};
 
 static void drain_on(struct bide__loop *loop, bide_duration duration)
 {

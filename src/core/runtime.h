@@ -104,6 +104,15 @@ void bide__watchdog_close(void);
    does; whether the watchdog had asked for that. */
 bool bide__watchdog_sample(const void *ucontext);
 
+/*
+ * look_serve.c: the thread that answers the command `bide` where it may not read this process's
+ * memory. Started by the watchdog when a signal asked for it (core/look.h); it ends when nobody has
+ * come for a while. `ask` is for handlers of signals.
+ */
+void bide__look_serve_ask(void);
+void bide__look_serve_if_asked(void);
+void bide__look_serve_close(void);
+
 /* The runtime of this process, while bide_run runs; atomic. */
 extern struct bide__runtime *bide__runtime_here;
 

@@ -13,6 +13,7 @@
  *  3. A handler that runs when the policy is closed is waited for.
  */
 #include "core/graph.h"
+#include "core/look.h"
 #include "core/loop.h"
 #include "core/runtime.h"
 
@@ -166,6 +167,10 @@ static void on_urgent(int number, siginfo_t *info, void *context)
     int saved = errno;
     struct bide__loop *loop = bide__loop_here;
     bool ours = bide__watchdog_sample(context);
+    if (info->si_code == SI_QUEUE && info->si_value.sival_int == BIDE__LOOK_SIGNAL_VALUE) {
+        bide__look_serve_ask();
+        ours = true;
+    }
     if (loop && (__atomic_load_n(&loop->asked, __ATOMIC_ACQUIRE) & BIDE__ASKED_NOW)) {
         ours = true;
         print(loop, __atomic_fetch_and(&loop->asked, BIDE__ASKED_STOP, __ATOMIC_ACQ_REL));

@@ -26,7 +26,11 @@ static struct bide_task *task_holder(const struct bide__object *object, size_t i
     return index == 0 ? task : NULL;
 }
 
-const struct bide__kind bide__kind_task = {"task", "joins", task_holder, false};
+const struct bide__kind bide__kind_task = {
+    .noun = "task",
+    .verb = "joins",
+    .holder = task_holder,
+    .place = {BIDE__HOLDER_IS, BIDE__HOLDER_FROM(struct bide_task, object, head), 0}};
 
 bool bide__lock_order_watched = BIDE_DEBUG;
 
@@ -55,7 +59,8 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     struct bide_task *task = record_new(loop, args_size);
     if (bide__unlikely(!task))
         return NULL;
-    task->head = (struct bide__head){at, NULL, 0, 0, ++loop->next_task_id};
+    task->head = (struct bide__head){
+        .at = at, .id = ++loop->next_task_id, .woken_by = (uint32_t)bide__current->id};
     task->sp = NULL;
     task->stack = NULL;
     task->loop = loop;
@@ -75,6 +80,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->error_count = 0;
     task->refused = 0;
     task->no_await_depth = 0;
+    task->spawned_ticks = (uint32_t)((uint64_t)loop->now_ns >> BIDE__SPAWN_TICK_BITS);
     task->memory = NULL;
     task->cancel_reason = NULL;
     task->no_await_at = NULL;

@@ -28,6 +28,9 @@ struct bide__loop;
 
 enum { BIDE__TASK_SMALL_ARGS = 80, BIDE__TASK_NAME_BYTES = 32 };
 
+/* Ages are told in steps of 17 ms: 32 bits of them are two years. */
+enum { BIDE__SPAWN_TICK_BITS = 24 };
+
 enum bide__task_state {
     BIDE__TASK_QUEUED,  /* has no stack yet */
     BIDE__TASK_STARTED, /* ready, running or waiting */
@@ -67,15 +70,16 @@ struct bide_task {
     struct bide__list_node node; /* in group->children */
     uint8_t state;               /* enum bide__task_state */
     uint8_t visit;               /* mark of a walk over the wait graph */
-    bool result_wanted;
-    bool said_ready;      /* bide_task_ready was called */
-    bool cancelled;       /* as a whole, by bide_cancel */
-    bool root_effective;  /* it, or something its group is in, is cancelled */
-    bool ended_by_cancel; /* the cancel left its function */
-    bool renamed;         /* its name is on the heap */
+    bool cancelled;              /* as a whole, by bide_cancel */
+    bool root_effective;         /* it, or something its group is in, is cancelled */
+    bool result_wanted : 1;
+    bool said_ready : 1;      /* bide_task_ready was called */
+    bool ended_by_cancel : 1; /* the cancel left its function */
+    bool renamed : 1;         /* its name is on the heap */
+    uint16_t no_await_depth;  /* nesting of with_no_await */
     uint16_t error_count;
-    uint16_t refused;        /* awaits in a row that a cancel has refused */
-    uint32_t no_await_depth; /* nesting of with_no_await */
+    uint16_t refused;       /* awaits in a row that a cancel has refused */
+    uint32_t spawned_ticks; /* the tick's clock >> BIDE__SPAWN_TICK_BITS, when it was spawned */
 
     struct bide__memory *memory; /* bide_task_arena's; NULL: that of the task above, or none yet */
     const char *cancel_reason;
@@ -162,6 +166,6 @@ void bide__group_free_children(struct bide_group *group, bool orderly);
 /* group.c: accounts for a child that has ended with `error` (or NULL). */
 void bide__group_child_ended(struct bide_group *group, struct bide_task *child, bide_error *error);
 
-extern const struct bide__kind bide__kind_task;
+extern const struct bide__kind bide__kind_task, bide__kind_group;
 
 #endif

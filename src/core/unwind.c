@@ -26,7 +26,7 @@ struct bide__role inside_a_task;
 struct bide__zone with_no_await_block;
 
 /* What runs when no task does. Threads share it: its attention bit is all that is ever read. */
-static struct bide__head outside = {NULL, NULL, BIDE__ATTENTION_OUTSIDE, 0, 0};
+static struct bide__head outside = {.attention = BIDE__ATTENTION_OUTSIDE};
 __thread struct bide__head *bide__current = &outside;
 
 struct bide__head *bide__outside(void)

@@ -26,6 +26,7 @@ void bide__forget_peers(struct bide__wait *wait)
 void bide__budget_spent(struct bide_task *me)
 {
     me->loop->preempted = me;
+    bide__note_waker(me);
     bide__ready(me);
     bide__suspend(me);
 }
@@ -35,12 +36,13 @@ bide_async(void) bide_yield(void)
     struct bide_task *me = bide__task_current();
     if (bide__unlikely(me->head.attention) && bide__attention(me) < 0)
         bide__raise(-ECANCELED, NULL);
+    bide__note_waker(me);
     bide__ready(me);
     bide__suspend(me);
     return bide_void;
 }
 
-static const struct bide__kind kind_sleep = {NULL, "sleeps", NULL, false};
+static const struct bide__kind kind_sleep = {.verb = "sleeps"};
 
 struct sleep {
     struct bide__wait wait;
@@ -102,7 +104,7 @@ static bool has_failed(bide_task_ref ref)
     return task && task->state == BIDE__TASK_ENDED && task->error;
 }
 
-static const struct bide__kind kind_tasks = {NULL, "waits for one of several tasks", NULL, false};
+static const struct bide__kind kind_tasks = {.verb = "waits for one of several tasks"};
 
 /* Waits until one of the tasks that run ends, or says that it is ready. */
 static int wait_for_any(struct bide_task *me, const bide_task_ref *tasks, size_t count,

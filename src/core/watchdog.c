@@ -418,6 +418,7 @@ static void *watch(void *unused)
         if (dog.ending)
             break;
         pthread_mutex_unlock(&dog.lock);
+        bide__look_serve_if_asked();
         now_ns = bide__clock_monotonic_ns();
         look(now_ns, now_ns - last_ns > 2 * dog.limit_ns);
         last_ns = bide__clock_monotonic_ns();
@@ -484,6 +485,7 @@ void bide__watchdog_close(void)
     pthread_cond_signal(&dog.wake);
     pthread_mutex_unlock(&dog.lock);
     pthread_join(dog.thread, NULL);
+    bide__look_serve_close();
     pthread_mutex_destroy(&dog.lock);
     pthread_cond_destroy(&dog.wake);
     bide__free(dog.seen);

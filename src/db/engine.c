@@ -137,8 +137,8 @@ static int read_url(bide_db *db, const char *url, struct bide__trouble *trouble)
     return code;
 }
 
-static const struct bide__kind kind_readers = {"connections to read from a", "waits for", NULL,
-                                               false};
+static const struct bide__kind kind_readers = {.noun = "connections to read from a",
+                                               .verb = "waits for"};
 
 static void free_engine(bide_db *db)
 {
@@ -213,8 +213,7 @@ bide_async(bide_db_ptr) bide_db_open(const char *url)
     return bide_ready(bide_db_ptr, db);
 }
 
-static const struct bide__kind kind_users = {NULL, "waits for the last users of a database", NULL,
-                                             false};
+static const struct bide__kind kind_users = {.verb = "waits for the last users of a database"};
 
 bide_async(void) bide_db_close(bide_db_ptr db, bide_error *error)
 {

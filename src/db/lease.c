@@ -110,7 +110,12 @@ static struct bide_task *holder(const struct bide__object *object, size_t index,
     return found;
 }
 
-static const struct bide__kind kind_lease = {"turn to write to", "waits for the", holder, false};
+static const struct bide__kind kind_lease = {
+    .noun = "turn to write to",
+    .verb = "waits for the",
+    .holder = holder,
+    .place = {BIDE__HOLDER_BEHIND, BIDE__HOLDER_FROM(struct bide__claim, object, store),
+              offsetof(struct bide__store, holder)}};
 
 static void abort_claim(struct bide__wait *wait, int reason)
 {

@@ -28,7 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct bide__kind kind_connection = {"postgresql", "waits for", NULL, false};
+static const struct bide__kind kind_connection = {.noun = "postgresql", .verb = "waits for"};
 
 void bide__pg_unuse(struct bide__pg *pg)
 {

@@ -23,9 +23,9 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct bide__kind kind_commit = {"commit of a", "waits for the", NULL, false};
+static const struct bide__kind kind_commit = {.noun = "commit of a", .verb = "waits for the"};
 
-static const struct bide__kind kind_busy = {NULL, "waits for another process", NULL, false};
+static const struct bide__kind kind_busy = {.verb = "waits for another process"};
 
 struct nap {
     struct bide__wait wait;

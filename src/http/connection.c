@@ -19,7 +19,7 @@
 BIDE_GAUGE(bide_http_connections, "open connections of HTTP servers");
 BIDE_COUNTER(bide_http_connections_total, "connections that HTTP servers have accepted");
 
-static const struct bide__kind kind_connection = {"connection", "waits for", NULL, false};
+static const struct bide__kind kind_connection = {.noun = "connection", .verb = "waits for"};
 static const struct bide_site site_serve = {__FILE__, "serve", "a request", __LINE__};
 
 /* Buffers that a server keeps for the next requests; what a burst took beyond them is freed. */

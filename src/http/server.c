@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
-static const struct bide__kind kind_server = {"http server", "waits for room in", NULL, false};
+static const struct bide__kind kind_server = {.noun = "http server", .verb = "waits for room in"};
 
 /* ns between two looks for connections that are idle too long: a quarter of that, within these */
 enum { SWEEP_LEAST_NS = 1000000, SWEEP_MOST_NS = 1000000000 };

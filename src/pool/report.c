@@ -50,8 +50,14 @@ static struct bide_task *shut_holder(const struct bide__object *object, size_t i
     return holder(shard, index, false, ret_since);
 }
 
-const struct bide__kind bide__pool_kind = {"pool", "wants a connection of", pool_holder, false};
-const struct bide__kind bide__pool_shut_kind = {"pool", "closes", shut_holder, true};
+const struct bide__kind bide__pool_kind = {
+    .noun = "pool",
+    .verb = "wants a connection of",
+    .holder = pool_holder,
+    .place = {BIDE__HOLDER_BEHIND, BIDE__HOLDER_FROM(struct bide__shard, object, all.head.next),
+              BIDE__HOLDER_FROM(bide_pooled, node, task)}};
+const struct bide__kind bide__pool_shut_kind = {
+    .noun = "pool", .verb = "closes", .holder = shut_holder, .any_holder = true};
 
 size_t bide__pool_held_by(const struct bide__shard *shard, const struct bide_task *task,
                           const bide_pooled **ret_first)

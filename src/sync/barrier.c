@@ -32,7 +32,8 @@ static struct bide_task *missing_party(const struct bide__object *object, size_t
     return NULL;
 }
 
-static const struct bide__kind barrier_kind = {"barrier", "waits at", missing_party, true};
+static const struct bide__kind barrier_kind = {
+    .noun = "barrier", .verb = "waits at", .holder = missing_party, .any_holder = true};
 
 void bide__barrier_init(bide_barrier *barrier, size_t parties, const char *name,
                         const struct bide_site *made)

@@ -43,9 +43,18 @@ static struct bide_task *sender_at(const struct bide__object *object, size_t ind
                   ret_since);
 }
 
-static const struct bide__kind send_kind = {"channel", "wants to send to", receiver_at, false};
-static const struct bide__kind receive_kind = {"channel", "wants to receive from", sender_at,
-                                               false};
+static const struct bide__kind send_kind = {
+    .noun = "channel",
+    .verb = "wants to send to",
+    .holder = receiver_at,
+    .place = {BIDE__HOLDER_BEHIND, BIDE__HOLDER_FROM(struct bide__channel, to_send, receiver_ends),
+              offsetof(struct bide__end, task)}};
+static const struct bide__kind receive_kind = {
+    .noun = "channel",
+    .verb = "wants to receive from",
+    .holder = sender_at,
+    .place = {BIDE__HOLDER_BEHIND, BIDE__HOLDER_FROM(struct bide__channel, to_receive, sender_ends),
+              offsetof(struct bide__end, task)}};
 
 void *bide__channel_new(size_t size, size_t value_size, size_t capacity, const char *name,
                         const struct bide_site *made)

@@ -19,7 +19,7 @@ struct waiter {
     uint64_t signal; /* the last ticket that the signal is for; 0: woken by bide_notify_all */
 };
 
-static const struct bide__kind condition_kind = {"condition", "waits for", NULL, false};
+static const struct bide__kind condition_kind = {.noun = "condition", .verb = "waits for"};
 
 void bide__condition_init(bide_condition *condition, const char *name, const struct bide_site *made)
 {

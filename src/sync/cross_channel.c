@@ -67,8 +67,8 @@ struct bide__cross {
     struct port ports[];
 };
 
-static const struct bide__kind send_kind = {"channel", "wants to send to", NULL, false};
-static const struct bide__kind receive_kind = {"channel", "wants to receive from", NULL, false};
+static const struct bide__kind send_kind = {.noun = "channel", .verb = "wants to send to"};
+static const struct bide__kind receive_kind = {.noun = "channel", .verb = "wants to receive from"};
 
 static char *place(const struct bide__cross *cross, size_t index)
 {

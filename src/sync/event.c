@@ -6,7 +6,7 @@
 
 #include <bide/event.h>
 
-static const struct bide__kind event_kind = {"event", "waits for", NULL, false};
+static const struct bide__kind event_kind = {.noun = "event", .verb = "waits for"};
 
 void bide__event_init(bide_event *event, const char *name, const struct bide_site *made)
 {

@@ -30,7 +30,11 @@ static struct bide_task *mutex_holder(const struct bide__object *object, size_t 
     return owner;
 }
 
-static const struct bide__kind mutex_kind = {"mutex", "wants", mutex_holder, false};
+static const struct bide__kind mutex_kind = {
+    .noun = "mutex",
+    .verb = "wants",
+    .holder = mutex_holder,
+    .place = {BIDE__HOLDER_AT, BIDE__HOLDER_FROM(bide_mutex, object, owner), 0}};
 
 void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_site *made)
 {

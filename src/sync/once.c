@@ -20,7 +20,11 @@ static struct bide_task *once_holder(const struct bide__object *object, size_t i
     return once->runner.task;
 }
 
-static const struct bide__kind once_kind = {"once", "waits for", once_holder, false};
+static const struct bide__kind once_kind = {
+    .noun = "once",
+    .verb = "waits for",
+    .holder = once_holder,
+    .place = {BIDE__HOLDER_AT, BIDE__HOLDER_FROM(bide_once, object, runner), 0}};
 
 void bide__once_init(bide_once *once, const char *name, const struct bide_site *made)
 {

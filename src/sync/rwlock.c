@@ -24,7 +24,13 @@ static struct bide_task *rwlock_holder(const struct bide__object *object, size_t
     return hold->task;
 }
 
-static const struct bide__kind rwlock_kind = {"read-write lock", "wants", rwlock_holder, true};
+static const struct bide__kind rwlock_kind = {
+    .noun = "read-write lock",
+    .verb = "wants",
+    .holder = rwlock_holder,
+    .any_holder = true,
+    .place = {BIDE__HOLDER_BEHIND, BIDE__HOLDER_FROM(bide_rwlock, object, holds),
+              offsetof(struct bide__rwlock_hold, task)}};
 
 void bide__rwlock_init(bide_rwlock *lock, const char *name, const struct bide_site *made)
 {

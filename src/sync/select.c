@@ -17,7 +17,7 @@
 #include <limits.h>
 
 /* Whoever could end it is behind one of several channels: no holders. */
-static const struct bide__kind select_kind = {"select", "waits in", NULL, false};
+static const struct bide__kind select_kind = {.noun = "select", .verb = "waits in"};
 static struct bide__object any_select = {&select_kind, NULL, NULL};
 
 /* Where the next select starts to look. A counter would go in step with programs that select from

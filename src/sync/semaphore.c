@@ -25,8 +25,12 @@ static struct bide_task *semaphore_holder(const struct bide__object *object, siz
     return slot->task;
 }
 
-static const struct bide__kind semaphore_kind = {"semaphore", "wants a slot of", semaphore_holder,
-                                                 false};
+static const struct bide__kind semaphore_kind = {
+    .noun = "semaphore",
+    .verb = "wants a slot of",
+    .holder = semaphore_holder,
+    .place = {BIDE__HOLDER_BEHIND, BIDE__HOLDER_FROM(bide_semaphore, object, holders),
+              offsetof(struct bide__slot, task)}};
 
 void bide__semaphore_init(bide_semaphore *semaphore, size_t slots, const char *name,
                           const struct bide_site *made)

@@ -98,7 +98,7 @@ bide__park_quickly(struct bide_task *me, struct bide__queue *queue, struct bide_
     bide__wait_prepare(&parking->wait, payload);
     parking->wait.task = me;
     parking->wait.object = object;
-    parking->wait.since_ns = loop->now_ns;
+    bide__note_since(&parking->wait, loop);
     bide__queue_push(queue, &parking->wait);
     me->wait = &parking->wait;
     loop->ready_first = after;
@@ -106,6 +106,7 @@ bide__park_quickly(struct bide_task *me, struct bide__queue *queue, struct bide_
         __builtin_prefetch(after->next);
         __builtin_prefetch(after->sp);
     }
+    bide__ring_note(loop, to);
     loop->slices++;
     to->head.budget = BIDE_CAP_OP_BUDGET;
     bide__current = &to->head;
@@ -130,6 +131,7 @@ static inline __attribute__((always_inline)) void bide__wake_first(struct bide__
         queue->last = NULL;
     first->result = 0;
     task->wait = NULL;
+    bide__note_waker(task);
     bide__ready(task);
 }
 

@@ -39,7 +39,7 @@ static struct bide_task *lock_holder(const struct bide__object *object, size_t i
     return NULL;
 }
 
-static const struct bide__kind kind_lock = {"lock", "wants", lock_holder, false};
+static const struct bide__kind kind_lock = {.noun = "lock", .verb = "wants", .holder = lock_holder};
 
 static void lock_init(struct lock *lock, const char *name, int capacity)
 {
@@ -411,7 +411,7 @@ static struct bide__queue nobody;
 SPAWNABLE(int, wait_for_nobody, const char *)
 async(int) wait_for_nobody(const char *name)
 {
-    static const struct bide__kind kind = {"signal", "waits for a signal", NULL, false};
+    static const struct bide__kind kind = {.noun = "signal", .verb = "waits for a signal"};
     struct bide__object object = {&kind, name, NULL};
     struct bide__wait wait = {.payload = NULL};
     int result = bide__wait(bide__task_current(), &nobody, &wait, &object);

@@ -115,7 +115,7 @@ static void *post_letters(void *loop)
 
 static void wait_for_letters(void)
 {
-    static const struct bide__kind kind = {"post", "waits for the post", NULL, false};
+    static const struct bide__kind kind = {.noun = "post", .verb = "waits for the post"};
     struct bide__object object = {&kind, NULL, NULL};
     pthread_t thread;
     struct bide_task *me = bide__task_current();
