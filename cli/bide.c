@@ -6,7 +6,7 @@
  *
  * What stands behind the path is for the program, whose main is bide_main (bide/main.h).
  */
-#include "cli.h"
+#include "look.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +33,7 @@ static void help(FILE *out)
         "                                 check the application and every query of it\n"
         "       bide migrate [PATH] up|down|status|check|new NAME [--url URL]\n"
         "                                 [--migrations FOLDER] [--to N] [--dry-run]\n"
+        "       bide ps|tree|top|trace PID        look into a running program; --help\n"
         "       bide help | version\n\n"
         "PATH is a C file, or a folder: then all of its .c files are one program; check and\n"
         "migrate take the current folder where it is left out. Its main is\n"
@@ -211,6 +212,8 @@ int main(int argc, char **argv)
         help(stdout);
         return 0;
     }
+    if (is_see_command(command))
+        return see(argc, argv);
     if (strcmp(command, "new") == 0 && argc == 3 && argv[2][0] != '-')
         return make_new(argv[2]);
     if (!is_build) {

@@ -1,0 +1,187 @@
+/* A program to be looked at: look KIND [COUNT]. run_look.py finds the lines by their comments. */
+#include <bide/bide.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *kind = "tree";
+static int count = 5;
+static bide_mutex account;
+
+static async(void) feed(int number)
+{
+    await(bide_sleep(bide_s(1000 + number))); /* feed waits */
+    return bide_void;
+}
+SPAWNABLE(void, feed, int)
+
+static async(void) owner(void)
+{
+    with_lock(&account) {
+        await(bide_sleep(bide_s(1000))); /* owner waits */
+    }
+    return bide_void;
+}
+SPAWNABLE(void, owner)
+
+static async(void) wanter(void)
+{
+    with_deadline(bide_s(500)) {
+        with_lock(&account) /* wanter waits */
+        {
+        }
+    }
+    return bide_void;
+}
+SPAWNABLE(void, wanter)
+
+static async(void) ticker(void)
+{
+    for (;;)
+        await(bide_sleep(bide_ms(1)));
+}
+SPAWNABLE(void, ticker)
+
+static async(void) nothing(int number)
+{
+    if (number % 2)
+        await(bide_yield());
+    return bide_void;
+}
+SPAWNABLE(void, nothing, int)
+
+static async(void) outer(void)
+{
+    bide_task_rename("outer %d", 7);
+    with_group(inside) {
+        spawn_void(inside, feed, 0);
+    }
+    return bide_void;
+}
+SPAWNABLE(void, outer)
+
+static void up(void)
+{
+    printf("up\n");
+    fflush(stdout);
+}
+
+/* The loop goes no further: what it would do with such memory is not the question. */
+static void stay(void)
+{
+    up();
+    for (;;)
+        pause();
+}
+
+static async(void) tree(void)
+{
+    bide_mutex_init(&account, "account");
+    with_group(g, .name = "all") {
+        for (int i = 0; i < count; i++)
+            spawn_void(g, feed, i); /* feed is spawned */
+        spawn_void(g, owner);
+        spawn_void(g, wanter);
+        spawn_void(g, ticker);
+        spawn_void(g, outer);
+        spawn_void(bide_background(), feed, 1);
+        await(bide_sleep(bide_ms(5)));
+        up();
+    }
+    return bide_void;
+}
+
+/* Tasks come and go all the time. */
+static async(void) churn(void)
+{
+    up();
+    for (;;) {
+        with_group(g) {
+            for (int i = 0; i < count; i++)
+                spawn_void(g, nothing, i);
+        }
+    }
+}
+
+/* More and more tasks at one place. */
+static async(void) growth(void)
+{
+    with_group(g) {
+        up();
+        for (;;) {
+            spawn_void(g, feed, 1);
+            await(bide_sleep(bide_ms(1)));
+        }
+    }
+    return bide_void;
+}
+
+/* The tasks above a task lead back to it. */
+static async(void) circle(void)
+{
+    with_group(g) {
+        task(void) child = spawn(g, feed, 1);
+        await(bide_sleep(bide_ms(5)));
+        g->scope.task = bide_ref(child).task;
+        stay();
+    }
+    return bide_void;
+}
+
+/* Records and the group are overwritten by chance: COUNT is the seed. */
+static async(void) damage(void)
+{
+    bide_task_ref refs[20];
+    with_group(g) {
+        for (int i = 0; i < 20; i++)
+            refs[i] = bide_ref(spawn(g, feed, i));
+        await(bide_sleep(bide_ms(5)));
+        srand((unsigned)count);
+        for (int i = 0; i < 60; i++) {
+            uint64_t *words = (void *)refs[rand() % 20].task;
+            uint64_t wild[] = {0,
+                               (uint64_t)rand(),
+                               ~UINT64_C(0),
+                               (uint64_t)(uintptr_t)words,
+                               words[rand() % 30],
+                               (uint64_t)(uintptr_t)&refs};
+            words[rand() % 30] = wild[rand() % 6];
+            if (i % 10 == 0)
+                ((uint64_t *)(void *)g)[(size_t)rand() % (sizeof *g / 8)] = wild[rand() % 6];
+        }
+        stay();
+    }
+    return bide_void;
+}
+
+static async(void) brief(void)
+{
+    with_group(g) {
+        for (int i = 0; i < 500; i++)
+            spawn_void(g, nothing, i);
+        up();
+        await(bide_sleep(bide_ms(count)));
+    }
+    return bide_void;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        kind = argv[1];
+    if (argc > 2)
+        count = atoi(argv[2]);
+    if (strcmp(kind, "plain") == 0)
+        stay();
+    if (strcmp(kind, "deaf") == 0)
+        return bide_run(tree, .ignore_signals = true);
+    if (strcmp(kind, "loops") == 0)
+        return bide_run(tree, .loops = 2);
+    return strcmp(kind, "churn") == 0    ? bide_run(churn)
+           : strcmp(kind, "growth") == 0 ? bide_run(growth)
+           : strcmp(kind, "circle") == 0 ? bide_run(circle)
+           : strcmp(kind, "damage") == 0 ? bide_run(damage)
+           : strcmp(kind, "brief") == 0  ? bide_run(brief)
+                                         : bide_run(tree);
+}
