@@ -195,6 +195,9 @@ bide_arena *bide_app_arena(bide_app *app);
    happens without one. */
 void bide_app_set_state(bide_app *app, void *state);
 
+/* The same for public_url, where settings say it (copied). Before the application is checked. */
+void bide_app_set_public_url(bide_app *app, const char *url);
+
 /* The same for what bide_app_db gives: an engine that the `start` hook has opened. */
 void bide_app_set_db(bide_app *app, struct bide_db *db);
 

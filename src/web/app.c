@@ -85,6 +85,14 @@ void bide_app_set_state(bide_app *app, void *state)
         app->options.state = state;
 }
 
+void bide_app_set_public_url(bide_app *app, const char *url)
+{
+    size_t size = strlen(url) + 1;
+    char *kept = bide__app_piece(app, size);
+    if (kept)
+        app->options.public_url = memcpy(kept, url, size);
+}
+
 /* The pointer is handed on, never looked into: this layer knows no database. */
 struct bide_db *bide__app_db(const bide_app *app)
 {
