@@ -68,8 +68,9 @@ static async(void) close_all(bide_app *app)
 }
 
 /* `settings` NULL: those of the environment and the file. */
-static frodo *site_of(bide_arena *arena, const frodo_settings *settings)
+static frodo *site_of(bide_app *app, const frodo_settings *settings)
 {
+    bide_arena *arena = bide_app_arena(app);
     if (!settings) {
         bide_settings *read = frodo_settings_read(arena);
         if (bide_settings_problems(read, stderr) > 0)
@@ -84,6 +85,7 @@ static frodo *site_of(bide_arena *arena, const frodo_settings *settings)
     frodo *site = bide_arena_alloc_zero(arena, 1, sizeof *site);
     if (site)
         *site = (frodo){.settings = settings,
+                        .app = app,
                         .arena = arena,
                         .secret = frodo_key(settings),
                         .folder = folder_of()};
@@ -94,20 +96,20 @@ bide_app *frodo_app_with(const frodo_settings *settings)
 {
     bide_app *app = bide_app_new(.title = "frodo", .templates = folder_of(), .start = open_all,
                                  .stop = close_all);
-    bide_arena *arena = app ? bide_app_arena(app) : NULL;
-    frodo *site = arena ? site_of(arena, settings) : NULL;
+    frodo *site = app ? site_of(app, settings) : NULL;
     if (!site) {
         bide_app_free(app);
         return NULL;
     }
     site->templates = bide_app_templates(app);
     bide_app_set_state(app, site);
+    bide_app_set_public_url(app, site->settings->public_url);
     comments_limit(app, site);
     bide_app_use(app, bide_request_ids, NULL);
     bide_app_use(app, bide_gzip, NULL);
     bide_app_use(app, bide_etags, NULL);
     bide_app_use(app, bide_security_headers, NULL);
-    bide_app_files(app, "/static", bide_arena_printf(arena, "%s/site/static", site->folder),
+    bide_app_files(app, "/static", bide_arena_printf(site->arena, "%s/site/static", site->folder),
                    .max_age_s = 600);
     bide_app_metrics(app, "/metrics");
     bide_app_site(app, frame, frame_of_page);

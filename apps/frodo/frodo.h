@@ -39,6 +39,7 @@ const char *frodo_key(const frodo_settings *set);
 /* What one worker has. */
 typedef struct frodo {
     const frodo_settings *settings;
+    bide_app *app;
     bide_arena *arena;  /* of the application */
     const char *secret; /* frodo_key */
     const char *folder; /* of migrations, templates and files */

@@ -7,6 +7,14 @@
 
 #include <string.h>
 
+/* What the page after a form says of it. */
+ENUM(login_note, none, recovered, ended);
+ENUM(profile_note, none, saved, password, address);
+
+/* These stand further down. */
+LINK(to_login, show_login, query(login_note, note));
+LINK(to_profile, show_profile);
+
 /* ---- what all of them do ---- */
 
 /* Whether the form can go on: no problem, and no error. What somebody can do something about
@@ -46,16 +54,15 @@ static code_page code_page_again(bide_request *req, bool has_code)
                        .code_error = bide_problem_of(req, "code")};
 }
 
-static async(code_page) mail_code(bide_request *req, code_purpose purpose, const char *page,
-                                  const char *email)
+static async(code_page) mail_code(bide_request *req, code_purpose purpose, const char *email,
+                                  const char *next)
 {
     bide_error *error = NULL;
     if (!bide_problems_of(req)->first)
         attempt(&error, code_send, req, purpose, NULL, email);
     if (!went_well(req, error, "email"))
         return ready(code_page, code_page_again(req, false));
-    bide_see_other(req, bide_arena_printf(bide_arena_of(req), "%s?email=%s", page,
-                                          bide_url_escape(bide_arena_of(req), email)));
+    bide_see_other(req, next);
     return ready(code_page, ((code_page){.has_code = true}));
 }
 
@@ -68,7 +75,8 @@ GET(show_register, "/register", html("accounts/register", code_page), hidden,
 POST(mail_register_code, "/register/code", html("accounts/register", code_page), hidden,
      depends(bool, ours, own_form), form_body(address_form, form), takes_problems)
 {
-    return await(mail_code(req, code_purpose_register, "/register", form->email));
+    const char *next = url_for(req, show_register, .email = form->email);
+    return await(mail_code(req, code_purpose_register, form->email, next));
 }
 
 POST(send_register, "/register", html("accounts/register", code_page), hidden,
@@ -83,7 +91,7 @@ POST(send_register, "/register", html("accounts/register", code_page), hidden,
     if (!went_well(req, error, "code"))
         return code_page_again(req, true);
     await(session_begin(req, u, had));
-    bide_see_other(req, "/profile");
+    bide_see_other(req, url_for(req, to_profile));
     return (code_page){.has_code = true};
 }
 
@@ -96,7 +104,8 @@ GET(show_recover, "/recover", html("accounts/recover", code_page), hidden,
 POST(mail_recover_code, "/recover/code", html("accounts/recover", code_page), hidden,
      depends(bool, ours, own_form), form_body(address_form, form), takes_problems)
 {
-    return await(mail_code(req, code_purpose_recover, "/recover", form->email));
+    const char *next = url_for(req, show_recover, .email = form->email);
+    return await(mail_code(req, code_purpose_recover, form->email, next));
 }
 
 POST(send_recover, "/recover", html("accounts/recover", code_page), hidden,
@@ -108,13 +117,12 @@ POST(send_recover, "/recover", html("accounts/recover", code_page), hidden,
         attempt(&error, recover_user, req, form);
     if (!went_well(req, error, "code"))
         return code_page_again(req, true);
-    bide_see_other(req, "/login?note=recovered");
+    bide_see_other(req, url_for(req, to_login, .note = login_note_recovered));
     return (code_page){.has_code = true};
 }
 
 /* ---- in and out ---- */
 
-ENUM(login_note, none, recovered, ended);
 MODEL(login_page, "", (login_note, note), (str, next, optional), (str, username, optional),
       (str, username_error, optional), (str, password_error, optional));
 MODEL(browser_login, "", (str, username, len(1, 254)), (plain_pw, password, len(1, 1024)),
@@ -144,7 +152,7 @@ POST(send_login, "/login", html("accounts/login", login_page), hidden,
                             .password_error = bide_problem_of(req, "password")};
     await(session_begin(req, u, had));
     const char *next = bide_local_path(form->next); /* whatever somebody put into a link */
-    bide_see_other(req, next ? next : "/");
+    bide_see_other(req, next ? next : url_for(req, to_index));
     return (login_page){.note = login_note_none};
 }
 
@@ -152,12 +160,11 @@ POST(send_logout, "/logout", redirect, hidden, depends(bool, ours, own_form),
      cookie(str, had, alias("session"), optional))
 {
     await(session_end(req, had));
-    return (bide_redirect){303, "/"};
+    return (bide_redirect){303, url_for(req, to_index)};
 }
 
 /* ---- one's own account ---- */
 
-ENUM(profile_note, none, saved, password, address);
 MODEL(profile_page, "", (profile_note, note), (str, email, optional), (str, username, optional),
       (str, username_error, optional), (str, about, optional), (str, about_error, optional),
       (str, role, optional), (date, member_since, optional), (str, old_password_error, optional),
@@ -206,7 +213,7 @@ POST(send_profile, "/profile", html("accounts/profile", profile_page), hidden,
     }
     profile_page page = await(profile_of(req, who));
     if (went_well(req, error, "username")) {
-        bide_see_other(req, "/profile?note=saved");
+        bide_see_other(req, url_for(req, show_profile, .note = profile_note_saved));
         return page;
     }
     page.username = bide_form_value(req, "username");
@@ -237,8 +244,8 @@ POST(mail_email_code, "/profile/email/code", html("accounts/profile", profile_pa
     profile_page page = await(profile_of(req, who));
     if (!went_well(req, error, "email"))
         return email_again(req, page, false);
-    bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/profile?email=%s#email",
-                                          bide_url_escape(bide_arena_of(req), form->email)));
+    bide_see_other(req, bide_arena_printf(bide_arena_of(req), "%s#email",
+                                          url_for(req, show_profile, .email = form->email)));
     return page;
 }
 
@@ -259,7 +266,7 @@ POST(send_email, "/profile/email", html("accounts/profile", profile_page), hidde
     profile_page page = await(profile_of(req, who));
     if (!went_well(req, error, "code"))
         return email_again(req, page, true);
-    bide_see_other(req, "/profile?note=address");
+    bide_see_other(req, url_for(req, show_profile, .note = profile_note_address));
     return page;
 }
 
@@ -275,7 +282,7 @@ POST(send_password, "/profile/password", html("accounts/profile", profile_page),
     profile_page page = await(profile_of(req, who));
     if (went_well(req, error, "old_password")) {
         await(session_begin(req, u, had));
-        bide_see_other(req, "/profile?note=password");
+        bide_see_other(req, url_for(req, show_profile, .note = profile_note_password));
         return page;
     }
     page.old_password_error = bide_problem_of(req, "old_password");
@@ -294,5 +301,5 @@ POST(send_end_logins, "/profile/logins/end", redirect, hidden, depends(bool, our
             await(account_end_logins(tx, site, who->id));
     }
     await(session_end(req, had));
-    return (bide_redirect){303, "/login?note=ended"};
+    return (bide_redirect){303, url_for(req, show_login, .note = login_note_ended)};
 }

@@ -5,7 +5,6 @@
 #include "blog/markdown.h"
 #include "site/pager.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* ---- posts ---- */
@@ -20,17 +19,18 @@ GET(show_posts_admin, "/admin/posts", html("blog/admin_posts", posts_admin), hid
     const char *wanted = bide_given(req, status) ? post_status_name(status) : "";
     post_filter filter = {.tag = "", .author = "", .page = page, .size = POSTS_PER_PAGE};
     post_item_page posts = await(posts_to_change(frodo_of(req), who, wanted, &filter));
-    const char *base =
-        *wanted ? bide_arena_printf(bide_arena_of(req), "/admin/posts?status=%s&page=", wanted)
-                : "/admin/posts?page=";
+    const char *url =
+        *wanted ? url_for(req, show_posts_admin, .status = status) : url_for(req, show_posts_admin);
     return (posts_admin){.status = status,
                          .all_statuses = !*wanted,
                          .posts = {posts.items, posts.count},
                          .total = posts.total,
-                         .pager = pager_of(base, page, POSTS_PER_PAGE, posts.total)};
+                         .pager = pager_of(url, "page", page, POSTS_PER_PAGE, posts.total)};
 }
 
 /* ---- the editor ---- */
+
+LINK(to_editor, show_editor, path(i64, id), query(bool, saved));
 
 ENUM(editor_action, save, publish, withdraw);
 MODEL(editor_form, "", (str, title, len(1, 200), match("\\S")), (str, content, len(0, 200000)),
@@ -119,8 +119,7 @@ static bool is_mendable(const bide_error *error)
 
 static void see_editor(bide_request *req, int64_t id)
 {
-    bide_see_other(req,
-                   bide_arena_printf(bide_arena_of(req), "/admin/posts/%" PRId64 "?saved=1", id));
+    bide_see_other(req, url_for(req, to_editor, id, .saved = true));
 }
 
 GET(show_new_post, "/admin/posts/new", html("blog/editor", editor_page), hidden,
@@ -194,7 +193,7 @@ POST(send_delete_post, "/admin/posts/{id}/delete", nothing, hidden, path(i64, id
      form_body(delete_form, form), depends(const account *, who, may_write_posts))
 {
     await(post_delete(frodo_of(req), who, id, form->version));
-    bide_see_other(req, "/admin/posts");
+    bide_see_other(req, url_for(req, show_posts_admin));
 }
 
 MODEL(preview_form, "", (str, content, len(0, 200000)));
@@ -217,9 +216,9 @@ GET(show_comments_admin, "/admin/comments", html("blog/admin_comments", comments
 {
     (void)who;
     comment_out_page all = await(comments_all(frodo_of(req), page, COMMENTS_PER_PAGE));
-    return (comments_admin){
-        .comments = {all.items, all.count},
-        .pager = pager_of("/admin/comments?page=", page, COMMENTS_PER_PAGE, all.total)};
+    return (comments_admin){.comments = {all.items, all.count},
+                            .pager = pager_of(url_for(req, show_comments_admin), "page", page,
+                                              COMMENTS_PER_PAGE, all.total)};
 }
 
 POST(send_comment_state, "/admin/comments/{id}", nothing, hidden, path(i64, id),
@@ -227,12 +226,12 @@ POST(send_comment_state, "/admin/comments/{id}", nothing, hidden, path(i64, id),
 {
     (void)who;
     (void)await(comment_hide(frodo_of(req), id, form->hidden));
-    bide_see_other(req, "/admin/comments");
+    bide_see_other(req, url_for(req, show_comments_admin));
 }
 
 POST(send_delete_comment, "/admin/comments/{id}/delete", nothing, hidden, path(i64, id),
      depends(const account *, who, may_moderate))
 {
     await(comment_delete(frodo_of(req), who, id));
-    bide_see_other(req, "/admin/comments");
+    bide_see_other(req, url_for(req, show_comments_admin));
 }

@@ -52,13 +52,14 @@ GET(list_posts, "/api/posts", page(post_item), tags("posts"),
     return await(posts_to_change(frodo_of(req), who, "draft", &filter));
 }
 
+LINK(to_api_post, get_post, path(i64, id));
+
 POST(add_post, "/api/posts", post_out, status(201), tags("posts"), body(post_form, form),
      takes_problems, depends(const account *, who, may_write_posts))
 {
     check_tags(req, form->tags);
     const post_row *row = await(post_create(frodo_of(req), who, form));
-    bide_set_header(req, "Location",
-                    bide_arena_printf(bide_arena_of(req), "/api/posts/%" PRId64, row->id));
+    bide_set_header(req, "Location", url_for(req, to_api_post, row->id));
     return answered(req, row);
 }
 

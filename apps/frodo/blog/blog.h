@@ -27,6 +27,8 @@ enum { TAGS_PER_POST = 10, TAG_CHARACTERS = 40, POSTS_PER_PAGE = 20, COMMENTS_PE
 ENUM(post_status, draft, published);
 ENUM(reaction_kind, like, love, laugh, wow, sad);
 
+LINK(to_post, show_post, path(str, slug));
+
 /* ---- tables ---- */
 
 MODEL(post, "posts", (i64, id, key, generated), (i64, author_id), (str, slug, unique), (str, title),

@@ -4,6 +4,7 @@
  */
 #include "blog/blog.h"
 #include "site/pager.h"
+#include "site/site.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,6 +18,8 @@ static void for_everybody(bide_request *req, const account *who)
 }
 
 /* ---- lists ---- */
+
+LINK(to_tag, show_tag, path(str, name));
 
 /* The index, and the posts of a tag. */
 MODEL(index_page, "", (str, tag, optional), (list(post_item), posts), (list(tag_count), tags),
@@ -41,17 +44,14 @@ static async(index_page_ptr) load_index(frodo *site, const char *tag, int32_t pa
     tag_count_list tags;
     await(gather(bide_into(&posts, load_posts, site, tag, page),
                  bide_into(&tags, tags_counted, site)));
-    const char *base =
-        *tag ? bide_arena_printf(bide_task_arena(),
-                                 "/tags/%s?page=", bide_url_escape(bide_task_arena(), tag))
-             : "/?page=";
+    const char *url = *tag ? url_for(site->app, to_tag, tag) : url_for(site->app, to_index);
     index_page *index = bide_arena_alloc_zero(bide_task_arena(), 1, sizeof *index);
     if (!index)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a page"));
     *index = (index_page){.tag = *tag ? tag : NULL,
                           .posts = {posts.items, posts.count},
                           .tags = {tags.items, tags.count},
-                          .pager = pager_of(base, page, POSTS_PER_PAGE, posts.total)};
+                          .pager = pager_of(url, "page", page, POSTS_PER_PAGE, posts.total)};
     return ready(index_page_ptr, index);
 }
 
@@ -88,21 +88,21 @@ GET(show_search, "/search", html("blog/search", search_page), hidden,
     depends(const account *, who, somebody))
 {
     for_everybody(req, who);
-    bide_arena *arena = bide_arena_of(req);
     post_item_page found = await(posts_found(frodo_of(req), q, page, POSTS_PER_PAGE));
-    const char *base = bide_arena_printf(arena, "/search?q=%s&page=", bide_url_escape(arena, q));
+    const char *url = url_for(req, show_search, .q = q);
     return (search_page){.q = q,
                          .posts = {found.items, found.count},
                          .total = found.total,
-                         .pager = pager_of(base, page, POSTS_PER_PAGE, found.total)};
+                         .pager = pager_of(url, "page", page, POSTS_PER_PAGE, found.total)};
 }
 
 /* ---- a post ---- */
 
 /* `names` is the generation of names that it was made with. */
-MODEL(shown_post, "", (str, names, optional), (obj(post_row), post), (list(comment_out), comments),
-      (i64, comment_count), (list(page_link), pager), (list(reaction_count), reactions),
-      (bool, may_change), (str, comment_typed, optional), (str, comment_error, optional));
+MODEL(shown_post, "", (str, names, optional), (str, url), (obj(post_row), post),
+      (list(comment_out), comments), (i64, comment_count), (list(page_link), pager),
+      (list(reaction_count), reactions), (bool, may_change), (str, comment_typed, optional),
+      (str, comment_error, optional));
 
 SPAWNABLE(comment_out_page, comments_of, frodo *, const account *, int64_t, int32_t, int32_t)
 SPAWNABLE(reaction_count_list, reactions_of, frodo *, const account *, int64_t)
@@ -119,17 +119,18 @@ static async(shown_post_ptr) load_post(frodo *site, const account *who, const ch
     await(gather(bide_into(&comments, comments_of, site, who, row->id, page, COMMENTS_PER_PAGE),
                  bide_into(&reactions, reactions_of, site, who, row->id)));
     shown_post *shown = bide_arena_alloc_zero(bide_task_arena(), 1, sizeof *shown);
-    const char *base = bide_arena_printf(
-        bide_task_arena(), "/posts/%s?comments=", bide_url_escape(bide_task_arena(), slug));
+    const char *url = url_for(site->app, to_post, slug);
     if (!shown)
         fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a page"));
-    *shown = (shown_post){.names = names,
-                          .post = *row,
-                          .comments = {comments.items, comments.count},
-                          .comment_count = comments.total,
-                          .pager = pager_of(base, page, COMMENTS_PER_PAGE, comments.total),
-                          .reactions = reactions,
-                          .may_change = post_may_change(who, row)};
+    *shown =
+        (shown_post){.names = names,
+                     .url = url,
+                     .post = *row,
+                     .comments = {comments.items, comments.count},
+                     .comment_count = comments.total,
+                     .pager = pager_of(url, "comments", page, COMMENTS_PER_PAGE, comments.total),
+                     .reactions = reactions,
+                     .may_change = post_may_change(who, row)};
     return ready(shown_post_ptr, shown);
 }
 
@@ -167,9 +168,8 @@ GET(show_post, "/posts/{slug}", html("blog/post", shown_post), hidden, path(str,
 /* Back to a place of the post's page. */
 static void see_post(bide_request *req, const char *slug, const char *place)
 {
-    bide_arena *arena = bide_arena_of(req);
-    bide_see_other(req,
-                   bide_arena_printf(arena, "/posts/%s#%s", bide_url_escape(arena, slug), place));
+    bide_see_other(
+        req, bide_arena_printf(bide_arena_of(req), "%s#%s", url_for(req, show_post, slug), place));
 }
 
 POST(send_comment, "/posts/{slug}/comments", html("blog/post", shown_post), hidden,

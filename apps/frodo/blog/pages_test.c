@@ -135,8 +135,8 @@ FRODO_TEST(writers_have_an_editor)
         r = await(client_post(client, "/admin/posts",
                               urlencoded("title=A+post&content=text&tags=c%2C+d%2C&action=save")));
         check_int(r.status, 303);
-        check_str(reply_header(r, "Location"), "/admin/posts/1?saved=1");
-        r = await(page_of(client, "/admin/posts/1?saved=1", 200));
+        check_str(reply_header(r, "Location"), "/admin/posts/1?saved=true");
+        r = await(page_of(client, "/admin/posts/1?saved=true", 200));
         check_contains(r.body, "value=\"c, d\"");
         check_contains(r.body, "The post was saved.");
         const char *form = "title=A+post&content=more&tags=c&version=1&action=publish";

@@ -4,6 +4,7 @@
 #include "site/pager.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { AROUND = 2, MOST_LINKS = 2 * AROUND + 7 };
 
@@ -13,8 +14,11 @@ static void add(page_link_list *links, const char *base, const char *label, int6
         .label = label, .href = bide_arena_printf(bide_task_arena(), "%s%" PRId64, base, page)};
 }
 
-page_link_list pager_of(const char *base, int64_t page, int64_t size, int64_t total)
+page_link_list pager_of(const char *url, const char *name, int64_t page, int64_t size,
+                        int64_t total)
 {
+    const char *base =
+        bide_arena_printf(bide_task_arena(), "%s%c%s=", url, strchr(url, '?') ? '&' : '?', name);
     int64_t pages = (total + size - 1) / size;
     page_link_list links = {bide_arena_alloc_zero(bide_task_arena(), MOST_LINKS, sizeof(page_link)),
                             0};

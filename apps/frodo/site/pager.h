@@ -9,7 +9,9 @@
 /* One of "‹ 1 … 4 [5] 6 … 9 ›"; without `href`: the page that is shown, or a gap. */
 MODEL(page_link, "", (str, label), (str, href, optional), (bool, current));
 
-/* `base` is what the number is put behind: "/?page=". No links where all is on one page. */
-page_link_list pager_of(const char *base, int64_t page, int64_t size, int64_t total);
+/* The links to the pages of `url`, whose number is the parameter `name` of its query. None where
+   all is on one page. */
+page_link_list pager_of(const char *url, const char *name, int64_t page, int64_t size,
+                        int64_t total);
 
 #endif

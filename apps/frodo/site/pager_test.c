@@ -4,7 +4,7 @@
 
 static const char *links_of(int64_t page, int64_t total)
 {
-    page_link_list links = pager_of("?page=", page, 10, total);
+    page_link_list links = pager_of("", "page", page, 10, total);
     const char *text = "";
     for (size_t i = 0; i < links.count; i++)
         text = bide_arena_printf(bide_task_arena(), links.items[i].current ? "%s[%s]" : "%s %s ",

@@ -7,6 +7,8 @@
 
 #include "accounts/accounts.h"
 
+LINK(to_index, show_index);
+
 MODEL(health, "", (str, status));
 
 /* What the frame of every page says: who is logged in, and which menus there are. */

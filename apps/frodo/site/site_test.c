@@ -32,6 +32,40 @@ FRODO_TEST(pages_have_one_frame)
     }
 }
 
+/* Behind a proxy that takes /blog off, no link leads out of it. */
+FRODO_TEST(all_links_begin_with_the_path_of_the_public_url)
+{
+    static const char *const pages[] = {"/",
+                                        "/search?q=x",
+                                        "/profile",
+                                        "/admin/posts",
+                                        "/admin/posts/new",
+                                        "/admin/comments",
+                                        "/admin/users",
+                                        "/admin/users/new",
+                                        "/admin/users/batch",
+                                        "/admin/roles",
+                                        "/admin/roles/1",
+                                        "/admin/departments",
+                                        "/admin/departments/new",
+                                        "/nowhere"};
+    c->set.public_url = "https://shire.example/blog";
+    with_frodo(client, site, c) {
+        await(frodo_make_user(site->db, "frodo", "admin"));
+        frodo_browse(client);
+        client_from(client, "192.0.2.1", "https");
+        reply r = await(client_get(client, "/profile"));
+        check_str(reply_header(r, "Location"), "/blog/login?next=%2Fblog%2Fprofile");
+        await(frodo_login_page(client, "frodo"));
+        for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+            const char *at = await(client_get(client, pages[i])).body;
+            check(strstr(at, "=\"/blog/") != NULL);
+            for (; (at = strstr(at, "=\"/")); at += 3)
+                check(strncmp(at + 2, "/blog/", 6) == 0);
+        }
+    }
+}
+
 FRODO_TEST(failures_are_pages_for_browsers)
 {
     with_frodo(client, site, c) {

@@ -38,11 +38,4 @@ static inline int64_t form_id(bide_request *req, const char *field)
     return typed ? strtoll(typed, NULL, 10) : 0;
 }
 
-/* To the page of what was saved. */
-static inline void see_saved(bide_request *req, const char *list, int64_t id)
-{
-    bide_see_other(req, bide_arena_printf(bide_arena_of(req), "/admin/%s/%lld?saved=true", list,
-                                          (long long)id));
-}
-
 #endif

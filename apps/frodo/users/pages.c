@@ -8,6 +8,8 @@
 
 enum { USERS_PER_PAGE = 20 };
 
+LINK(to_user, show_user, path(i64, id), query(bool, saved));
+
 /* ---- the list ---- */
 
 MODEL(users_view, "", (admin_list, at), (str, q, optional), (account_status, status),
@@ -24,10 +26,9 @@ GET(show_users, "/admin/users", html("users/list", users_view), hidden,
     if (one_status)
         filter.status = account_status_name(status);
     managed_users found = await(users_list(frodo_of(req), who, &filter));
-    const char *base = bide_arena_printf(
-        bide_arena_of(req),
-        "/admin/users?q=%s%s%s&order=%s&page=", q ? bide_url_escape(bide_arena_of(req), q) : "",
-        one_status ? "&status=" : "", one_status ? filter.status : "", user_order_name(order));
+    const char *url = one_status
+                          ? url_for(req, show_users, .q = q, .status = status, .order = order)
+                          : url_for(req, show_users, .q = q, .order = order);
     return (users_view){.q = q,
                         .status = status,
                         .all_statuses = !one_status,
@@ -35,7 +36,7 @@ GET(show_users, "/admin/users", html("users/list", users_view), hidden,
                         .users = {found.rows.items, found.rows.count},
                         .total = found.total,
                         .may_write = account_may(who, "users:write"),
-                        .pager = pager_of(base, page, USERS_PER_PAGE, found.total)};
+                        .pager = pager_of(url, "page", page, USERS_PER_PAGE, found.total)};
 }
 
 /* ---- one account ---- */
@@ -95,7 +96,7 @@ POST(send_new_user, "/admin/users", html("users/edit", user_editor), hidden,
     if (!bide_problems_of(req)->first)
         made = attempt(&error, user_create, req, who, form);
     if (made) {
-        see_saved(req, "users", made->id);
+        bide_see_other(req, url_for(req, to_user, made->id, .saved = true));
         return (user_editor){.id = made->id};
     }
     const char *text = form_refused(req, error);
@@ -142,7 +143,7 @@ POST(send_user, "/admin/users/{id}", html("users/edit", user_editor), hidden,
     if (!bide_problems_of(req)->first)
         now = attempt(&error, user_change, req, who, id, changes);
     if (now) {
-        see_saved(req, "users", id);
+        bide_see_other(req, url_for(req, show_user, id, .saved = true));
         return (user_editor){.id = id};
     }
     return await(page_of_user(req, who, id, form_refused(req, error), false));
@@ -155,7 +156,7 @@ POST(send_user_away, "/admin/users/{id}/delete", html("users/edit", user_editor)
     bide_error *error = NULL;
     attempt(&error, user_delete, req, who, id);
     if (!error) {
-        bide_see_other(req, "/admin/users");
+        bide_see_other(req, url_for(req, show_users));
         return (user_editor){.id = id};
     }
     return await(page_of_user(req, who, id, form_refused(req, error), false));

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+LINK(to_role, show_role, path(i64, id), query(bool, saved));
+LINK(to_department, show_department, path(i64, id), query(bool, saved));
+
 /* ---- roles ---- */
 
 MODEL(roles_view, "", (admin_list, at), (list(role_out), roles), (bool, may_write));
@@ -96,7 +99,7 @@ static async(role_editor) save_role(bide_request *req, const account *who, int64
     if (!bide_problems_of(req)->first)
         saved = attempt(&error, role_save, req, who, id, &form);
     if (saved) {
-        see_saved(req, "roles", saved->id);
+        bide_see_other(req, url_for(req, to_role, saved->id, .saved = true));
         return ready(role_editor, (role_editor){.id = saved->id});
     }
     const char *text = form_refused(req, error);
@@ -142,7 +145,7 @@ POST(send_role_away, "/admin/roles/{id}/delete", html("users/role", role_editor)
     bide_error *error = NULL;
     attempt(&error, role_delete, req, who, id);
     if (!error) {
-        bide_see_other(req, "/admin/roles");
+        bide_see_other(req, url_for(req, show_roles));
         return (role_editor){.id = id};
     }
     const char *text = form_refused(req, error);
@@ -241,7 +244,7 @@ static async(department_editor) save_department(bide_request *req, const account
     if (!bide_problems_of(req)->first)
         saved = attempt(&error, department_save, req, who, id, form);
     if (saved) {
-        see_saved(req, "departments", saved->id);
+        bide_see_other(req, url_for(req, to_department, saved->id, .saved = true));
         return ready(department_editor, (department_editor){.id = saved->id});
     }
     const char *text = form_refused(req, error);
@@ -290,7 +293,7 @@ POST(send_department_away, "/admin/departments/{id}/delete",
     bide_error *error = NULL;
     attempt(&error, department_delete, req, who, id);
     if (!error) {
-        bide_see_other(req, "/admin/departments");
+        bide_see_other(req, url_for(req, show_departments));
         return (department_editor){.id = id};
     }
     const char *text = form_refused(req, error);

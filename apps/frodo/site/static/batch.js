@@ -33,7 +33,7 @@
   const follow = (ticket) => {
     let isOver = false;
     const timer = setInterval(async () => {
-      const reply = await fetch(`/api/users/batch/${ticket}`);
+      const reply = await fetch(`${form.dataset.api}/${ticket}`);
       if (!reply.ok) return;
       const { done, total } = await reply.json();
       if (isOver) return;
@@ -58,7 +58,7 @@
     progress.value = 0;
     const endFollowing = follow(ticket);
     try {
-      const reply = await fetch(`/api/users/batch?ticket=${ticket}`, {
+      const reply = await fetch(`${form.dataset.api}?ticket=${ticket}`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ users: rows }),
