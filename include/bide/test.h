@@ -84,10 +84,16 @@ struct bide__test {
  * await, also at those that need not wait; which await is cancelled; and what test_fault and
  * test_choose give. So a check that could fail by an unlucky order does fail. The body begins with
  * what it needs: it gives statics their first values. It also fails by a deadlock, by not ending
- * (`.steps`), and by not doing the same when a schedule is run twice. In a schedule with a cancel
- * an error that comes from it may leave the body, in one with a fault any error; checks count
- * always. A failure prints the schedule, made as small as possible, as `BIDE_SCHEDULE=...`, which
- * runs it again. Jobs on lanes end before anything else happens.
+ * (`.steps`), and by not doing the same when a schedule is run twice. In a schedule in which
+ * something was cancelled or failed an error may leave the body; checks count always.
+ * A failure prints the schedule, made as small as possible, as `BIDE_SCHEDULE=...`, which runs it
+ * again.
+ *
+ * The network of an EXPLORE is a simulated one of this process: TCP between its own tasks, at any
+ * numeric address. Connections are refused, late, cut off for a minute or reset, bytes come late or
+ * one at a time, as the schedule says. Jobs on lanes and files are steps: they end before anything
+ * else happens. Names to look up, datagrams, child processes and sockets of other libraries are
+ * refused.
  *
  * TEST_PLAIN(name, options...) { body }: the body is a plain function. The name must not be a macro
  * without parentheses, such as `with_no_await`.

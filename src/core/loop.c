@@ -275,14 +275,19 @@ static void poll_expecting(struct bide__loop *loop, int64_t until_ns)
 /* Every task waits, on the virtual clock: gives I/O a moment, then jumps to the next timer. */
 static void wait_virtual(struct bide__loop *loop, int64_t next_ns)
 {
-    if (loop->jobs > 0 || next_ns == INT64_MAX) {
+    bool decided = loop->chooser && loop->chooser->decides; /* nothing comes from outside */
+    if (loop->jobs > 0 || (next_ns == INT64_MAX && !decided)) {
         poll(loop, INT64_MAX);
         return;
     }
     if (loop->outside > loop->endless) {
-        poll(loop, bide__clock_monotonic_ns() + VIRTUAL_GRACE_NS);
+        poll(loop, decided ? 0 : bide__clock_monotonic_ns() + VIRTUAL_GRACE_NS);
         if (loop->ready_first || has_mail(loop))
             return;
+    }
+    if (next_ns == INT64_MAX) {
+        break_idle(loop);
+        return;
     }
     if (next_ns > loop->runtime->virtual_now_ns)
         loop->runtime->virtual_now_ns = next_ns;
@@ -419,15 +424,19 @@ static void adopt_thread(struct bide__loop *loop)
    they would all knock again at the same time. */
 static void seed_chance(struct bide__loop *loop, uint64_t seed)
 {
-    loop->shuffler.order = shuffle;
-    loop->chooser = bide__chooser && bide__chooser->order ? bide__chooser
-                    : seed != 0                           ? &loop->shuffler
-                                                          : NULL;
     bide__rng_init(&loop->shuffle, seed + (uint64_t)loop->index);
     uint64_t other;
     if (seed != 0 || bide__random(&other, sizeof other) < 0)
         other = seed ? ~seed : (uint64_t)loop->now_ns ^ (uint64_t)getpid() << 40;
     bide__rng_init(&loop->jitter, other + (uint64_t)loop->index);
+}
+
+static void choose_by(struct bide__loop *loop, uint64_t seed)
+{
+    loop->shuffler.order = shuffle;
+    loop->chooser = bide__chooser && bide__chooser->order ? bide__chooser
+                    : seed != 0                           ? &loop->shuffler
+                                                          : NULL;
 }
 
 int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index)
@@ -437,6 +446,7 @@ int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int 
     loop->index = index;
     bide__list_init(&loop->reporters);
     int result = open_pools(loop);
+    choose_by(loop, runtime->options.shuffle_seed);
     if (result == 0)
         result = bide__io_open(loop, &loop->io);
     if (result < 0)

@@ -1,6 +1,6 @@
 /*
- * What an I/O backend must offer; io/epoll.c and io/uring.c implement it. Called by the loop (poll,
- * wake) and by src/io (the rest).
+ * What an I/O backend must offer; io/epoll.c, io/uring.c and io/sim.c implement it. Called by the
+ * loop (poll, wake) and by src/io (the rest).
  *
  * An operation lives in the frame of the task that waits for it. `perform` tries it; when it cannot
  * finish at once the task is suspended, and the wait is decided exactly once, also when it is
@@ -84,6 +84,8 @@ struct bide__file_op {
     struct bide__object *object; /* what the task waits for meanwhile */
 };
 
+struct bide__address; /* io/address.h */
+
 struct bide__io {
     const struct bide__io_ops *ops;
     struct bide__loop *loop;
@@ -124,9 +126,20 @@ struct bide__io_ops {
     void (*poll)(struct bide__io *io, int64_t deadline_ns);
     /* Makes a poll in progress, or the next one, return. From any thread, or a signal handler. */
     void (*wake)(struct bide__io *io);
+    /* A network of its own; NULL, all of them: socket(2), bind(2), getsockname(2), and after
+       accept4(2) nothing. A stream socket; its address; a new connection, whose peer's address is
+       to be put right. */
+    int (*socket)(struct bide__io *io, int family);
+    int (*bind)(struct bide__io *io, int fd, const struct bide__address *address);
+    int (*own_address)(struct bide__io *io, int fd, struct bide__address *ret_address);
+    void (*accepted)(struct bide__io *io, int fd, struct sockaddr *address, socklen_t *size);
+    /* For another library, which connects and waits by itself: a socket, and in `address` what it
+       is to connect to. A negative errno. */
+    int (*carry)(struct bide__io *io, struct bide__address *address);
 };
 
 extern const struct bide__io_ops bide__io_epoll;
+extern const struct bide__io_ops bide__io_sim;   /* where a chooser decides */
 extern const struct bide__io_ops bide__io_uring; /* -ENOTSUP where it was not built */
 
 /* The backend that this loop's options name, or one that the kernel allows. Negative errno. */

@@ -117,3 +117,32 @@ int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide
     bide__timer_disarm(timers, &pause.timer);
     return code;
 }
+
+int bide__stream_socket(int family)
+{
+    struct bide__io *io = bide__loop_here ? bide__loop_here->io : NULL;
+    if (bide__unlikely(io && io->ops->socket))
+        return io->ops->socket(io, family);
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int bide__own_address(int fd, struct bide__address *ret_address)
+{
+    struct bide__io *io = bide__loop_here ? bide__loop_here->io : NULL;
+    ret_address->size = sizeof ret_address->un;
+    if (bide__unlikely(io && io->ops->own_address))
+        return io->ops->own_address(io, fd, ret_address);
+    return getsockname(fd, &ret_address->any, &ret_address->size) < 0 ? -errno : 0;
+}
+
+void bide__needs_kernel(const char *what)
+{
+    const struct bide__chooser *chooser = bide__loop_here ? bide__loop_here->chooser : NULL;
+    if (bide__unlikely(chooser && chooser->decides))
+        bide__fail(bide__current->at,
+                   bide_error_new(BIDE_INVALID,
+                                  "%s: the simulated network of an EXPLORE has none; put something "
+                                  "in its place, or use a TEST",
+                                  what));
+}

@@ -64,6 +64,14 @@ int bide__net_pause(struct bide_task *me, struct bide__queue *queue, struct bide
 /* The tasks of this thread that wait for a free descriptor. */
 extern __thread struct bide__queue bide__descriptors_wanted;
 
+/* A new, non-blocking socket for a stream, of this loop's network; a negative errno. Its address.
+ */
+int bide__stream_socket(int family);
+int bide__own_address(int fd, struct bide__address *ret_address);
+
+/* Raises where a chooser decides, for what only the kernel has. */
+void bide__needs_kernel(const char *what);
+
 /* A new socket, bound and listening, or a negative errno. `mode` are the permissions of a unix
    socket, of which the umask takes away; a socket file that nobody listens on is replaced. */
 int bide__listening_socket(const struct bide__address *address, unsigned mode,

@@ -52,9 +52,10 @@ static int listener_new(int fd, bide_listener **ret_listener)
 {
     int yes = 1;
     char name[BIDE_ADDRESS_BYTES];
-    struct bide__address address = {.size = sizeof address.un};
-    if (getsockname(fd, &address.any, &address.size) < 0)
-        return -errno;
+    struct bide__address address;
+    int known = bide__own_address(fd, &address);
+    if (known < 0)
+        return known;
     /* Accepted connections inherit it: it costs no system call for each. */
     if (address.any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
@@ -89,6 +90,9 @@ static bool left_behind(const struct bide__address *address)
 
 static int bind_to(int fd, const struct bide__address *address)
 {
+    struct bide__io *io = bide__loop_here ? bide__loop_here->io : NULL;
+    if (bide__unlikely(io && io->ops->bind) && address->any.sa_family != AF_UNIX)
+        return io->ops->bind(io, fd, address);
     if (bind(fd, &address->any, address->size) == 0)
         return 0;
     int code = -errno;
@@ -104,9 +108,9 @@ int bide__listening_socket(const struct bide__address *address, unsigned mode,
 {
     int yes = 1;
     int code = 0;
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = bide__stream_socket(address->any.sa_family);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (address->any.sa_family == AF_UNIX) {
         /* Before the bind, so that the file never has any other permissions; see unix(7). */
         if (fchmod(fd, mode) < 0)
@@ -306,8 +310,13 @@ int bide__accept_now(bide_listener *listener, struct bide__address *ret_peer)
 {
     socklen_t size = sizeof ret_peer->un;
     int fd = accept4(listener->endpoint.fd.fd, &ret_peer->any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    struct bide__io *io = listener->endpoint.fd.io;
+    if (bide__unlikely(io->ops->accepted != NULL))
+        io->ops->accepted(io, fd, &ret_peer->any, &size);
     ret_peer->size = size;
-    return fd < 0 ? -errno : fd;
+    return fd;
 }
 
 void bide__listener_own(bide_listener *listener)

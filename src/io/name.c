@@ -21,6 +21,7 @@
 #include "core/error.h"
 #include "core/graph.h"
 #include "core/loop.h"
+#include "io/endpoint.h"
 #include "io/thread.h"
 
 #include <bide/name.h>
@@ -308,6 +309,7 @@ size_t bide__name_addresses(const char *host, uint16_t port,
         bide__address_parse("::1", port, &ret_addresses[1]);
         return 2;
     }
+    bide__needs_kernel("a name that is looked up");
     int code = look_up(host, ret_addresses, &count, &failure, &system_errno);
     if (code == -ECANCELED || code == -EDEADLK)
         bide__raise(code, &object);

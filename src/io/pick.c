@@ -62,6 +62,8 @@ const char *bide_io_name(void)
 int bide__io_open(struct bide__loop *loop, struct bide__io **ret_io)
 {
     enum bide_io io = loop->runtime->options.io;
+    if (loop->chooser && loop->chooser->decides)
+        return bide__io_sim.open(loop, ret_io);
     if (io == BIDE_IO_AUTO)
         io = of_environment();
     if (io == BIDE_IO_URING) {

@@ -270,6 +270,7 @@ bide_async(bide_process_ptr) bide_process_start(const char *const *argv,
     };
     if (!argv || !argv[0])
         bide__fail(bide__current->at, bide_error_new(BIDE_INVALID, "start: no program is named"));
+    bide__needs_kernel("a child process");
     bide__offload(BIDE_BLOCKING, bide__current->at, "start", start_here, &start);
     int code = start.code;
     if (code == 0)

@@ -89,9 +89,9 @@ int bide__stream_connect(struct bide_task *me, struct bide__address *address, co
 {
     int yes = 1;
     bide_stream *stream;
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = bide__stream_socket(address->any.sa_family);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (address->any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     int code = bide__stream_new(fd, name, &stream);
@@ -291,8 +291,8 @@ int bide_stream_fd(const bide_stream *stream)
 
 const char *bide_stream_local(const bide_stream *stream, char *text, size_t size)
 {
-    struct bide__address address = {.size = sizeof address.un};
-    if (getsockname(stream->endpoint.fd.fd, &address.any, &address.size) < 0)
+    struct bide__address address;
+    if (bide__own_address(stream->endpoint.fd.fd, &address) < 0)
         address = (struct bide__address){.size = 0};
     bide__address_format(&address, text, size);
     return text;

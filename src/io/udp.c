@@ -113,6 +113,7 @@ bide_async(bide_udp_ptr) bide_udp_bind(const char *host, uint16_t port)
     struct bide__address address = parse(binding, host, port);
     bide_udp *udp = NULL;
     int code = bide__checkpoint(me);
+    bide__needs_kernel("datagrams");
     if (code == 0)
         code = open_socket(&address, &udp);
     if (code < 0) {

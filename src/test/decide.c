@@ -336,6 +336,12 @@ bool test_fault(const char *what)
     return true;
 }
 
+static bool fault(struct bide__chooser *chooser, const char *what)
+{
+    (void)chooser;
+    return test_fault(what);
+}
+
 unsigned test_choose(unsigned count)
 {
     struct bide__explorer *e = &bide__explorer;
@@ -350,6 +356,19 @@ unsigned test_choose(unsigned count)
     return value;
 }
 
+static unsigned choose(struct bide__chooser *chooser, unsigned count, bool rare)
+{
+    struct bide__explorer *e = (struct bide__explorer *)(void *)chooser;
+    unsigned value = 0;
+
+    if (e->active)
+        value = bide__decide(e, BIDE__DECIDE_ORDER, count, rare ? 1 : 0);
+    if (value > 0 && e->telling)
+        fprintf(stderr, "schedule: the network does not do what is usual (%u of %u)\n", value,
+                count - 1);
+    return value;
+}
+
 bool test_injected(void)
 {
     const struct bide__explorer *e = &bide__explorer;
@@ -358,5 +377,10 @@ bool test_injected(void)
 }
 
 struct bide__explorer bide__explorer = {
-    .chooser = {.order = order, .at_await = at_await, .budget = 1, .decides = true},
+    .chooser = {.order = order,
+                .at_await = at_await,
+                .choose = choose,
+                .fault = fault,
+                .budget = 1,
+                .decides = true},
 };

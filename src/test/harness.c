@@ -341,19 +341,21 @@ static void shrink_failure(struct attempt *attempt, struct ending *ending,
     struct ending again;
 
     memcpy(trail, bide__test_trail, sizeof *trail);
-    if (!ending->in_time || !schedule_fails(trail, attempt)) {
-        attempt->schedule = trail;
-        if (ending->in_time)
-            snprintf(ending->why, sizeof ending->why,
-                     "a schedule that passes when it runs alone: what others left in statics "
-                     "counts");
-        return;
-    }
-    bide__trail_shrink(trail, schedule_fails, attempt, shrink_ms);
     attempt->schedule = trail;
-    run_child_to_end(attempt, &again);
-    free(ending->output.text);
-    *ending = again;
+    if (!ending->in_time)
+        return;
+    if (schedule_fails(trail, attempt)) {
+        bide__trail_shrink(trail, schedule_fails, attempt, shrink_ms);
+        run_child_to_end(attempt, &again);
+        if (again.failed) {
+            free(ending->output.text);
+            *ending = again;
+            return;
+        }
+        free(again.output.text);
+    }
+    snprintf(ending->why, sizeof ending->why,
+             "a schedule that passes when it runs alone: statics, clocks or others count");
 }
 
 static enum outcome run_forked(const struct arguments *arguments, const struct attempt *asked)

@@ -24,8 +24,10 @@
 #if BIDE_CURL
 #include "base/mem.h"
 #include "core/graph.h"
+#include "io/address.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -139,12 +141,32 @@ int bide__transfers_new(const char *name, struct bide__transfers **ret_transfers
     return 0;
 }
 
+/* Where the loop has a network of its own. */
+static curl_socket_t on_open(void *unused, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct bide__io *io = bide__loop_here->io;
+    struct bide__address address = {.size = to->addrlen};
+    (void)unused;
+    (void)purpose;
+    if (to->addrlen > sizeof address.un)
+        return CURL_SOCKET_BAD;
+    memcpy(&address.any, &to->addr, to->addrlen);
+    int fd = io->ops->carry(io, &address);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    memcpy(&to->addr, &address.any, address.size); /* libcurl has room for any address */
+    to->addrlen = address.size;
+    return fd;
+}
+
 CURL *bide__transfer_easy(void)
 {
     CURL *easy = curl_easy_init();
     if (!easy)
         return NULL;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    if (bide__unlikely(bide__loop_here->io->ops->carry != NULL))
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 #if LIBCURL_VERSION_NUM >= 0x075700
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a cancel does not wait for the resolver */
 #endif
