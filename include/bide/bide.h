@@ -20,6 +20,7 @@
 #include <bide/retry.h>
 #include <bide/local.h>
 #include <bide/resource.h>
+#include <bide/cell.h>
 #include <bide/mutex.h>
 #include <bide/rwlock.h>
 #include <bide/semaphore.h>

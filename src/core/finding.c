@@ -1,6 +1,6 @@
 /*
  * Findings: counted, and told once per line of a program. See finding.h. Called by scope.c,
- * unanswered.c, group.c and sync/lock_order.c.
+ * unanswered.c, group.c, cell.c and sync/lock_order.c.
  */
 #include "core/finding.h"
 
@@ -19,12 +19,12 @@ COUNTED(cancel_ignored, "cancel_ignored");
 COUNTED(no_deadline, "no_deadline");
 COUNTED(frame_ends, "frame_ends");
 COUNTED(lock_order, "lock_order");
+COUNTED(lost_update, "lost_update");
 
 static bide_counter *const counters[BIDE__FINDINGS] = {
-    [BIDE__FINDING_CANCEL_IGNORED] = &cancel_ignored,
-    [BIDE__FINDING_NO_DEADLINE] = &no_deadline,
-    [BIDE__FINDING_FRAME_ENDS] = &frame_ends,
-    [BIDE__FINDING_LOCK_ORDER] = &lock_order,
+    [BIDE__FINDING_CANCEL_IGNORED] = &cancel_ignored, [BIDE__FINDING_NO_DEADLINE] = &no_deadline,
+    [BIDE__FINDING_FRAME_ENDS] = &frame_ends,         [BIDE__FINDING_LOCK_ORDER] = &lock_order,
+    [BIDE__FINDING_LOST_UPDATE] = &lost_update,
 };
 
 static struct {
