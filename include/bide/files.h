@@ -17,8 +17,11 @@
  *  4. The loop does not wait for a disk: files are read on the blocking lane (offload.h). Each loop
  *     keeps small ones in memory, 8 MiB of them, and looks whether they have changed when they are
  *     asked for and a second has passed: so a change is seen after a second at most.
- *  5. A file is read whole, as it was at one moment. One over 16 MiB (BIDE_CAP_FILE_BYTES) is an
- *     error, 500, and a line in the log.
+ *  5. A file of up to 1 MiB (BIDE_CAP_FILE_BYTES) is read whole, as it was at one moment. A larger
+ *     one is not read: its bytes go from the kernel's memory to the socket (sendfile(2)), and what
+ *     a disk has to be asked for is sent by the lane. It is the file that was opened, also when
+ *     another is renamed over it; who writes into it in place, sends a mixture, and who cuts it
+ *     while it is sent, cuts the reply: the connection is closed, and the log says why.
  *
  * A reply has
  *   Content-Type    by the end of the name, with charset=utf-8 for texts; nosniff
@@ -29,9 +32,13 @@
  *   Last-Modified   of the file
  *   Cache-Control   "no-cache" (kept, but asked for each time) for pages, .html, and without
  *                   max_age_s; otherwise "public, max-age=...", ", immutable"
- * If-None-Match and If-Modified-Since are answered with 304 (RFC 9110 13). `name.gz` beside `name`,
- * of a type that compresses, is sent in its place to those who accept gzip, unless it is older.
- * Ranges are not supported: the whole file is sent.
+ *   Accept-Ranges   bytes
+ * If-Match, If-Unmodified-Since (412), If-None-Match and If-Modified-Since (304) come first, in the
+ * order of RFC 9110 13.2.2, then Range: 206 with one range or with several (multipart/byteranges),
+ * of which those that overlap or touch are one; 416 when none is there. The whole file is sent to
+ * HEAD, for a Range that is malformed or asks for more than 16 parts, and when If-Range has another
+ * tag or date. `name.gz` beside `name`, of a type that compresses, is sent in its place to those
+ * who accept gzip, unless it is older; files over 1 MiB are compressed in no other way.
  *
  * layer: web
  */

@@ -194,4 +194,14 @@ bide_async(bool) bide_reply_begin(bide_exchange *exchange, int status, const cha
                                   int64_t size);
 bide_async(void) bide_reply_write(bide_exchange *exchange, const void *data, size_t size);
 
+/*
+ * A piece that is in a file: `size` bytes at `offset` of an open regular file, which go from there
+ * to the socket without being copied (sendfile(2)): by the loop what is in memory, by the blocking
+ * lane (offload.h) what a disk has to be asked for. Ends when they are sent, so that the file may
+ * be closed. As above; raises BIDE_SYSTEM when the file has fewer bytes (somebody has cut it while
+ * it was sent), or cannot be read: the reply is over then.
+ */
+bide_async(void) bide_reply_write_file(bide_exchange *exchange, int file, uint64_t offset,
+                                       uint64_t size);
+
 #endif

@@ -73,6 +73,7 @@
  *   raw             a bide_raw: bytes of any type
  *   redirect        a bide_redirect: `return (bide_redirect){303, "/items"};`
  *   stream("text/csv")   a bide_streamed: a body of this type that is made while it is sent
+ *   file            a bide_sent_file: a file of this machine, or ranges of it
  *   nothing         the function is void: 204
  *
  * PROVIDER(T, name, parameters...) { ... provide(value); ... } gives a value to all routes and
@@ -148,6 +149,22 @@ typedef struct bide_redirect {
     int status;
     const char *location;
 } bide_redirect;
+
+/*
+ * A file as the response: `return (bide_sent_file){.path = path, .name = "Report.pdf"};`. The reply
+ * has an ETag, Last-Modified and Accept-Ranges; conditions and ranges are answered as those of
+ * folders are (files.h), and a large file is sent as it says there. What the handler has set in its
+ * header stays. A file that is not there, is not a regular one, or may not be read, is a 404.
+ */
+typedef struct bide_sent_file {
+    const char *path;         /* NULL: 404. As open(2) takes it, also of a peer's choice if ... */
+    const char *below;        /* ... this folder is said: then it is below it, and nowhere else,
+                                 whatever the path or symbolic links say. NULL: anywhere */
+    const char *content_type; /* NULL: by the end of `name`, or of the path */
+    const char *name;         /* UTF-8: saved under this name (Content-Disposition: attachment, RFC
+                                 6266, 8187); NULL: shown */
+    bool shown;               /* in spite of its name */
+} bide_sent_file;
 
 /* What bide_stream_with and bide_stream_from give, for handlers to return. */
 typedef struct bide_streamed {

@@ -53,16 +53,19 @@ enum {
     bide__kind_redirect,
     bide__kind_template,
     bide__kind_stream_,
+    bide__kind_file,
 };
 typedef void bide_type_nothing;
 typedef const char *bide_type_text;
 typedef const char *bide_type_html;
 typedef bide_raw bide_type_raw;
 typedef bide_redirect bide_type_redirect;
+typedef bide_sent_file bide_type_file;
 #define bide__info_nothing NULL
 #define bide__info_text NULL
 #define bide__info_raw NULL
 #define bide__info_redirect NULL
+#define bide__info_file NULL
 #define bide_type_maybe(T) const bide_type_##T *
 #define bide__kind_maybe(T) bide__kind_maybe_
 #define bide__info_maybe(T) bide__info_##T

@@ -253,6 +253,9 @@
 /* of a URL that url_for makes */
 #define BIDE_CAP_WEB_URL_BYTES 65536
 
+/* ranges that one request may ask for */
+#define BIDE_CAP_HTTP_RANGES 16
+
 /* HTTP connections */
 
 /* bytes of a connection's input while it serves: a whole head, and room for a body behind it */
@@ -564,8 +567,11 @@
 #define BIDE_CAP_GZIP_INLINE_BYTES 32768
 /* compressors (256 KiB each) that one middleware keeps for later */
 #define BIDE_CAP_GZIP_KEPT 8
-/* bytes of a static file: it is sent from memory */
-#define BIDE_CAP_FILE_BYTES 16777216
+/* bytes of a file that is sent from memory; a larger one is sent from where it is */
+#define BIDE_CAP_FILE_BYTES 1048576
+/* bytes of one that are sent at a time: by the loop, if they are in memory; by the blocking lane */
+#define BIDE_CAP_FILE_PART_BYTES 131072
+#define BIDE_CAP_FILE_LANE_PART_BYTES 1048576
 /* bytes of the path of one, below its folder */
 #define BIDE_CAP_FILE_PATH_BYTES 1024
 /* bytes of static files that a loop keeps in memory, and of one of them */

@@ -1,5 +1,5 @@
 /*
- * Conditions of requests. See condition.h. Called by web/files.c; calls date.c.
+ * Conditions of requests. See condition.h. Calls date.c.
  */
 #include "http/condition.h"
 
@@ -29,13 +29,15 @@ static bool next_tag(struct bide__slice *rest, struct bide__slice *ret_tag)
     return true;
 }
 
-static bool is_in(struct bide__slice list, const char *tag)
+/* Whether the tag, or every one, is in the list. Strongly: `W/"x"` is not `"x"` (RFC 9110 8.8.3.2).
+ */
+static bool is_in(struct bide__slice list, const char *tag, bool strongly)
 {
-    struct bide__slice one, own = opaque(bide__slice_of(tag));
+    struct bide__slice one, own = bide__slice_of(tag);
     if (bide__slice_equal(bide__slice_trim(list), bide__slice("*", 1)))
         return true;
     while (next_tag(&list, &one))
-        if (bide__slice_equal(opaque(one), own))
+        if (bide__slice_equal(strongly ? one : opaque(one), strongly ? own : opaque(own)))
             return true;
     return false;
 }
@@ -45,8 +47,35 @@ bool bide__http_not_modified(const struct bide__http_condition *condition, const
 {
     int64_t since_s;
     if (condition->if_none_match.bytes)
-        return is_in(condition->if_none_match, tag);
+        return is_in(condition->if_none_match, tag, false);
     return condition->if_modified_since.bytes &&
            bide__http_date_parse(condition->if_modified_since, now_s, &since_s) == 0 &&
            modified_s <= since_s;
+}
+
+int bide__http_precondition(const struct bide__http_condition *condition, const char *tag,
+                            int64_t modified_s, int64_t now_s)
+{
+    int64_t since_s;
+    if (condition->if_match.bytes) {
+        if (!is_in(condition->if_match, tag, true))
+            return 412;
+    } else if (condition->if_unmodified_since.bytes &&
+               bide__http_date_parse(condition->if_unmodified_since, now_s, &since_s) == 0 &&
+               modified_s > since_s) {
+        return 412;
+    }
+    return bide__http_not_modified(condition, tag, modified_s, now_s) ? 304 : 0;
+}
+
+bool bide__http_range_holds(const struct bide__http_condition *condition, const char *tag,
+                            int64_t modified_s, int64_t now_s)
+{
+    struct bide__slice value = bide__slice_trim(condition->if_range);
+    int64_t then_s;
+    if (!condition->if_range.bytes)
+        return true;
+    if (value.length > 0 && memchr(value.bytes, '"', value.length))
+        return bide__slice_equal(value, bide__slice_of(tag));
+    return bide__http_date_parse(value, now_s, &then_s) == 0 && then_s == modified_s;
 }

@@ -185,6 +185,11 @@ int bide__http_flush(struct bide__http_connection *connection);
 /* Sends bytes that are in no buffer. The same. */
 int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size);
 
+/* Sends bytes of a file (io/send_file.h), behind what the output buffer holds. The same; -ENODATA:
+   the file has fewer. */
+int bide__http_send_file(struct bide_exchange *exchange, int file, uint64_t at,
+                         uint64_t size) BIDE__TASK;
+
 /* Reads more input behind what is there: bytes, 0 at the end of the stream, or a negative code:
    -EAGAIN when there is none now and the deadline is 0, -ENOBUFS when the buffer is full,
    -ETIMEDOUT, -ECANCELED. Waiting sends the output first; the handler's deadline stands still. */

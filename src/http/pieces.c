@@ -137,6 +137,62 @@ bide_async(void) bide_reply_write(bide_exchange *exchange, const void *data, siz
     return bide_void;
 }
 
+/* Nobody knows how much of the file was sent. */
+static void file_was_left(void *arg)
+{
+    struct bide_exchange *exchange = arg;
+    exchange->writer = NULL;
+    bide__http_give_up(exchange->connection);
+}
+
+/* What sendfile(2) says of the file, not of the socket. */
+static bool is_of_file(int code)
+{
+    return code == -ENODATA || code == -EIO || code == -EINVAL || code == -EBADF ||
+           code == -ESTALE || code == -EOVERFLOW || code == -ENOMEM;
+}
+
+/* A chunk around the bytes of the file. */
+static int write_file(struct bide_exchange *exchange, int file, uint64_t at,
+                      uint64_t size) BIDE__TASK;
+static int write_file(struct bide_exchange *exchange, int file, uint64_t at, uint64_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    char head[BIDE__HTTP_CHUNK_HEAD_BYTES];
+    bool is_chunk = exchange->pieces == BIDE__HTTP_PIECES_CHUNKED;
+    int result = 0;
+    if (is_chunk) {
+        size_t head_bytes = bide__http_chunk_head(head, size);
+        if (room(connection) < head_bytes)
+            result = bide__http_flush(connection);
+        put(connection, head, head_bytes);
+    }
+    if (result == 0)
+        result = bide__http_send_file(exchange, file, at, size);
+    if (result == 0 && is_chunk) {
+        put(connection, "\r\n", CRLF_BYTES);
+        bide__http_send_soon(connection);
+    }
+    return result;
+}
+
+bide_async(void) bide_reply_write_file(bide_exchange *exchange, int file, uint64_t offset,
+                                       uint64_t size)
+{
+    struct bide_task *me = bide__task_current();
+    if (!enter(me, exchange, size))
+        return bide_void;
+    exchange->writer = me;
+    bide_on_error(file_was_left, exchange);
+    int result = write_file(exchange, file, offset, size);
+    if (is_of_file(result))
+        bide__fail(me->head.at, bide_error_new(BIDE_SYSTEM, "a file that is sent: %s",
+                                               result == -ENODATA ? "it has become shorter"
+                                                                  : strerror(-result)));
+    leave(me, exchange, result);
+    return bide_void;
+}
+
 int bide__http_end_pieces(struct bide_exchange *exchange)
 {
     struct bide__http_connection *connection = exchange->connection;

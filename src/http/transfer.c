@@ -4,6 +4,8 @@
  */
 #include "http/connection.h"
 
+#include "io/send_file.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -139,6 +141,32 @@ int bide__http_send(struct bide__http_connection *connection, const void *data, 
     }
     size_t done = sent < 0 ? 0 : (size_t)sent;
     return send_rest(connection, (const char *)data + done, size - done);
+}
+
+int bide__http_send_file(struct bide_exchange *exchange, int file, uint64_t at, uint64_t size)
+{
+    struct bide__http_connection *connection = exchange->connection;
+    const struct bide__http_server *server = connection->server;
+    int result = bide__http_flush(connection);
+    while (result >= 0 && size > 0) {
+        struct bide__op writable = {.kind = BIDE__OP_WRITABLE, .fd = &connection->fd};
+        int64_t sent = connection->gone ? -EPIPE : bide__send_file(&connection->fd, file, at, size);
+        if (sent == -EAGAIN) {
+            result = wait_for_peer(connection, &writable,
+                                   bide__http_after(server, server->options.write_stall));
+        } else if (sent > 0) {
+            at += (uint64_t)sent;
+            size -= (uint64_t)sent;
+            bide__http_renew_limit(exchange);
+            bide__done_at_once(bide__task_current());
+            result = bide__checkpoint(bide__task_current());
+        } else {
+            result = sent == 0 ? -ENODATA : (int)sent;
+        }
+    }
+    if (result < 0 && result != -ENODATA)
+        bide__http_give_up(connection);
+    return result < 0 ? result : 0;
 }
 
 int bide__http_flush(struct bide__http_connection *connection)

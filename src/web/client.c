@@ -11,7 +11,9 @@
 #include "http/status.h"
 
 #include <bide/web_test.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* bytes of all replies of one client */
 #define CLIENT_BYTES ((size_t)256 << 20)
@@ -139,8 +141,24 @@ static void write_piece(bide_request *req, const void *data, size_t size)
                    bide_error_new(BIDE_LIMIT, "a reply of more than %zu bytes", CLIENT_BYTES));
 }
 
+static void write_file(bide_request *req, int fd, uint64_t offset, uint64_t size)
+{
+    char bytes[8192];
+    while (size > 0) {
+        ssize_t n =
+            pread(fd, bytes, size < sizeof bytes ? (size_t)size : sizeof bytes, (off_t)offset);
+        if (n <= 0)
+            bide__fail(bide__current->at,
+                       bide_error_new(BIDE_SYSTEM, "a file that is sent: %s",
+                                      n == 0 ? "it has become shorter" : strerror(errno)));
+        write_piece(req, bytes, (size_t)n);
+        offset += (uint64_t)n;
+        size -= (uint64_t)n;
+    }
+}
+
 static const struct bide__transport client_transport = {
-    header, arena, body, client_address, scheme, host, allow, begin, write_piece};
+    header, arena, body, client_address, scheme, host, allow, begin, write_piece, write_file};
 
 /* ---- the cookie jar ---- */
 

@@ -1,6 +1,6 @@
 /*
  * bide_app_files: the pages that answer with files. Called by the dispatch; calls folder.c on the
- * blocking lane, file_cache.c, media_type.c.
+ * blocking lane, content.c, file_cache.c, media_type.c.
  *
  * Source: RFC 9110 8.8, 13; RFC 9111 5.2.2; RFC 8246 (immutable).
  */
@@ -11,6 +11,7 @@
 #include "http/date.h"
 #include "http/fields.h"
 #include "http/url.h"
+#include "web/content.h"
 #include "web/file_cache.h"
 #include "web/media_type.h"
 #include "web/reply.h"
@@ -108,6 +109,8 @@ static void add_fields(const struct serving *serving, const struct bide__file_st
     if (options->max_age_s > 0 && !serving->is_page)
         snprintf(keep, sizeof keep, "public, max-age=%d%s", options->max_age_s,
                  options->immutable ? ", immutable" : "");
+    if (req->status != 304)
+        bide_set_header(req, "Accept-Ranges", "bytes");
     bide_set_header(req, "ETag", tag);
     bide_set_header(req, "Last-Modified", date);
     bide_set_header(req, "Cache-Control", keep);
@@ -118,10 +121,11 @@ static void add_fields(const struct serving *serving, const struct bide__file_st
         bide_set_header(req, "Content-Encoding", "gzip");
 }
 
-static void reply_not_modified(const struct serving *serving, const struct bide__file_stamp *stamp)
+/* The reply is made, but for what it says of the file. */
+static void finish(const struct serving *serving, const struct bide__file_stamp *stamp, bool zipped)
 {
-    bide__web_reply(serving->req, 304, NULL, "", 0);
-    add_fields(serving, stamp, false);
+    if (serving->req->failure.status == 0) /* 412, 416 */
+        add_fields(serving, stamp, zipped && serving->req->status != 304);
 }
 
 static int reply_kept(const struct serving *serving, const struct bide__cached_file *file)
@@ -129,16 +133,18 @@ static int reply_kept(const struct serving *serving, const struct bide__cached_f
     bide_request *req = serving->req;
     char tag[BIDE__FILE_TAG_BYTES];
     bide__file_tag(&file->stamp, tag);
-    if (bide__http_not_modified(&serving->condition, tag, file->stamp.modified_ns / 1000000000,
-                                bide_now_us() / 1000000)) {
-        reply_not_modified(serving, &file->stamp);
-        return 0;
+    int precondition = bide__http_precondition(
+        &serving->condition, tag, file->stamp.modified_ns / 1000000000, bide_now_us() / 1000000);
+    if (precondition) {
+        bide__content_refuse(req, precondition);
+    } else if (!bide__content_ranges(req, &file->stamp, serving->type, &serving->condition,
+                                     file->content)) {
+        bide_buf *buf = bide__web_buf(req);
+        if (!buf || bide_buf_append(buf, file->content, file->size) < 0)
+            return -ENOMEM;
+        bide__web_reply(req, 200, serving->type, bide_buf_str(buf), file->size);
     }
-    bide_buf *buf = bide__web_buf(req);
-    if (!buf || bide_buf_append(buf, file->content, file->size) < 0)
-        return -ENOMEM;
-    bide__web_reply(req, 200, serving->type, bide_buf_str(buf), file->size);
-    add_fields(serving, &file->stamp, file->zipped);
+    finish(serving, &file->stamp, file->zipped);
     return 0;
 }
 
@@ -151,12 +157,15 @@ static int reply_read(const struct serving *serving, struct bide__file_reading *
                                            .zipped = reading->zipped,
                                            .checked_ns = bide_clock_ns(),
                                            .size = bide_buf_length(&reading->out)};
-    bide__web_reply(req, 200, serving->type, "", 0);
-    if (!bide__web_swap_body(req, &reading->out))
-        return -ENOMEM;
+    const char *content = bide_buf_str(&reading->out);
     if (cache)
-        bide__file_cache_put(cache, &serving->key, &file, req->body);
-    add_fields(serving, &reading->stamp, reading->zipped);
+        bide__file_cache_put(cache, &serving->key, &file, content);
+    if (!bide__content_ranges(req, &reading->stamp, serving->type, &serving->condition, content)) {
+        bide__web_reply(req, 200, serving->type, "", 0);
+        if (!bide__web_swap_body(req, &reading->out))
+            return -ENOMEM;
+    }
+    finish(serving, &reading->stamp, reading->zipped);
     return 0;
 }
 
@@ -168,6 +177,8 @@ static void end_reading(void *arg)
 {
     struct bide__file_reading *reading = arg;
     bide_buf_done(&reading->out);
+    if (reading->fd >= 0)
+        close(reading->fd);
 }
 
 /* Reads, or finds that what is kept is still so. 0, 1: what was kept is gone meanwhile, or the
@@ -182,6 +193,7 @@ static int read_and_reply(const struct serving *serving, const struct bide__file
                                          .gzip = serving->key.gzip,
                                          .condition = &serving->condition,
                                          .known = known,
+                                         .fd = -1,
                                          .now_s = bide_now_us() / 1000000};
     bide_buf_init(&reading.out, BIDE_CAP_FILE_BYTES);
     bide_defer(end_reading, &reading);
@@ -198,8 +210,14 @@ static int read_and_reply(const struct serving *serving, const struct bide__file
             return 1;
         kept->checked_ns = bide_clock_ns();
         return reply_kept(serving, kept);
-    } else if (reading.not_modified) {
-        reply_not_modified(serving, &reading.stamp);
+    } else if (reading.precondition) {
+        bide__content_refuse(req, reading.precondition);
+        finish(serving, &reading.stamp, false);
+    } else if (reading.fd >= 0) {
+        int fd = reading.fd;
+        reading.fd = -1;
+        bide__content_file(req, &reading.stamp, serving->type, &serving->condition, fd);
+        finish(serving, &reading.stamp, reading.zipped);
     } else {
         return reply_read(serving, &reading);
     }
@@ -217,8 +235,7 @@ static int serve_file(bide_request *req, const struct bide__files *files, const 
                 bide__http_takes_gzip(header(req, "accept-encoding"));
     serving.key = (struct bide__file_key){files, path, gzip};
     serving.is_page = is_page || strncmp(serving.type, "text/html", 9) == 0;
-    serving.condition = (struct bide__http_condition){header(req, "if-none-match"),
-                                                      header(req, "if-modified-since")};
+    serving.condition = bide__content_condition(req);
     if (!req->server->files)
         req->server->files = bide__file_cache_new();
     struct bide__cached_file *kept =
@@ -254,10 +271,6 @@ static void serve_below(bide_request *req)
         result = serve_file(req, files, at = files->options.fallback, true);
     if (result == -ENOENT)
         bide__web_refuse(req, 404, "Not Found");
-    else if (result == -EFBIG)
-        bide__fail(bide__current->at,
-                   bide_error_new(BIDE_LIMIT, "the file '%s/%s' has more than %d bytes",
-                                  files->options.folder, at, BIDE_CAP_FILE_BYTES));
     else if (result < 0)
         bide__fail(bide__current->at,
                    bide_error_new(result == -ENOMEM ? BIDE_NO_MEMORY : BIDE_SYSTEM,

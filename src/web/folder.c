@@ -1,6 +1,6 @@
 /*
- * Reading below a folder. See folder.h. Called by files.c on the blocking lane, and by tests; calls
- * the system.
+ * Reading below a folder. See folder.h. Called by files.c and file_reply.c on the blocking lane,
+ * and by tests; calls the system.
  */
 #include "web/folder.h"
 
@@ -68,6 +68,12 @@ static int open_beneath(int folder, const char *path)
             return -errno;
     }
     return walk(folder, path);
+}
+
+static int open_anywhere(const char *path)
+{
+    int fd = open(path, READ_FLAGS);
+    return fd < 0 ? -errno : fd;
 }
 
 /* What a peer is told of a failed open: that there is nothing, unless the system is at fault. */
@@ -157,7 +163,9 @@ int bide__file_read(struct bide__file_reading *reading)
 {
     char tag[BIDE__FILE_TAG_BYTES];
     mode_t mode;
-    int fd = open_beneath(reading->folder, reading->path);
+    int fd = reading->folder < 0 ? open_anywhere(reading->path)
+                                 : open_beneath(reading->folder, reading->path);
+    reading->fd = -1;
     if (fd < 0)
         return blame(fd);
     int result = look(fd, &reading->stamp, &mode);
@@ -171,10 +179,14 @@ int bide__file_read(struct bide__file_reading *reading)
         bide__file_tag(&reading->stamp, tag);
         reading->is_known =
             reading->known && bide__file_stamp_equal(reading->known, &reading->stamp);
-        reading->not_modified = bide__http_not_modified(
+        reading->precondition = bide__http_precondition(
             reading->condition, tag, reading->stamp.modified_ns / 1000000000, reading->now_s);
-        if (!reading->is_known && !reading->not_modified)
+        if (!reading->is_known && reading->precondition == 0)
             result = read_steadily(reading, fd);
+    }
+    if (result == -EFBIG) {
+        reading->fd = fd;
+        return 0;
     }
     close(fd);
     return result;

@@ -31,26 +31,27 @@ bool bide__file_stamp_equal(const struct bide__file_stamp *a, const struct bide_
 
 /* One reading: what is asked for, then what was found. */
 struct bide__file_reading {
-    int folder;       /* a descriptor, O_PATH */
+    int folder;       /* a descriptor, O_PATH; -1: the path is anywhere */
     const char *path; /* relative, without `.` and `..` */
     bool gzip;        /* path.gz in its place, if that is there and no older */
-    const struct bide__http_condition *condition; /* if it says 304, nothing is read */
+    const struct bide__http_condition *condition; /* if it says 304 or 412, nothing is read */
     const struct bide__file_stamp *known;         /* what the caller has already, or NULL */
     int64_t now_s;
 
     struct bide__file_stamp stamp;
-    bool is_folder;    /* then there is nothing else */
-    bool zipped;       /* it was path.gz */
-    bool not_modified; /* by the condition */
-    bool is_known;     /* it is what the caller has */
-    bide_buf out;      /* the content, unless one of the above; initialised by the caller */
+    bool is_folder;   /* then there is nothing else */
+    bool zipped;      /* it was path.gz */
+    bool is_known;    /* it is what the caller has */
+    int precondition; /* 304, 412: what the condition says in place of the content; or 0 */
+    int fd;           /* it is larger than `out` may be: the caller closes this; or -1 */
+    bide_buf out;     /* the content, unless one of the above; initialised by the caller */
 };
 
 /* A folder to read from: a descriptor, or a negative code. */
 int bide__folder_open(const char *path);
 
-/* 0; -ENOENT: there is nothing to be read, or not for us; -EFBIG: it is larger than the buffer may
- * be; another negative code: the system is at fault. */
+/* 0; -ENOENT: there is nothing to be read, or not for us; another negative code: the system is at
+ * fault. */
 int bide__file_read(struct bide__file_reading *reading);
 
 /* Tests: as if the kernel had no openat2. */

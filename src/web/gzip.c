@@ -168,6 +168,9 @@ bide_async(void) bide_gzip(bide_request *req, bide_next *next, const void *arg)
     if (smaller && bide__web_swap_body(req, &job.out)) {
         bide_set_header(req, "Content-Encoding", "gzip");
         weaken_tag(req);
+        struct bide__web_field *ranges = bide__web_field(req, "Accept-Ranges");
+        if (ranges) /* of the other bytes */
+            ranges->value = "none";
     }
     return bide_void;
 }

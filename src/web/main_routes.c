@@ -50,7 +50,8 @@ static void put_response(const struct bide__plan *plan, char *cell)
     static const char *const words[] = {
         [bide__kind_nothing] = "nothing",   [bide__kind_text] = "text",
         [bide__kind_html] = "html",         [bide__kind_raw] = "raw",
-        [bide__kind_redirect] = "redirect", [bide__kind_stream_] = "stream"};
+        [bide__kind_redirect] = "redirect", [bide__kind_stream_] = "stream",
+        [bide__kind_file] = "file"};
     const char *name = plan->output ? plan->output->name : words[plan->shape];
     const char *around = plan->shape == BIDE_KIND_LIST      ? "list"
                          : plan->shape == bide__kind_maybe_ ? "maybe"
@@ -84,7 +85,8 @@ static void put_row(const struct bide__plan *plan, size_t folder, char row[COLUM
         return;
     }
     snprintf(row[HANDLER], CELL_BYTES, "%s", route->callable.name);
-    if (plan->shape != bide__kind_raw && plan->shape != bide__kind_redirect) /* those say it */
+    if (plan->shape != bide__kind_raw && plan->shape != bide__kind_redirect &&
+        plan->shape != bide__kind_file) /* those say it */
         snprintf(row[STATUS], CELL_BYTES, "%d", plan->status);
     put_response(plan, row[RESPONSE]);
     put_providers(plan, row[PROVIDERS]);

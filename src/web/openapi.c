@@ -362,16 +362,17 @@ static void put_page(const struct models *models, const bide_model *model, bide_
 static void put_content(const struct document *document, const struct bide__plan *plan,
                         bide_buf *out)
 {
+    bool is_bytes = plan->shape == bide__kind_raw || plan->shape == bide__kind_file;
     const char *type = plan->shape == bide__kind_text                     ? "text/plain"
                        : plan->shape == bide__kind_html || plan->template ? "text/html"
-                       : plan->shape == bide__kind_raw                    ? "*/*"
+                       : is_bytes                                         ? "*/*"
                        : plan->route->content_type ? plan->route->content_type
                                                    : "application/json";
     if (plan->shape == bide__kind_nothing || plan->shape == bide__kind_redirect)
         return;
     bide_buf_printf(out, ",\"content\":{\"%.*s\":{\"schema\":", (int)strcspn(type, "; \"\\"), type);
     if (!plan->output || plan->template) {
-        bide_buf_append_str(out, plan->shape == bide__kind_raw ? "{}" : "{\"type\":\"string\"}");
+        bide_buf_append_str(out, is_bytes ? "{}" : "{\"type\":\"string\"}");
     } else if (plan->shape == BIDE_KIND_LIST) {
         bide_buf_append_str(out, "{\"type\":\"array\",\"items\":");
         put_ref(&document->outputs, plan->output, out);

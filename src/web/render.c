@@ -199,6 +199,9 @@ void bide__web_render(bide_request *req, const void *value)
     case bide__kind_redirect:
         render_redirect(req, value);
         return;
+    case bide__kind_file:
+        bide__web_reply_file(req, value);
+        return;
     case bide__kind_stream_:
         render_stream(req, value);
         return;

@@ -73,8 +73,14 @@ static void write_piece(bide_request *req, const void *data, size_t size)
     bide_await(bide_reply_write(exchange_of(req), data, size));
 }
 
-static const struct bide__transport http_transport = {header, arena, body,  client,     scheme,
-                                                      host,   allow, begin, write_piece};
+static void write_file(bide_request *req, int fd, uint64_t offset, uint64_t size) BIDE__UNCHECKED;
+static void write_file(bide_request *req, int fd, uint64_t offset, uint64_t size)
+{
+    bide_await(bide_reply_write_file(exchange_of(req), fd, offset, size));
+}
+
+static const struct bide__transport http_transport = {
+    header, arena, body, client, scheme, host, allow, begin, write_piece, write_file};
 
 /* Its peer has all of it before what is to come afterwards begins. */
 static void send_source(bide_request *req) BIDE__TASK;

@@ -105,6 +105,12 @@ void bide__web_write(bide_request *req, const void *data, size_t size)
     req->body_size += size;
 }
 
+void bide__web_write_file(bide_request *req, int fd, uint64_t offset, uint64_t size)
+{
+    req->transport->write_file(req, fd, offset, size);
+    req->body_size += size;
+}
+
 void bide__web_drop_source(bide_request *req)
 {
     struct bide__web_source *source = req->source;

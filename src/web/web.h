@@ -210,6 +210,7 @@ struct bide__transport {
        false: nobody gets its body. Then its parts. In a task; may suspend, fail. */
     bool (*begin)(bide_request *req, int64_t size);
     void (*write)(bide_request *req, const void *data, size_t size);
+    void (*write_file)(bide_request *req, int fd, uint64_t offset, uint64_t size);
 };
 
 /* A body that is made while it is sent. */
@@ -321,7 +322,11 @@ void bide__web_run(void *req) BIDE__UNCHECKED;
 /* streaming.c: sends a reply that has a source. Raises what the source fails with. */
 void bide__web_send(bide_request *req) BIDE__TASK;
 void bide__web_write(bide_request *req, const void *data, size_t size) BIDE__TASK;
+void bide__web_write_file(bide_request *req, int fd, uint64_t offset, uint64_t size) BIDE__TASK;
 void bide__web_drop_source(bide_request *req);
+
+/* file_reply.c: the file that a handler returned becomes the reply. */
+void bide__web_reply_file(bide_request *req, const bide_sent_file *file) BIDE__TASK;
 
 /* The buffer for the body; NULL without memory. */
 bide_buf *bide__web_buf(bide_request *req);

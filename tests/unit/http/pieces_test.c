@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "base/caps.h"
 
+#include <sys/mman.h>
+
 struct counts {
     struct site site;
     long written; /* pieces */
@@ -16,6 +18,11 @@ static void clean(void *arg)
 {
     struct counts *counts = arg;
     counts->cleaned++;
+}
+
+static void close_file(void *fd)
+{
+    close(*(int *)fd);
 }
 
 /* So many bytes of the alphabet, from the arena. */
@@ -49,6 +56,29 @@ static async(void) write_slowly(bide_exchange *x, struct counts *counts, int pie
     return bide_void;
 }
 
+/* A text, the same from a file, the end of it. */
+static async(void) write_files(bide_exchange *x)
+{
+    int fd = memfd_create("pieces", MFD_CLOEXEC);
+    require(fd >= 0 && pwrite(fd, "from a file", 11, 0) == 11);
+    await(bide_reply_write(x, "from memory\n", 12));
+    await(bide_reply_write_file(x, fd, 0, 11));
+    await(bide_reply_write_file(x, fd, 5, 0));
+    await(bide_reply_write_file(x, fd, 7, 4));
+    close(fd);
+    return bide_void;
+}
+
+/* More than there is. */
+static async(void) write_short_file(bide_exchange *x)
+{
+    int fd = memfd_create("pieces", MFD_CLOEXEC);
+    require(fd >= 0 && pwrite(fd, "short", 5, 0) == 5);
+    defer(close_file, &fd);
+    await(bide_reply_write_file(x, fd, 0, 1000000));
+    return bide_void;
+}
+
 static async(void) handle_pieces(bide_exchange *x, void *arg)
 {
     struct counts *counts = arg;
@@ -71,6 +101,10 @@ static async(void) handle_pieces(bide_exchange *x, void *arg)
         await(bide_reply_write(x, letters(x, (size_t)number_of(x)), (size_t)number_of(x)));
     } else if (path_is(x, "/short")) {
         await(bide_reply_write(x, "abc", 3));
+    } else if (path_is(x, "/files")) {
+        await(write_files(x));
+    } else if (path_is(x, "/short-file")) {
+        await(write_short_file(x));
     } else if (path_is(x, "/wanted")) {
         check(!wanted);
     } else if (path_is(x, "/fail")) {
@@ -221,7 +255,36 @@ PIECES_TEST(pieces_of_many_sizes, {.requests = 0})
     return bide_void;
 }
 
+PIECES_TEST(pieces_that_are_in_files, {.requests = 0})
+{
+    static const char expected[] =
+        CHUNKED_HEAD "c\r\nfrom memory\n\r\nb\r\nfrom a file\r\n4\r\nfile\r\n0\r\n\r\n";
+    with(dial, client, site) {
+        await(say(client, GET("/files") "HEAD /files HTTP/1.1\r\nHost: x\r\n\r\n" GET("/hello")));
+        while (client->held < sizeof expected - 1 + strlen(CHUNKED_HEAD HELLO) + 3 * 37)
+            require(await(read_more(client)) > 0);
+        take_reply(client, sizeof expected - 1 + 37);
+        check_str(client->reply, expected);
+        take_reply(client, strlen(CHUNKED_HEAD) + 37);
+        take_reply(client, client->held);
+        check_str(client->reply, HELLO);
+    }
+    return bide_void;
+}
+
 /* ---- failing in the middle ---- */
+
+PIECES_TEST(a_file_that_is_shorter_ends_the_reply, {.requests = 0})
+{
+    test_capture_stderr();
+    with(dial, client, site) {
+        await(say(client, GET("/short-file")));
+        (void)await(read_all(client));
+        check(!strstr(client->reply, "0\r\n\r\n"));
+    }
+    check_contains(test_captured(), "a file that is sent: it has become shorter");
+    return bide_void;
+}
 
 PIECES_TEST(a_failure_in_the_middle_is_seen, {.requests = 0})
 {

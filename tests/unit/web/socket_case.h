@@ -15,7 +15,8 @@ static async(void) serve_app(bide_listener_ptr listener, bide_app_ptr app)
 }
 
 /* All that comes back for these bytes, which ask for the connection to be closed. With a NUL. */
-static void talk(uint16_t port, const char *request, char *answer, size_t room) BIDE__TASK;
+__attribute__((unused)) static void talk(uint16_t port, const char *request, char *answer,
+                                         size_t room) BIDE__TASK;
 static void talk(uint16_t port, const char *request, char *answer, size_t room)
 {
     size_t length = 0, got;
