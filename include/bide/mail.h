@@ -90,7 +90,8 @@ typedef struct bide_mail {
  *   connections=N            at a time, of this loop; 8. They are kept open for 10 s after a mail
  *
  * Raises BIDE_INVALID for the URL, and when bide was built without libcurl (for `outbox:` it is not
- * needed); BIDE_NO_MEMORY. Host names are looked up by libcurl's resolver, on a thread of its own.
+ * needed); BIDE_NO_MEMORY. Host names are looked up by bide_resolve (name.h), within
+ * the mail's timeout.
  */
 bide_async(bide_mailer_ptr) bide_mailer_open(const char *url);
 

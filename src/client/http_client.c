@@ -20,8 +20,6 @@
 #include "http/fields.h"
 #include "web/web.h"
 
-#include <bide/name.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,8 +257,7 @@ static __attribute__((noreturn)) void raise_result(const struct bide__http_call 
                bide_error_new(code_of(call, result), "http: %s: %s", call->label, said));
 }
 
-/* Where the URL's host is, as libcurl takes it: "+host:port:address,address". libcurl would ask on
-   a thread for each request, and keep what it finds for itself. */
+/* Where the URL's host is. */
 static void find_addresses(struct bide__http_call *call) BIDE__TASK;
 static void find_addresses(struct bide__http_call *call)
 {
@@ -274,18 +271,9 @@ static void find_addresses(struct bide__http_call *call)
         bide__raise(-ENOMEM, &call->client->object);
     if (authority[length] == ':')
         port = (uint16_t)strtoul(authority + length + 1, NULL, 10);
-    bide_resolved_list found = bide_await(bide_resolve(host, port));
-    if (found.count == 1 && strcmp(found.items[0].host, host) == 0)
-        return;
-    char *line = bide_arena_printf(call->arena, "+%s:%u:", host, port);
-    for (size_t i = 0; i < found.count && line; i++)
-        line =
-            bide_arena_printf(call->arena, strchr(found.items[i].host, ':') ? "%s%s[%s]" : "%s%s%s",
-                              line, i > 0 ? "," : "", found.items[i].host);
     curl_slist_free_all(call->addresses);
-    call->addresses = line ? curl_slist_append(NULL, line) : NULL;
-    if (!call->addresses)
-        bide__raise(-ENOMEM, &call->client->object);
+    call->addresses = NULL;
+    call->addresses = bide__transfer_addresses(host, port);
 }
 
 static void try_once(struct bide__http_call *call) BIDE__TASK;

@@ -93,6 +93,18 @@ void bide__pg_unuse(struct bide__pg *pg);
 /* The loop forgets the descriptor; who waits for it is woken. */
 void bide__pg_detach(struct bide__pg *pg);
 
+/* postgres_hosts.c: hosts, their addresses and ports, in step, for PQconnectStartParams; none
+   (count 0) where libpq has nothing to look up, or something to say. */
+struct bide__pg_hosts {
+    bide_buf hosts, addresses, ports;
+    size_t count;
+};
+
+/* Of a connection URL. Suspends. Raises what bide_resolve does if no host has an address. `done` is
+   called in every case, with what was zeroed or found. */
+void bide__pg_hosts_find(struct bide__pg_hosts *to, const char *url) BIDE__TASK;
+void bide__pg_hosts_done(void *hosts);
+
 /* ---- postgres.c ---- */
 
 /* Starts the task that reads the replies. 0 or -ENOMEM. */

@@ -1,9 +1,10 @@
 /*
  * What the pool wants of PostgreSQL: connecting, ending a connection, making one idle again, for
  * which the server is asked to end a statement. Called by the pool's tasks; calls libpq,
- * connection.c.
+ * connection.c, postgres_hosts.c.
  *
- * libpq's first step looks names up and reads files: it runs on the blocking lane. The others wait
+ * Names are looked up by bide_resolve (postgres_hosts.c). libpq's first step reads files, and looks
+ * up what a service file names: it runs on the blocking lane. The others wait
  * on the loop. Between two of them the descriptor may be another one.
  *
  * A statement is cancelled as libpq does it, over a connection of its own, but without blocking:
@@ -95,31 +96,44 @@ static void put_settings(char *text, size_t size, const struct bide__db_options 
              options->statement_timeout_ms, BIDE_CAP_DB_IDLE_TX_MS);
 }
 
-static PGconn *connect_start(struct bide__pg *pg)
+/* What a lane is given. */
+struct start {
+    struct bide__pg *pg;
+    struct bide__pg_hosts hosts;
+};
+
+static PGconn *connect_start(const struct start *start)
 {
-    const struct bide__db_options *options = &pg->db->options;
+    const struct bide__db_options *options = &start->pg->db->options;
+    const struct bide__pg_hosts *hosts = &start->hosts;
     char settings[200];
+    size_t count = 6;
     /* The URL wins over what stands before it. A pooler refuses settings of a session. */
     const char *names[16] = {"gssencmode", "tcp_user_timeout", "keepalives_idle",
                              "dbname",     "client_encoding",  "fallback_application_name"};
     const char *values[16] = {"disable", "10000", "30", options->path, "UTF8", "bide"};
     if (options->statement_cache != 0 && !strstr(options->path, "options=")) {
         put_settings(settings, sizeof settings, options);
-        names[6] = "options";
-        values[6] = settings;
+        names[count] = "options";
+        values[count++] = settings;
+    }
+    if (hosts->count > 0) { /* behind the URL: they win over what it says */
+        names[count] = "host", values[count++] = bide_buf_str(&hosts->hosts);
+        names[count] = "hostaddr", values[count++] = bide_buf_str(&hosts->addresses);
+        names[count] = "port", values[count++] = bide_buf_str(&hosts->ports);
     }
     return PQconnectStartParams(names, values, 1);
 }
 
 static void start_now(void *arg)
 {
-    struct bide__pg *pg = arg;
-    pg->handle = connect_start(pg);
+    const struct start *start = arg;
+    start->pg->handle = connect_start(start);
 }
 
-static void start_on_lane(void *pg) BIDE__UNCHECKED
+static void start_on_lane(void *start) BIDE__UNCHECKED
 {
-    bide__offload(BIDE_BLOCKING, bide__current->at, "postgresql", start_now, pg);
+    bide__offload(BIDE_BLOCKING, bide__current->at, "postgresql", start_now, start);
 }
 
 static __attribute__((noreturn)) void raise_refused(const struct bide__pg *pg)
@@ -214,6 +228,20 @@ static bool make(struct bide_db *db, struct bide__pg **ret_pg)
     return true;
 }
 
+/* Gives it a handle. */
+static void begin(struct bide__pg *pg) BIDE__TASK;
+static void begin(struct bide__pg *pg)
+{
+    struct start start = {.pg = pg};
+    bide_defer(bide__pg_hosts_done, &start.hosts);
+    bide__pg_hosts_find(&start.hosts, pg->db->options.path);
+    bide_error *error = bide__boundary(start_on_lane, &start);
+    if (error && bide__error_is_cancel(error))
+        bide__raise(-ECANCELED, &pg->object);
+    if (error) /* there is no lane */
+        start_now(&start);
+}
+
 static bide_async(bide_connection) open_one(void *db)
 {
     struct bide__pg *pg;
@@ -223,11 +251,7 @@ static bide_async(bide_connection) open_one(void *db)
     if (!make(db, &pg))
         bide__raise(-ENOMEM, NULL);
     bide_on_error(shut, pg);
-    bide_error *error = bide__boundary(start_on_lane, pg);
-    if (error && bide__error_is_cancel(error))
-        bide__raise(-ECANCELED, &pg->object);
-    if (error) /* there is no lane */
-        start_now(pg);
+    begin(pg);
     if (!pg->handle)
         bide__raise(-ENOMEM, NULL);
     PQsetErrorVerbosity(pg->handle, PQERRORS_VERBOSE);

@@ -45,6 +45,7 @@ struct connection {
     struct bide__list_node node; /* in smtp->idle, the one used last in front */
     struct bide__smtp *smtp;
     struct bide__wire wire;
+    struct curl_slist *addresses; /* of the server, for libcurl */
     enum state state;
     bool used;          /* it was idle */
     int64_t idle_at_ns; /* since when */
@@ -169,6 +170,7 @@ static void close_connection(void *connection)
 {
     struct connection *c = connection;
     bide__wire_done(&c->wire);
+    curl_slist_free_all(c->addresses);
     bide__free(c);
 }
 
@@ -249,6 +251,7 @@ static void set_up(struct connection *c)
     snprintf(text, sizeof text, "%s://%s", url->tls ? "smtps" : "smtp", c->smtp->address);
     curl_easy_setopt(easy, CURLOPT_URL, text);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, c->addresses);
     curl_easy_setopt(easy, CURLOPT_USE_SSL,
                      (long)(url->tls || url->starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -300,6 +303,7 @@ static __attribute__((noreturn)) void raise_unconnected(const struct connection 
 }
 
 /* A new one, up to the login. Raises. */
+static struct connection *connect_new(struct sending *s) BIDE__TASK;
 static struct connection *connect_new(struct sending *s)
 {
     CURLcode result = CURLE_OK;
@@ -308,8 +312,10 @@ static struct connection *connect_new(struct sending *s)
         bide__raise(-ENOMEM, NULL);
     bide__list_node_init(&c->node);
     c->smtp = s->smtp;
-    s->step = "connecting";
+    s->step = "looking up the host";
     bide_on_error(close_connection, c);
+    c->addresses = bide__transfer_addresses(s->smtp->url->host, s->smtp->url->port);
+    s->step = "connecting";
     int code = bide__wire_init(&c->wire, s->smtp->transfers, &kind_smtp);
     if (code == 0) {
         set_up(c);
@@ -412,6 +418,7 @@ static void give_words(struct sending *s, struct connection *c)
     c->state = READY;
 }
 
+static void send_in_slot(struct sending *s) BIDE__TASK;
 static void send_in_slot(struct sending *s)
 {
     for (;;) {

@@ -66,6 +66,12 @@ static inline void bide__transfer_want(struct bide__transfer *transfer)
         bide__wake(&transfer->wait, 0);
 }
 
+/* ---- addresses.c: what CURLOPT_RESOLVE takes ---- */
+
+/* The addresses of a host, by bide_resolve; NULL for a numeric one. Freed by the caller, when the
+   handle is. Suspends. Raises what bide_resolve does. */
+struct curl_slist *bide__transfer_addresses(const char *host, uint16_t port) BIDE__TASK;
+
 /* ---- wire.c: a connection that libcurl has made, for somebody who speaks its protocol ---- */
 
 struct bide__wire {
