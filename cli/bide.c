@@ -33,7 +33,7 @@ static void help(FILE *out)
         "                                 check the application and every query of it\n"
         "       bide migrate [PATH] up|down|status|check|new NAME [--url URL]\n"
         "                                 [--migrations FOLDER] [--to N] [--dry-run]\n"
-        "       bide ps|tree|top|trace PID        look into a running program; --help\n"
+        "       bide ps|tree|top|trace|gdb PID    look into a running program; `bide ps --help`\n"
         "       bide help | version\n\n"
         "PATH is a C file, or a folder: then all of its .c files are one program; check and\n"
         "migrate take the current folder where it is left out. Its main is\n"

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: bide ps PID [--all] [--json]          the tasks of a program, equal ones in one line\n"
@@ -15,7 +16,10 @@ static const char usage[] =
     "       bide top PID [--interval S] [--once]  again and again, with what changes; q ends it\n"
     "       bide trace PID [--seconds S] [-o FILE]\n"
     "                                             what ran when, for ui.perfetto.dev\n"
-    "The program is not stopped. exit status: 1 it cannot be looked at, 2 wrong arguments\n";
+    "       bide gdb PID | PROGRAM [CORE]         gdb, with: bide tasks, bide bt N|all, bide why "
+    "N\n"
+    "The program is not stopped, but by gdb. exit status: 1 it cannot be looked at, 2 wrong "
+    "arguments\n";
 
 struct options {
     int pid;
@@ -75,7 +79,43 @@ static struct options options_of(const char *command, int argc, char **argv)
 bool is_see_command(const char *command)
 {
     return strcmp(command, "ps") == 0 || strcmp(command, "tree") == 0 ||
-           strcmp(command, "top") == 0 || strcmp(command, "trace") == 0;
+           strcmp(command, "top") == 0 || strcmp(command, "trace") == 0 ||
+           strcmp(command, "gdb") == 0;
+}
+
+/* The script beside the command, as in a build tree, or where it is installed. */
+static char *find_script(void)
+{
+    char file[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", file, sizeof file - 1);
+    file[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(file, '/');
+    if (slash)
+        *slash = '\0';
+    char *beside = text_of("%s/bide_gdb.py", file);
+    if (access(beside, R_OK) == 0)
+        return beside;
+    char *installed = text_of("%s/../share/bide/bide_gdb.py", file);
+    if (access(installed, R_OK) != 0)
+        die(EXIT_BUILD, "%s is not there", installed);
+    return installed;
+}
+
+/* Becomes gdb; what stands behind the command is for it. */
+static int run_gdb(int argc, char **argv)
+{
+    struct words words = {NULL, 0};
+    if (argc < 3)
+        die(EXIT_USAGE, "gdb: name a process, or a program and a core: bide gdb PID");
+    add_word(&words, "gdb");
+    add_word(&words, "-x");
+    add_word(&words, find_script());
+    if (argv[2][strspn(argv[2], "0123456789")] == '\0')
+        add_word(&words, "-p");
+    for (int i = 2; i < argc; i++)
+        add_word(&words, argv[i]);
+    execvp("gdb", words.all);
+    die(EXIT_BUILD, "gdb: %s", strerror(errno));
 }
 
 static int trace_into(struct target *target, double seconds, const char *name)
@@ -101,6 +141,8 @@ int see(int argc, char **argv)
         fputs(usage, stdout);
         return 0;
     }
+    if (strcmp(command, "gdb") == 0)
+        return run_gdb(argc, argv);
     struct options options = options_of(command, argc, argv);
     char *problem = target_open(&target, options.pid);
     if (problem)

@@ -15,6 +15,7 @@ import pathlib
 import platform
 import pty
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -349,6 +350,75 @@ def check_trace():
                                         preexec_fn=forbid_reading)
         expect(status == 0 and any(event["ph"] == "X" for event in
                                    json.loads(by_socket)["traceEvents"]), error)
+
+
+def gdb(*words):
+    """What gdb says to some commands; the last argument is a list of them."""
+    commands = [part for command in words[-1] for part in ("-ex", command)]
+    done = subprocess.run(["timeout", "-k", "5", "60", BIDE, "gdb",
+                           *(str(word) for word in words[:-1]), "-batch", "-nx", *commands],
+                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    expect(done.returncode != 124, "gdb did not end")
+    return done.stdout + done.stderr
+
+
+def check_gdb():
+    """Backtraces of tasks that wait, of a running program."""
+    if not shutil.which("gdb"):
+        return
+    with running("tree", 2) as process:
+        said = gdb(process.pid, ["bide tasks", "bide bt 4", "bide why 5", "bide bt 77",
+                                 "bide bt nobody"])
+        expect(re.search(r"#5 wanter +wants mutex 'account' +app\.c:%d" % line_of("wanter waits"),
+                         said) and "9 tasks" in said, said)
+        expect(re.search(r"#4 owner  sleeps.*bide_sleep \(.*#\d+ +owner \(\) at .*app\.c:%d"
+                         r".*bide__boundary" % line_of("owner waits"), said, re.S), said)
+        expect(re.search(r"#5 wanter .*\n  which has\n#4 owner", said), said)
+        expect("there is no task #77" in said and "'nobody' is no task" in said, said)
+        expect(process.poll() is None, "gdb ended it")
+    with running("damage", 3) as process:
+        said = gdb(process.pid, ["bide tasks", "bide bt all", "bide why 1", "echo alive"])
+        expect("alive" in said and "Traceback" not in said and "Error occurred" not in said, said)
+
+
+def core_of(*words):
+    """The core of a program that crashes; None where the kernel puts cores elsewhere."""
+    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii").strip()
+    if pattern.startswith("|") or "/" in pattern:
+        return None
+    folder = tempfile.mkdtemp(dir=FOLDER)
+
+    def allow():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+
+    subprocess.run([f"{FOLDER}/app", *words], cwd=folder, preexec_fn=allow, check=False,
+                   capture_output=True)
+    cores = list(pathlib.Path(folder).glob(pattern.split("%")[0] + "*"))
+    return str(cores[0]) if cores else None
+
+
+def check_core():
+    """The same of a core; a damaged one gives a message."""
+    core = core_of("crash", "2") if shutil.which("gdb") else None
+    if not core:
+        return
+    said = gdb(f"{FOLDER}/app", core, ["bide tasks", "bide bt 4", "bide bt 10", "bide why 5"])
+    expect("10 tasks" in said and re.search(r"#10 crash +running", said), said)
+    expect(re.search(r"#4 owner  sleeps.*\n  #0 +bide_(?!.*thunk.*owner \(\)).*#\d+ +owner \(\) at "
+                     r".*app\.c:%d" % line_of("owner waits"), said, re.S), said)
+    expect(re.search(r"#10 crash  running.*crash \(number=2\) at .*app\.c:%d" % line_of("crashes"),
+                     said, re.S), said)
+    expect(re.search(r"#5 wanter .*\n  which has\n#4 owner", said), said)
+    whole = pathlib.Path(core).read_bytes()
+    for cut, change in ((len(whole) // 2, b""), (len(whole), b"\xff")):
+        damaged = bytearray(whole[:cut])
+        for at in range(65536, cut, 4096) if change else ():
+            damaged[at + 64:at + 96] = change * 32
+        pathlib.Path(core).write_bytes(damaged)
+        said = gdb(f"{FOLDER}/app", core, ["bide tasks", "bide bt all", "echo alive"])
+        expect("alive" in said and "Traceback" not in said and "Error occurred" not in said, said)
+    said = gdb("/bin/sh", ["bide tasks", "echo alive"])
+    expect("this is no program of bide's" in said and "alive" in said, said)
 
 
 def main():

@@ -15,7 +15,7 @@
 #define SIZE(name, type) (uint32_t)sizeof(type),
 #define NUMBER(name, value) (value),
 
-__attribute__((visibility("default"))) const struct bide__debug bide_debug = {
+const struct bide__debug bide_debug = {
     .magic = BIDE__DEBUG_MAGIC,
     .version = BIDE__DEBUG_VERSION,
     .offset_count = BIDE__OFFSETS,
@@ -28,6 +28,13 @@ __attribute__((visibility("default"))) const struct bide__debug bide_debug = {
     .sizes = {BIDE__DEBUG_SIZES(SIZE)},
     .numbers = {BIDE__DEBUG_NUMBERS(NUMBER)},
 };
+
+/* Their names, in that order, for readers that were not built with this header. */
+#define OFFSET_NAME(name, type, member) #name " "
+#define SIZE_NAME(name, type) #name " "
+#define NUMBER_NAME(name, value) #name " "
+const char bide_debug_names[] = BIDE__DEBUG_OFFSETS(OFFSET_NAME) BIDE__DEBUG_SIZES(SIZE_NAME)
+    BIDE__DEBUG_NUMBERS(NUMBER_NAME);
 
 /* elf(5), "Notes": name size, descriptor size, type, name, descriptor: how far from itself. The
    hidden name keeps the distance a constant in shared libraries. */

@@ -117,4 +117,7 @@ struct bide__debug {
     uint32_t numbers[BIDE__NUMBERS];
 };
 
+extern const struct bide__debug bide_debug;
+extern const char bide_debug_names[];
+
 #endif

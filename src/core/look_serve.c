@@ -34,8 +34,6 @@
 
 enum { IDLE_MS = 10000, PATIENCE_S = 2, STACK_BYTES = 262144 };
 
-extern const struct bide__debug bide_debug;
-
 static uint32_t asked; /* atomic: by a handler */
 
 /* The thread and its sockets; the watchdog's but for `ended`, and `connection`, under the lock. */

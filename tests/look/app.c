@@ -67,6 +67,17 @@ static void up(void)
     fflush(stdout);
 }
 
+/* Beside all the others, one that ends in a core. */
+static async(void) crash(int number)
+{
+    up();
+    volatile int *nowhere = NULL;
+    await(bide_yield());
+    *nowhere = number; /* crashes */
+    return bide_void;
+}
+SPAWNABLE(void, crash, int)
+
 /* The loop goes no further: what it would do with such memory is not the question. */
 static void stay(void)
 {
@@ -87,7 +98,10 @@ static async(void) tree(void)
         spawn_void(g, outer);
         spawn_void(bide_background(), feed, 1);
         await(bide_sleep(bide_ms(5)));
-        up();
+        if (strcmp(kind, "crash") == 0)
+            spawn_void(g, crash, count);
+        else
+            up();
     }
     return bide_void;
 }
