@@ -234,13 +234,15 @@ struct bide__kept *bide__server_kept(struct bide_db *db);
 
 /* ---- perform.c ---- */
 
-/* Something to do on a connection, which does not suspend and can be done twice. */
+/* Something to do on a connection, which can be done twice. It suspends on a server and in
+   bide__between only. */
 struct bide__work {
     int (*run)(struct bide__work *work, struct bide__connection *connection);
     /* Sets `reads` first; NULL: it stands. */
     int (*look)(struct bide__work *work, struct bide__connection *connection);
     bool reads;        /* it changes nothing */
     bool many;         /* of several statements: they see one state, or are undone together */
+    bool may_yield;    /* set while nobody else can come onto the connection */
     bool own_tx;       /* set while it runs in a transaction that was begun for it alone */
     bide_arena *arena; /* for what it reads */
     struct bide__trouble trouble;
@@ -249,6 +251,9 @@ struct bide__work {
 /* Does it on a lane, with an arena of its own, a child of the work's: it is there afterwards. The
    connection is this task's alone. */
 int bide__read_slowly(struct bide__work *work, struct bide__connection *connection);
+
+/* Between two statements of a work of many: other tasks run, where they may. 0, -ECANCELED. */
+int bide__between(const struct bide__work *work);
 
 /* Does it, in the transaction or by itself, and raises what is wrong. */
 void bide__perform(struct bide__on on, struct bide__work *work);

@@ -157,6 +157,18 @@ static int run_by_itself(struct bide_db *db, struct bide__work *work)
     return work->reads && !db->single ? read_by_itself(db, work) : bide__turn(db, work);
 }
 
+int bide__between(const struct bide__work *work)
+{
+    struct bide_task *me = bide__task_current();
+    int code = work->may_yield ? bide__checkpoint(me) : 0;
+    if (!work->may_yield || code < 0)
+        return code;
+    bide__note_waker(me);
+    bide__ready(me);
+    bide__suspend(me);
+    return 0;
+}
+
 static int run_in_tx(struct bide_tx *tx, struct bide__work *work)
 {
     struct bide__connection *connection = bide__tx_connection(tx);
@@ -178,6 +190,7 @@ static int run_in_tx(struct bide_tx *tx, struct bide__work *work)
     if (!tx->writes)
         return bide__trouble(&work->trouble, BIDE_MISUSE, "a with_read_tx only reads");
     connection->driver->set_budget(connection, 0);
+    work->may_yield = many;
     code = many ? bide__command(connection, "savepoint bide_many", &work->trouble) : 0;
     if (code == 0)
         code = work->run(work, connection);

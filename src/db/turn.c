@@ -150,6 +150,7 @@ static int run_member(bide_db *db, struct bide__work *work)
         return -EBADMSG;
     }
     writer->driver->set_budget(writer, 0);
+    work->may_yield = batch->alone; /* others of a batch would come into the savepoint */
     int code = batch->alone ? 0 : bide__command(writer, "savepoint bide_one", &work->trouble);
     bool guarded = !batch->alone && code == 0;
     if (code == 0)

@@ -339,7 +339,9 @@ static int run_insert(struct bide__work *work, struct bide__connection *connecti
     if (work->many && connection->driver->start_rows && writing->what.kind == BIDE__INSERT)
         return bide__insert_arrays(writing, connection);
     for (size_t i = 0; i < writing->what.count; i += rows) {
-        int code = bide__insert_alike(writing, connection, i, &rows);
+        int code = i > 0 ? bide__between(work) : 0;
+        if (code == 0)
+            code = bide__insert_alike(writing, connection, i, &rows);
         if (code < 0)
             return code;
     }

@@ -53,6 +53,90 @@ DB_TEST(rows_wait_for_a_query_a_flush_or_the_commit, .cancel_everywhere = true)
     }
 }
 
+/* ---- a large flush ---- */
+
+enum { LARGE = 20 * BIDE_CAP_DB_INSERT_ROWS };
+
+static item *large_rows(const char *of)
+{
+    item *rows = bide_arena_alloc_zero(bide_task_arena(), LARGE, sizeof *rows);
+    require(rows != NULL);
+    for (size_t i = 0; i < LARGE; i++)
+        rows[i].name = bide_arena_printf(bide_task_arena(), "%s %zu", of, i);
+    return rows;
+}
+
+struct ticks {
+    int count;
+    bool over;
+};
+static async(void) tick(struct ticks *ticks);
+SPAWNABLE(void, tick, struct ticks *)
+static async(void) tick(struct ticks *ticks)
+{
+    for (; !ticks->over; ticks->count++)
+        await(bide_yield());
+    return bide_void;
+}
+
+/* Other tasks run between the statements of a flush, and of rows that commit by themselves. */
+DB_TEST(a_large_flush_lets_others_run)
+{
+    with(bide_database, db, c->url) {
+        await(bide_create_table(db, item));
+        struct ticks ticks = {.count = 0};
+        with_group(g) {
+            spawn_void(g, tick, &ticks);
+            with_tx(tx, db) {
+                bide_add_all(tx, item, large_rows("a"), LARGE);
+                int before = ticks.count;
+                await(bide_flush(tx));
+                check(ticks.count - before >= 10);
+            }
+            int before = ticks.count;
+            await(bide_insert_many(db, item, large_rows("b"), LARGE));
+            check(ticks.count - before >= 10);
+            ticks.over = true;
+        }
+        check_int(await(count(db)), 2 * LARGE);
+    }
+}
+
+static async(void) cancel_later(bide_task_ref of)
+{
+    for (int i = 0; i < 5; i++)
+        await(bide_yield());
+    bide_cancel_task(of, "halfway");
+    return bide_void;
+}
+SPAWNABLE(void, cancel_later, bide_task_ref)
+
+static async(void) insert_large(bide_db *db)
+{
+    with_tx(tx, db) {
+        bide_add_all(tx, item, large_rows("b"), LARGE);
+        await(bide_flush(tx));
+    }
+    return bide_void;
+}
+SPAWNABLE(void, insert_large, bide_db *)
+
+TEST(a_flush_that_is_cancelled_halfway_leaves_nothing)
+{
+    struct db_case c = db_case_new("?synchronous=off");
+    with(bide_database, db, c.url) {
+        await(bide_create_table(db, item));
+        with_group(g) {
+            task(void) doing = spawn(g, insert_large, db);
+            spawn_void(g, cancel_later, bide_ref(doing));
+        }
+        check_int(await(count(db)), 0);
+        await(bide_insert_many(db, item, large_rows("b"), LARGE)); /* nobody holds the writer */
+        check_int(await(count(db)), LARGE);
+    }
+    db_case_done(&c);
+}
+
 DB_TEST(a_loop_adds_from_one_place)
 {
     with(bide_database, db, c->url) {
