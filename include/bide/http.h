@@ -194,6 +194,11 @@ bide_async(bool) bide_reply_begin(bide_exchange *exchange, int status, const cha
                                   int64_t size);
 bide_async(void) bide_reply_write(bide_exchange *exchange, const void *data, size_t size);
 
+/* After bide_reply_begin: this reply has no end of its own, and its client comes again when it is
+   cut, as one of events does. A server that stops (bide_http_serve) cancels the handler when
+   lame_duck is over, rather than at the end of the drain. Never suspends. */
+void bide_reply_ends_at_stop(bide_exchange *exchange);
+
 /*
  * A piece that is in a file: `size` bytes at `offset` of an open regular file, which go from there
  * to the socket without being copied (sendfile(2)): by the loop what is in memory, by the blocking

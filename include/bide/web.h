@@ -569,9 +569,10 @@ bide_async(void) bide_send_format(bide_request *req, const char *format, ...)
  * await(bide_send_event(req, .name = "tick", .data = text, .id = "7")). A browser's EventSource
  * that loses the connection comes again after retry_ms, with the id that it has seen last: take it
  * by header(str, last_event_id, optional). When there is nothing to say for long, a comment keeps
- * the deadline and proxies quiet, and finds out whether the peer is still there. A function without
- * an end looks at bide_stopping (runtime.h). Raises as bide_send_text, and BIDE_INVALID for a name
- * or an id of several lines.
+ * the deadline and proxies quiet, and finds out whether the peer is still there. When the server
+ * stops, the function is cancelled after lame_duck (http.h), so that the peer comes again to
+ * whoever serves then; one that looks at bide_stopping (runtime.h) ends before. Raises as
+ * bide_send_text, and BIDE_INVALID for a name or an id of several lines.
  */
 typedef struct bide_server_event {
     const char *name;    /* the type; NULL: "message" */

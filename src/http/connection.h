@@ -71,6 +71,7 @@ struct bide_exchange {
     uint16_t headers_length;
     uint8_t client_length; /* 0: not asked for */
     uint8_t replied;       /* enum bide__http_replied */
+    bool ends_at_stop;     /* of a reply in pieces: it has no end of its own */
     uint8_t pieces;        /* of a reply in pieces: enum bide__http_pieces */
     bool used_arena;
     bool https;         /* the client's scheme, after bide__http_resolve */
@@ -126,6 +127,7 @@ struct bide__http_server {
     struct bide__timer held;            /* when a stop takes long */
     struct bide__reporter reporter;     /* in the loop's list */
     bool stopping;                      /* replies say `Connection: close` */
+    bool ending;                        /* ... and those without an end are cancelled */
     int64_t start_until_ns;             /* on the tick's clock: when `start` is old */
     char start[BIDE__HTTP_START_BYTES]; /* of the head of a 200, with the date of the second */
     struct bide__http_type types[BIDE__HTTP_TYPES_KEPT];

@@ -121,10 +121,19 @@ bide_async(bool) bide_reply_begin(bide_exchange *exchange, int status, const cha
     exchange->replied = BIDE__HTTP_IN_PIECES;
     exchange->left = size > 0 ? (uint64_t)size : 0;
     exchange->writer = NULL;
+    exchange->ends_at_stop = false;
     if (result == 0)
         bide__http_send_soon(connection);
     leave(me, exchange, result);
     return bide_ready(bool, exchange->pieces != BIDE__HTTP_PIECES_DROPPED);
+}
+
+void bide_reply_ends_at_stop(bide_exchange *exchange)
+{
+    const struct bide__http_connection *connection = exchange->connection;
+    exchange->ends_at_stop = true;
+    if (connection->server->ending)
+        bide__scope_cancel(&connection->buffers->limit.scope, "the server is stopping");
 }
 
 bide_async(void) bide_reply_write(bide_exchange *exchange, const void *data, size_t size)

@@ -227,6 +227,20 @@ static bide_async(void) accept_the_last(struct bide__http_server *server,
     return bide_void;
 }
 
+/* Replies that would go on for ever, whose clients come again. */
+static void cancel_endless(struct bide__http_server *server)
+{
+    server->ending = true;
+    bide__list_foreach(node, &server->working)
+    {
+        struct bide__http_buffers *buffers =
+            bide__container_of(node, struct bide__http_buffers, working);
+        if (buffers->serving && buffers->exchange.replied == BIDE__HTTP_IN_PIECES &&
+            buffers->exchange.ends_at_stop)
+            bide__scope_cancel(&buffers->limit.scope, "the server is stopping");
+    }
+}
+
 static bide_async(void) serve_until_stop(struct bide__http_server *server,
                                          bide_listener_ptr listener)
 {
@@ -246,6 +260,7 @@ static bide_async(void) serve_until_stop(struct bide__http_server *server,
         else
             refuse_more(server, listener);
         shorten_idle(server);
+        cancel_endless(server);
         wait_until_below(server, 1);
     }
     return bide_void;

@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "http/connection.h"
 
+#include <string.h>
+
 struct http_request {
     bide_request base;
     bide_exchange *exchange;
@@ -63,8 +65,12 @@ static void add_fields(bide_request *req)
 static bool begin(bide_request *req, int64_t size) BIDE__UNCHECKED;
 static bool begin(bide_request *req, int64_t size)
 {
+    bide_exchange *exchange = exchange_of(req);
     add_fields(req);
-    return bide_await(bide_reply_begin(exchange_of(req), req->status, req->content_type, size));
+    bool wanted = bide_await(bide_reply_begin(exchange, req->status, req->content_type, size));
+    if (wanted && req->content_type && strncmp(req->content_type, "text/event-stream", 17) == 0)
+        bide_reply_ends_at_stop(exchange);
+    return wanted;
 }
 
 static void write_piece(bide_request *req, const void *data, size_t size) BIDE__UNCHECKED;

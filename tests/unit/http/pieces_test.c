@@ -114,6 +114,9 @@ static async(void) handle_pieces(bide_exchange *x, void *arg)
         await(write_for_ever(x, counts, (size_t)number_of(x)));
     } else if (path_is(x, "/slow")) {
         await(write_slowly(x, counts, (int)number_of(x), 40));
+    } else if (path_is(x, "/endless")) {
+        bide_reply_ends_at_stop(x);
+        await(write_slowly(x, counts, 1, 20000));
     } else if (path_is(x, "/stuck")) {
         await(write_slowly(x, counts, 1, 5000));
     }
@@ -411,6 +414,36 @@ PIECES_TEST(stopping_cancels_what_has_no_end, {.handler_deadline = BIDE_FOREVER}
         require(await(read_more(client)) > 0);
     }
     return bide_void; /* the server is cancelled while the handler waits or has lost its peer */
+}
+
+/* One that has no end is over when the server stops; another comes to its end. */
+static async(void) client_of_stop(struct site *site)
+{
+    const struct counts *counts = (struct counts *)site;
+    int64_t start_ns = bide_clock_ns();
+    with(dial, endless, site) {
+        with(dial, client, site) {
+            await(say(endless, GET("/endless")));
+            await(say(client, GET("/slow?10")));
+            require(await(read_more(endless)) > 0 && await(read_more(client)) > 0);
+            while (counts->written < 2)
+                await(bide_sleep(bide_ms(1)));
+            bide_stop("the test says so");
+            check(await(read_all(endless)));
+            check(!strstr(endless->reply, "0\r\n\r\n"));
+            check(await(read_all(client)));
+            check(strstr(client->reply, "\r\n0\r\n\r\n") != NULL);
+        }
+    }
+    check(ms_since(start_ns) < 4000);
+    return bide_void;
+}
+
+TEST(a_stop_ends_what_has_no_end, .real_clock = true)
+{
+    struct counts counts = {.site = {.options = {.lame_duck = bide_ms(50)}}};
+    await(with_site(&counts.site, handle_pieces, client_of_stop));
+    check_int(counts.cleaned, 2);
 }
 
 /* ---- misuse ---- */
