@@ -17,6 +17,7 @@ STREAMS = "tests/unit-io-stream_test"
 LISTENERS = "tests/unit-io-listener_test"
 BACKENDS = "tests/unit-io-epoll_test"
 FILES = "tests/unit-io-file_test"
+SITES = "tests/unit-web-serve_test"
 PATIENCE_S = 60
 
 # Programs and their tests.
@@ -29,6 +30,7 @@ TESTS = (
     (LISTENERS, "several_tasks_accept"),
     (BACKENDS, "any_descriptor_can_be_waited_for"),
     (FILES, "much_at_a_position"),
+    (SITES, "bodies"),
 )
 # Which call fails, how, and when: strace's words.
 ENTERING = [("io_uring_enter", error, "2+3") for error in ("EINTR", "EBUSY", "EAGAIN", "ENOMEM")]

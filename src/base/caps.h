@@ -95,6 +95,15 @@
 #define BIDE_CAP_URING_BUFFER_BYTES 2048
 #define BIDE_CAP_URING_HELD 16
 #endif
+/* replies of a loop that wait for its next poll, or for so many, to be sent together; bytes of
+ * each: what is longer is sent by a call of its own */
+#if BIDE_DEBUG
+#define BIDE_CAP_URING_COPIES 2
+#define BIDE_CAP_URING_COPY_BYTES 200
+#else
+#define BIDE_CAP_URING_COPIES 16
+#define BIDE_CAP_URING_COPY_BYTES 4096
+#endif
 
 /* Errors */
 

@@ -112,6 +112,9 @@ struct bide__io_ops {
        not be a task. */
     int (*receive_now)(struct bide__fd *fd, void *buffer, size_t size);
     int (*send_now)(struct bide__fd *fd, const void *buffer, size_t size);
+    /* Takes a copy of bytes and sends it with the next poll: cheaper where many send. What goes
+       wrong with it the descriptor's reader is told. False: not taken. May be NULL. */
+    bool (*send_copy)(struct bide__fd *fd, const void *bytes, size_t size);
     /* The call's result for the running task, which may be suspended and has done the checkpoint:
        bytes, perhaps fewer than asked for, or a negative errno. -EAGAIN: a thread must do it. As
        `perform`, it returns only when the kernel can no longer touch the buffer. */

@@ -142,6 +142,7 @@ static void begin_exchange(struct bide__http_connection *connection)
     exchange->client_length = 0;
     exchange->replied = BIDE__HTTP_UNREPLIED;
     exchange->used_arena = false;
+    exchange->ends_so = false;
     exchange->https = false;
     exchange->continued = !head->expect_continue;
     exchange->body_begun = false;
@@ -265,7 +266,7 @@ static void serve_all(struct bide__http_connection *connection)
         if (bide__likely(result == BIDE__HTTP_DONE))
             serve_one(connection);
         else if (result == BIDE__HTTP_MORE)
-            (void)bide__http_flush(connection);
+            (void)bide__http_flush_along(connection);
         else
             refuse(connection);
         bide__done_at_once(connection->task);

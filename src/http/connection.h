@@ -74,6 +74,7 @@ struct bide_exchange {
     bool ends_at_stop;     /* of a reply in pieces: it has no end of its own */
     uint8_t pieces;        /* of a reply in pieces: enum bide__http_pieces */
     bool used_arena;
+    bool ends_so;       /* the handler does nothing after its reply */
     bool https;         /* the client's scheme, after bide__http_resolve */
     bool continued;     /* 100 Continue is owed no more */
     bool body_begun;    /* something was read of it */
@@ -183,6 +184,10 @@ void bide__http_give_up(struct bide__http_connection *connection);
 
 /* Sends what the output buffer holds. 0 or a negative code, after which the connection is gone. */
 int bide__http_flush(struct bide__http_connection *connection);
+
+/* The same when there is nothing more to do for the request: with what others send, if the backend
+   can. What goes wrong with it then is found by the next read. */
+int bide__http_flush_along(struct bide__http_connection *connection);
 
 /* Sends bytes that are in no buffer. The same. */
 int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size);

@@ -286,7 +286,8 @@ bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *con
     result = bide__http_reply(exchange, status, content_type, body, size);
     /* Whatever the handler does next, its peer need not wait for it. */
     if (bide__likely(result == 0 && connection->start == connection->end))
-        result = bide__http_flush(connection);
+        result =
+            exchange->ends_so ? bide__http_flush_along(connection) : bide__http_flush(connection);
     bool dropped = connection->keep_running && result != -EINVAL && result != -ECANCELED;
     if (bide__unlikely(result < 0 && !dropped))
         bide__http_raise_reply(me, exchange, result, status);

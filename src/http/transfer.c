@@ -181,6 +181,23 @@ int bide__http_flush(struct bide__http_connection *connection)
     return bide__http_send(connection, buffers->out, size);
 }
 
+int bide__http_flush_along(struct bide__http_connection *connection)
+{
+    struct bide__fd *fd = &connection->fd;
+    struct bide__http_buffers *buffers = connection->buffers;
+    bool (*send_copy)(struct bide__fd *, const void *, size_t) = fd->io->ops->send_copy;
+    if (connection->out_length == 0)
+        return 0;
+    /* Who closes wants to know that all is sent. */
+    bool whole = !send_copy || connection->closing || connection->gone;
+    if (whole || !send_copy(fd, buffers->out, connection->out_length))
+        return bide__http_flush(connection);
+    connection->out_length = 0;
+    if (bide__unlikely(bide__list_linked(&buffers->unsent)))
+        bide__list_remove(&buffers->unsent);
+    return 0;
+}
+
 /* ns until output that did not fit into the socket is tried again; its task may wait for long */
 enum { UNSENT_RETRY_NS = 10000000 };
 

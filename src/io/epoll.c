@@ -162,12 +162,7 @@ static void epoll_poll(struct bide__io *io, int64_t deadline_ns)
 
 static void epoll_wake(struct bide__io *io)
 {
-    int saved = errno;
-    uint64_t one = 1;
-    /* It fails only when 2^64 - 1 wake-ups came before. */
-    ssize_t written = write(epoll_of(io)->wake_fd, &one, sizeof one);
-    (void)written;
-    errno = saved;
+    bide__fd_wake(epoll_of(io)->wake_fd);
 }
 
 const struct bide__io_ops bide__io_epoll = {

@@ -259,3 +259,13 @@ void bide__fd_notice(struct bide__fd *fd, uint32_t events)
     else if ((events & (EPOLLHUP | EPOLLERR)) && fd->on_gone)
         fd->on_gone(fd);
 }
+
+void bide__fd_wake(int eventfd)
+{
+    int saved = errno;
+    uint64_t one = 1;
+    /* It fails only when 2^64 - 1 wake-ups came before. */
+    ssize_t written = write(eventfd, &one, sizeof one);
+    (void)written;
+    errno = saved;
+}

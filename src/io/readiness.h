@@ -63,6 +63,9 @@ int bide__fd_receive_now(struct bide__fd *fd, void *buffer, size_t size);
 int bide__fd_send_now(struct bide__fd *fd, const void *buffer, size_t size);
 int bide__fd_peek(struct bide__fd *fd);
 
+/* Of struct bide__io_ops, with the eventfd that the poll watches. */
+void bide__fd_wake(int eventfd);
+
 /* After a try. Somebody else may wait for the same; -EAGAIN means that an edge will come. */
 static inline int bide__fd_tried(struct bide__fd *fd, uint8_t bit, struct bide__queue *queue,
                                  int result)

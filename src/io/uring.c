@@ -13,8 +13,8 @@
  * A descriptor of somebody else's (libpq's, libcurl's) or a listener has multishot polls, whose
  * completions are edges; its operations are system calls (readiness.c). A stream is read by a
  * multishot receive into buffers of the ring: reading copies what has come already. It sends by
- * system calls, or with the next poll while other tasks are ready, and has a poll only when the
- * socket was full.
+ * system calls, or with the next poll while other tasks are ready or from a copy, and has a poll
+ * only when the socket was full.
  *
  *     stream, reading:  direct --EAGAIN, or less than asked for--> receive armed --bytes--> held
  *                          ^------------- ended: ENOBUFS, too many held -----'
@@ -32,6 +32,8 @@
  *  6. Only awaited requests have pointers into a task's memory: a send until the kernel takes it,
  *     which does it at once, a call on a file until its completion. Whoever is cancelled takes the
  *     request back, or waits for its completion.
+ *  7. A copy is with the kernel, or sent by a call, after the next poll, and before a detach
+ * returns.
  *
  * Source: io_uring_setup(2), io_uring_enter(2), io_uring_prep_poll_multishot(3),
  * io_uring_prep_recv_multishot(3), io_uring_prep_cancel(3).
@@ -45,6 +47,8 @@
 #include "core/graph.h"
 #include "io/readiness.h"
 #include "io/uring_buffers.h"
+#include "io/uring_copies.h"
+#include "io/uring_ring.h"
 
 #include <bide/log.h>
 
@@ -61,18 +65,19 @@ enum { READ = BIDE__FD_READ, WRITE = BIDE__FD_WRITE };
 
 /* The requests of a descriptor, and with 1 << as bits of bide__fd.armed. OF_READ of a stream only
    tells that its peer is gone. */
-enum { OF_OTHERS, OF_READ, OF_WRITE, OF_RECEIVE, DATA_BITS = 2 };
+enum { OF_OTHERS, OF_READ, OF_WRITE, OF_RECEIVE, OF_COPY, DATA_BITS = 3 };
 enum {
     ARMED_READ = 1 << OF_READ,
     ARMED_WRITE = 1 << OF_WRITE,
     ARMED_RECEIVE = 1 << OF_RECEIVE,
     STOPPING = 1, /* a cancel of the receive is on its way */
-    SENDING = 16, /* a send is queued */
+    SENDING = 16, /* a send is queued, or a copy not sent yet */
     PATIENT = 32  /* the next receive waits for bytes before it asks for a buffer: there was none */
 };
 
 /* The data of requests that are nobody's: a cancel, the wake-up. An awaited one has the address of
-   its record, which is more. The others have the generation, the number and which of them it is. */
+   its record, which is more; a copy's has its place. The others have the generation, the number and
+   which of them it is. */
 enum { DATA_OF_CANCEL = OF_OTHERS, DATA_OF_WAKE = 1 << DATA_BITS | OF_OTHERS };
 
 /* bide__fd.ended: how the stream has ended, or else an errno. */
@@ -82,7 +87,7 @@ enum { OPEN = 0, END = UINT8_MAX };
 enum { GONE = EPOLLHUP | EPOLLERR };
 
 /* Attempts to make room in a full submission queue, while the kernel takes nothing. */
-enum { ROOM_TRIES = 1000 };
+enum { ROOM_TRIES = 1000, COPIES = BIDE_CAP_URING_COPIES };
 
 /* A request in the frame of the task that waits for it: a send, which goes along with the next
    poll, or a call on a file. */
@@ -102,6 +107,8 @@ struct uring_io {
     struct bide__fd_table table;
     struct bide__uring_buffers buffers;
     struct io_uring ring;
+    struct bide__uring_copies copies;
+    unsigned copies_looked_to; /* in the completion queue */
 };
 
 static struct uring_io *uring_of(struct bide__io *io)
@@ -128,31 +135,6 @@ static void uring_close(struct bide__io *io)
     bide__free(self);
 }
 
-/* Where memory is short, or locked memory is counted, a smaller one may do. */
-static int make_ring(struct io_uring *ring)
-{
-    int code = -ENOMEM;
-    for (unsigned entries = BIDE_CAP_URING_ENTRIES;
-         code == -ENOMEM && entries >= BIDE_CAP_URING_LEAST_ENTRIES; entries /= 4) {
-        struct io_uring_params params = {
-            .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |
-                     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                     IORING_SETUP_TASKRUN_FLAG,
-            .cq_entries = BIDE_CAP_URING_COMPLETIONS / (BIDE_CAP_URING_ENTRIES / entries),
-        };
-        code = io_uring_queue_init_params(entries, ring, &params);
-        if (code == 0 && (~params.features & (IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG))) {
-            io_uring_queue_exit(ring);
-            code = -EINVAL;
-        }
-    }
-    if (code < 0)
-        ring->ring_fd = -1;
-    else
-        io_uring_ring_dontfork(ring); /* a child that comes near it dies, and disturbs nobody */
-    return code;
-}
-
 static int uring_open(struct bide__loop *loop, struct bide__io **ret_io)
 {
     struct uring_io *self = bide__calloc(1, sizeof *self);
@@ -160,13 +142,14 @@ static int uring_open(struct bide__loop *loop, struct bide__io **ret_io)
         return -ENOMEM;
     self->io = (struct bide__io){&bide__io_uring, loop};
     self->wake_fd = -1;
-    int code = make_ring(&self->ring);
+    int code = bide__uring_ring_make(&self->ring);
     if (code == 0 && (self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         code = -errno;
     if (code < 0) {
         uring_close(&self->io);
         return code;
     }
+    bide__uring_copies_init(&self->copies);
     (void)bide__uring_buffers_open(&self->buffers, &self->ring); /* without, all is polled */
     self->wanted = true;
     *ret_io = &self->io;
@@ -293,6 +276,51 @@ static void end_awaited(struct awaited *awaited, int result)
         bide__wake(&awaited->wait, awaited->reason);
 }
 
+static struct bide__uring_copy *copy_of(struct uring_io *self, uint64_t data)
+{
+    bool is_one = (data & ((1u << DATA_BITS) - 1)) == OF_COPY && data >> DATA_BITS < COPIES;
+    return is_one ? &self->copies.all[data >> DATA_BITS] : NULL;
+}
+
+/* After a try to send a copy. What did not fit is sent when there is room. */
+static void copy_tried(struct uring_io *self, struct bide__uring_copy *copy, int result)
+{
+    struct bide__fd *fd = bide__fd_table_find(&self->table, copy->number, copy->generation);
+    bool full = result == -EAGAIN || result == -EINTR || (result >= 0 && result < copy->size);
+    if (bide__unlikely(fd && full)) {
+        bide__uring_copy_shorten(copy, result > 0 ? (size_t)result : 0);
+        copy->waits = true;
+        fd->readiness &= (uint8_t)~WRITE;
+        arm_missing(self, fd);
+        return;
+    }
+    bide__uring_copy_give(&self->copies, copy);
+    if (bide__unlikely(!fd))
+        return;
+    fd->armed &= (uint8_t)~SENDING;
+    if (bide__unlikely(fd->writers.first != NULL))
+        bide__wake(fd->writers.first, 0);
+}
+
+/* Sends by a call the copies that are queued still: all, or a descriptor's. */
+static void send_queued_copies(struct uring_io *self, struct bide__fd *only)
+{
+    struct io_uring_sq *queue = &self->ring.sq;
+    unsigned left = io_uring_sq_ready(&self->ring);
+    for (unsigned at = queue->sqe_tail - left; left > 0; at++, left--) {
+        struct io_uring_sqe *request = &queue->sqes[at & queue->ring_mask];
+        struct bide__uring_copy *copy = copy_of(self, request->user_data);
+        if (!copy || (only && copy->generation != only->generation))
+            continue;
+        struct bide__fd *fd =
+            only ? only : bide__fd_table_find(&self->table, copy->number, copy->generation);
+        io_uring_prep_nop(request);
+        io_uring_sqe_set_data64(request, DATA_OF_CANCEL);
+        copy_tried(self, copy,
+                   fd && !fd->closed ? bide__fd_send_now(fd, copy->bytes, copy->size) : -EBADF);
+    }
+}
+
 /* Makes queued requests no-ops, which the kernel did not take: `only` this one, or all of a
    descriptor, which must not meet the number's next owner. */
 static void drop_queued(struct uring_io *self, const struct bide__fd *fd,
@@ -322,6 +350,8 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
     bide__uring_drop(&self->buffers, fd);
     if (!(fd->armed & ~PATIENT))
         return;
+    if (bide__unlikely(fd->armed & SENDING))
+        bide__uring_copy_forget(&self->copies, fd);
     for (unsigned what = OF_READ; what <= OF_RECEIVE; what++)
         if (fd->armed & 1u << what)
             cancel(self, data | what);
@@ -330,8 +360,10 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
     do
         code = io_uring_submit_and_get_events(&self->ring);
     while (code == -EINTR);
-    if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0))
+    if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0)) {
+        send_queued_copies(self, fd);
         drop_queued(self, fd, NULL);
+    }
 }
 
 static int uring_attach(struct bide__io *io, struct bide__fd *fd)
@@ -405,6 +437,48 @@ static int uring_send_now(struct bide__fd *fd, const void *buffer, size_t size)
     if (bide__unlikely(!(fd->readiness & WRITE)))
         arm_missing(uring_of(fd->io), fd);
     return result;
+}
+
+/* Sends the queued copies, and finds their completions behind those that wait for the next poll. */
+static void free_copies(struct uring_io *self)
+{
+    struct io_uring_cq *queue = &self->ring.cq;
+    unsigned at = self->copies_looked_to;
+    if (io_uring_sq_ready(&self->ring) == 0)
+        return;
+    io_uring_submit(&self->ring);
+    if ((int)(at - *queue->khead) < 0)
+        at = *queue->khead;
+    for (; at != io_uring_smp_load_acquire(queue->ktail); at++) {
+        struct io_uring_cqe *seen = &queue->cqes[at & queue->ring_mask];
+        struct bide__uring_copy *copy = copy_of(self, seen->user_data);
+        if (!copy)
+            continue;
+        seen->user_data = DATA_OF_CANCEL; /* the poll goes past it */
+        copy_tried(self, copy, seen->res);
+    }
+    self->copies_looked_to = at;
+}
+
+/* As with other queued sends the kernel has sent it when it takes the request. */
+static bool uring_send_copy(struct bide__fd *fd, const void *bytes, size_t size)
+{
+    struct uring_io *self = uring_of(fd->io);
+    if ((fd->armed & SENDING) || !(fd->readiness & WRITE))
+        return false;
+    if (bide__unlikely(self->copies.first_free == COPIES))
+        free_copies(self);
+    struct bide__uring_copy *copy = bide__uring_copy_take(&self->copies, fd, bytes, size);
+    struct io_uring_sqe *request = copy ? next_request(self) : NULL;
+    if (bide__unlikely(!request)) {
+        if (copy)
+            bide__uring_copy_give(&self->copies, copy);
+        return false;
+    }
+    io_uring_prep_send(request, fd->fd, copy->bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    io_uring_sqe_set_data64(request, (uint64_t)(copy - self->copies.all) << DATA_BITS | OF_COPY);
+    fd->armed |= SENDING;
+    return true;
 }
 
 /*
@@ -545,10 +619,25 @@ static void watch_for_end(struct uring_io *self, struct bide__fd *fd, uint32_t e
         arm(self, fd, OF_READ);
 }
 
+/* There may be room for the rest of a copy. Whether all of it is sent, if there is one. */
+static bool send_rest(struct uring_io *self, struct bide__fd *fd, const struct io_uring_cqe *seen)
+{
+    struct bide__uring_copy *copy = bide__uring_copy_of(&self->copies, fd);
+    if (!copy)
+        return true;
+    if (!(seen->flags & IORING_CQE_F_MORE))
+        fd->armed &= (uint8_t)~ARMED_WRITE;
+    fd->readiness |= WRITE;
+    copy_tried(self, copy, bide__fd_send_now(fd, copy->bytes, copy->size));
+    return !(fd->armed & SENDING);
+}
+
 static void poll_completed(struct uring_io *self, struct bide__fd *fd, unsigned what,
                            const struct io_uring_cqe *seen)
 {
     uint32_t events = seen->res < 0 ? 0 : (uint32_t)seen->res;
+    if (what == OF_WRITE && (fd->armed & SENDING) && !send_rest(self, fd, seen))
+        return;
     if (what == OF_WRITE || reads_ahead(self, fd))
         events &= EPOLLOUT | GONE;
     /* The receive, if there is one, tells of a peer that is gone when its bytes are read. */
@@ -617,7 +706,10 @@ static void completed(struct uring_io *self, const struct io_uring_cqe *seen)
     struct awaited *awaited = awaited_of(seen->user_data);
     if (awaited)
         end_awaited(awaited, seen->res);
-    if (what == OF_OTHERS)
+    struct bide__uring_copy *copy = copy_of(self, seen->user_data);
+    if (copy)
+        copy_tried(self, copy, seen->res);
+    if (what == OF_OTHERS || copy)
         return;
     struct bide__fd *fd = bide__fd_table_find(&self->table, number, generation);
     if (fd && what == OF_RECEIVE)
@@ -658,6 +750,8 @@ static void uring_poll(struct bide__io *io, int64_t deadline_ns)
     if (bide__unlikely(self->wanted))
         arm_wanted(self);
     enter(self, bide__unlikely(self->wanted) ? 0 : deadline_ns);
+    if (bide__unlikely(io_uring_sq_ready(&self->ring) > 0)) /* the kernel takes nothing now */
+        send_queued_copies(self, NULL);
     /* A detach in a hook may add to them. */
     for (unsigned left = 2 * self->ring.cq.ring_entries;
          left > 0 && io_uring_cq_ready(&self->ring) > 0; left--) {
@@ -671,12 +765,7 @@ static void uring_poll(struct bide__io *io, int64_t deadline_ns)
 
 static void uring_wake(struct bide__io *io)
 {
-    int saved = errno;
-    uint64_t one = 1;
-    /* It fails only when 2^64 - 1 wake-ups came before. */
-    ssize_t written = write(uring_of(io)->wake_fd, &one, sizeof one);
-    (void)written;
-    errno = saved;
+    bide__fd_wake(uring_of(io)->wake_fd);
 }
 
 const struct bide__io_ops bide__io_uring = {
@@ -690,6 +779,7 @@ const struct bide__io_ops bide__io_uring = {
     .want = uring_want,
     .receive_now = uring_receive_now,
     .send_now = uring_send_now,
+    .send_copy = uring_send_copy,
     .file = uring_file,
     .peek = uring_peek,
     .poll = uring_poll,

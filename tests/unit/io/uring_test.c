@@ -134,6 +134,113 @@ TEST_PLAIN(a_look_ahead_sees_no_end_where_a_receive_ended)
     io->ops->close(io);
 }
 
+static struct bide__fd stream_fd(int fd)
+{
+    return (struct bide__fd){
+        .fd = fd, .is_stream = true, .short_is_drained = true, .object = {&kind_pipe, NULL, NULL}};
+}
+
+/* Also what does not fit into the socket, and then nothing else before it. */
+TEST_PLAIN(copies_are_sent_whole_and_in_order)
+{
+    enum { BYTES = BIDE_CAP_URING_COPY_BYTES };
+    int ends[2];
+    size_t sent = 0, got = 0;
+    unsigned char bytes[BYTES];
+    struct bide__io *io = open_io();
+    tcp_sockets(ends);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int)); /* soon full */
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &(int){8192}, sizeof(int));
+    struct bide__fd fd = stream_fd(ends[1]);
+    check_int(io->ops->attach(io, &fd), 0);
+    check(!io->ops->send_copy(&fd, "", BYTES + 1));
+    for (int refused = 0; refused < 3;) {
+        for (size_t i = 0; i < BYTES; i++)
+            bytes[i] = (unsigned char)((sent + i) % 251);
+        if (io->ops->send_copy(&fd, bytes, BYTES)) {
+            check_int(io->ops->send_now(&fd, bytes, BYTES), -EAGAIN);
+            sent += BYTES;
+        } else {
+            refused++;
+        }
+        io->ops->poll(io, 0);
+    }
+    while (got < sent) {
+        ssize_t n = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
+        for (ssize_t i = 0; i < n; i++)
+            require(bytes[i] == (got + (size_t)i) % 251);
+        got += n > 0 ? (size_t)n : 0;
+        io->ops->poll(io, bide__clock_monotonic_ns() + (n > 0 ? 0 : BIDE__NS_PER_MS));
+    }
+    check(io->ops->send_copy(&fd, "x", 1));
+    io->ops->detach(io, &fd); /* it goes first */
+    close(ends[1]);
+    check_int(recv(ends[0], bytes, sizeof bytes, 0), 1);
+    check_int(recv(ends[0], bytes, sizeof bytes, 0), 0);
+    close(ends[0]);
+    io->ops->close(io);
+}
+
+/* Peers that read nothing keep no places from others for longer than they are connected. */
+TEST_PLAIN(a_copy_that_never_fits_goes_with_its_descriptor)
+{
+    char bytes[BIDE_CAP_URING_COPY_BYTES] = "";
+    struct bide__io *io = open_io();
+    for (int i = 0; i <= BIDE_CAP_URING_COPIES; i++) {
+        int ends[2], small = 8192, refused = 0;
+        tcp_sockets(ends);
+        setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+        setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        struct bide__fd fd = stream_fd(ends[1]);
+        check_int(io->ops->attach(io, &fd), 0);
+        check(io->ops->send_copy(&fd, bytes, sizeof bytes));
+        while (refused < 3) {
+            io->ops->poll(io, 0);
+            refused += !io->ops->send_copy(&fd, bytes, sizeof bytes);
+        }
+        io->ops->detach(io, &fd);
+        close(ends[1]);
+        close(ends[0]);
+    }
+    io->ops->close(io);
+}
+
+/* More in one turn than there are places, while other completions wait for the poll. */
+TEST_PLAIN(many_copies_in_one_turn)
+{
+    enum { PAIRS = 3 * BIDE_CAP_URING_COPIES, ROUNDS = 5 };
+    int ends[PAIRS][2];
+    char bytes[8];
+    struct bide__fd fds[PAIRS];
+    struct bide__io *io = open_io();
+    want_descriptors(2 * PAIRS + 50);
+    for (int i = 0; i < PAIRS; i++) {
+        tcp_sockets(ends[i]);
+        fds[i] = stream_fd(ends[i][1]);
+        check_int(io->ops->attach(io, &fds[i]), 0);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < PAIRS; i++) {
+            check(io->ops->send_copy(&fds[i], "copied", 6));
+            (void)io->ops->receive_now(&fds[i], bytes, sizeof bytes);
+            io->ops->want(&fds[i]);
+            check_int(write(ends[i][0], "x", 1), 1);
+        }
+        for (int polls = 0; polls < 10; polls++)
+            io->ops->poll(io, 0);
+        for (int i = 0; i < PAIRS; i++) {
+            check_int(recv(ends[i][0], bytes, sizeof bytes, 0), 6);
+            check_int(io->ops->receive_now(&fds[i], bytes, sizeof bytes), 1);
+        }
+    }
+    for (int i = 0; i < PAIRS; i++) {
+        io->ops->detach(io, &fds[i]);
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    io->ops->close(io);
+}
+
 /* Bytes and a reset, both since the last look and before the kernel knows of the receive. */
 TEST_PLAIN(a_reset_that_comes_before_the_receive_is_told)
 {
@@ -142,10 +249,7 @@ TEST_PLAIN(a_reset_that_comes_before_the_receive_is_told)
     struct linger reset = {1, 0};
     struct bide__io *io = open_io();
     tcp_sockets(ends);
-    struct bide__fd fd = {.fd = ends[1],
-                          .is_stream = true,
-                          .short_is_drained = true,
-                          .object = {&kind_pipe, NULL, NULL}};
+    struct bide__fd fd = stream_fd(ends[1]);
     check_int(io->ops->attach(io, &fd), 0);
     check_int(io->ops->receive_now(&fd, bytes, sizeof bytes), -EAGAIN);
     io->ops->want(&fd);
