@@ -1,5 +1,5 @@
 /*
- * Paths, queries, cookies, parameters and dates, all of which are small: see README.md.
+ * Paths, queries, cookies, parameters, dates and ranges, all of which are small: see README.md.
  */
 #include "fuzz.h"
 
@@ -7,6 +7,7 @@
 #include "http/cookie.h"
 #include "http/date.h"
 #include "http/fields.h"
+#include "http/range.h"
 #include "http/url.h"
 
 static void check_path(struct bide__slice path)
@@ -45,6 +46,23 @@ static void check_coding(struct bide__slice text)
     }
     free(encoded);
     free(decoded);
+}
+
+static void check_ranges(struct bide__slice text)
+{
+    static const uint64_t sizes[] = {0, 1, 100, (uint64_t)5 << 30};
+    struct bide__http_range all[BIDE_CAP_HTTP_RANGES];
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int count = bide__http_ranges(text, sizes[i], all);
+        promise(count >= BIDE__HTTP_RANGE_NONE && count <= BIDE_CAP_HTTP_RANGES);
+        for (int a = 0; a < count; a++) {
+            promise(all[a].length > 0 && all[a].first < sizes[i]);
+            promise(all[a].length <= sizes[i] - all[a].first);
+            for (int b = 0; b < a; b++)
+                promise(all[a].first > all[b].first + all[b].length ||
+                        all[b].first > all[a].first + all[a].length);
+        }
+    }
 }
 
 static void check_slice(struct bide__slice whole, struct bide__slice part)
@@ -88,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bide__slice text = bide__slice(copy, size - 1);
     check_path(text);
     check_coding(text);
+    check_ranges(text);
     check_lists(text);
     bide__http_is_host(text);
     int64_t unix_s, again;
