@@ -46,18 +46,47 @@ void comments_limit(bide_app *app, frodo *site)
     site->comments_of_client = bide_app_limit(app, &of_client);
 }
 
-static void spend(bide_request *req, const frodo *site, const account *who)
+/* What other processes have seen of an account: counted in Redis, for a minute from the first one.
+   The milliseconds until it may write again, or 0. */
+static async(int64_t) wait_of(bide_redis *redis, const char *id, int32_t most)
 {
+    static bide_redis_script count = {
+        .text = "local n = redis.call('incr', KEYS[1]) "
+                "if n == 1 then redis.call('pexpire', KEYS[1], 60000) end "
+                "if n > tonumber(ARGV[1]) then return redis.call('pttl', KEYS[1]) end return 0"};
+    const char *key = bide_arena_printf(bide_task_arena(), "frodo:comments:%s", id);
+    const bide_redis_arg args[] = {bide_redis_arg(key), bide_redis_arg(most)};
+    return ready(int64_t, await(bide_redis_eval(redis, &count, args, 1, 2)).integer);
+}
+SPAWNABLE(int64_t, wait_of, bide_redis *, const char *, int32_t)
+
+/* Each process counts accounts and addresses; with Redis accounts are counted for all processes,
+   and while it is away by each again. */
+static async(void) spend(bide_request *req, const frodo *site, const account *who)
+{
+    bide_error *error = NULL;
+    int64_t wait_ms = 0;
     const char *id = bide_arena_printf(bide_task_arena(), "%" PRId64, who->id);
-    bide_limit_take(req, site->comments_of_account, id ? id : "");
+    if (!id)
+        fail(bide_error_new(BIDE_NO_MEMORY, "no memory for a limit"));
+    bide_limit_take(req, site->comments_of_account, id);
     bide_limit_take(req, site->comments_of_client, NULL);
+    if (site->redis)
+        wait_ms = attempt(&error, wait_of, site->redis, id, site->settings->comments_per_minute);
+    if (!error && wait_ms > 0) {
+        const char *seconds =
+            bide_arena_printf(bide_arena_of(req), "%" PRId64, (wait_ms + 999) / 1000);
+        bide_keep_header(req, "Retry-After", seconds);
+        fail(http_error(429, "Too many requests: try again in %s seconds", seconds));
+    }
+    return bide_void;
 }
 
 async(comment_out_ptr) comment_add(bide_request *req, const account *who, int64_t post_id,
                                    const comment_form *form)
 {
     frodo *site = frodo_of(req);
-    spend(req, site, who);
+    await(spend(req, site, who));
     const post_row *row = await(post_by_id(site, who, post_id));
     comment c = {.post_id = post_id, .author_id = who->id, .content = form->content};
     comment_out *written = NULL;

@@ -1,6 +1,9 @@
 #include "blog/blog_case.h"
 
+#include "../../tests/unit/redis/redis_case.h"
+
 #include <inttypes.h>
+#include <stdlib.h>
 
 FRODO_TEST(who_is_logged_in_comments)
 {
@@ -118,6 +121,39 @@ FRODO_TEST(too_many_comments_are_refused_for_now)
         check_int(await(client_post(client, at, json("{\"content\":\"y\"}"))).status, 429);
         bide_client_from(client, "192.0.2.1", "http");
         check_int(await(client_post(client, at, json("{\"content\":\"y\"}"))).status, 201);
+    }
+}
+
+/* What another process has counted is in Redis; without it each counts by itself. */
+TEST(comments_of_all_processes_count_together, .real_clock = true)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    __attribute__((cleanup(frodo_case_done))) struct frodo_case own = {.settings = NULL};
+    struct frodo_case *c = &own;
+    frodo_case_open(c, false);
+    c->set.redis_url = server.url;
+    c->set.comments_per_minute = 3;
+    BLOG(client, db)
+    {
+        as(client, "frodo");
+        await(post_of(client, "One", "text", "", "published"));
+        static const char at[] = "/api/posts/1/comments";
+        with(bide_redis, r, server.url, NULL) { /* Sam is the third tester */
+            check_int(await(bide_redis_incr(r, "frodo:comments:3", 2)), 2);
+            check(await(bide_redis_expire(r, "frodo:comments:3", bide_s(50))));
+        }
+        as(client, "sam");
+        check_int(await(client_post(client, at, json("{\"content\":\"1\"}"))).status, 201);
+        reply r = await(client_post(client, at, json("{\"content\":\"2\"}")));
+        check_int(r.status, 429);
+        const char *seconds = reply_header(r, "Retry-After");
+        require(seconds);
+        check(atoi(seconds) > 0 && atoi(seconds) <= 50);
+        as(client, "pippin");
+        check_int(await(client_post(client, at, json("{\"content\":\"3\"}"))).status, 201);
+        redis_kill(&server);
+        check_int(await(client_post(client, at, json("{\"content\":\"4\"}"))).status, 201);
     }
 }
 
