@@ -49,6 +49,7 @@ static bide_app *app_with(const char *template, const struct bide_app_options *o
 }
 #define app_with(template, ...) app_with(template, &(struct bide_app_options){__VA_ARGS__})
 
+static const char *page_of(bide_app *app) BIDE__TASK;
 static const char *page_of(bide_app *app)
 {
     const char *text = NULL;
