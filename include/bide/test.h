@@ -52,9 +52,13 @@ struct bide__test_options {
                        */
     bool reports; /* TEST only: a query or a commit for each row, a transaction that keeps others
                      waiting (db.h) are reported, but do not fail it */
-    bool cancel_everywhere;     /* TEST only: once more for each n, with the n-th await cancelled */
-    bool fail_allocations;      /* once more for each n, with the n-th allocation failing */
-    bool hidden;                /* runs only if --only gives its exact name */
+    bool cancel_everywhere; /* TEST only: once more for each n, with the n-th await cancelled */
+    bool no_blocking;       /* TEST, EXPLORE: a system call that blocks the loop fails the test, and
+                           is reported with who made it, in whatever library; as BIDE_TRAP=1
+                           in the environment says for all. Such a test cannot start child
+                           processes. Not under sanitizers and valgrind */
+    bool fail_allocations;  /* once more for each n, with the n-th allocation failing */
+    bool hidden;            /* runs only if --only gives its exact name */
     unsigned long schedules;    /* EXPLORE only: run at most that many; 2,000 if 0 */
     enum test_search search;    /* EXPLORE only: which ones */
     unsigned preemptions;       /* EXPLORE only: of those that are searched, at most that many times

@@ -10,6 +10,7 @@
  * faults; if that ends, all of them have been run. What is left of `.schedules` is drawn at random.
  */
 #include "explore.h"
+#include "trap.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -324,6 +325,7 @@ static bide_async(void) explore(void)
 {
     struct bide__explorer *e = &bide__explorer;
 
+    bide__test_trap(e->options);
     if (!run_search(e) && atomic_load(&bide__test_verdict->failures) == 0)
         atomic_fetch_add(&bide__test_verdict->failures, 1);
     return bide_void;

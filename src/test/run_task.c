@@ -8,6 +8,7 @@
  * 2. Failures are injected from the body's first line to its last: not while the runtime starts.
  */
 #include "harness.h"
+#include "trap.h"
 
 #include "base/mem.h"
 #include "core/loop.h"
@@ -74,6 +75,7 @@ static void call_body(void *arg)
     if (run.options->fail_allocation_at)
         bide__mem_fail_at(run.options->fail_allocation_at, false);
     run.awaits_left = run.options->cancel_at;
+    bide__test_trap(run.options);
     run.body();
 }
 
