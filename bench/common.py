@@ -180,8 +180,9 @@ class Builder:
             self.built.add(program)
         return done.returncode == 0
 
-    def compile_bide(self, programs, own=()):
-        """Programs NAME.c on the library; those in `own` see its inner headers too."""
+    def compile_bide(self, programs, own=(), kit=()):
+        """Programs NAME.c on the library; those in `own` see its inner headers too, those in `kit`
+        are tests."""
         library = BUILD / "src" / "libbide.a"
         package = BUILD / "meson-uninstalled" / "bide-uninstalled.pc"
         if not library.exists() or not package.exists():
@@ -198,7 +199,8 @@ class Builder:
         self.systems.add("bide")
         for program in programs:
             inner = ["-I", ROOT / "src"] if program in own else []
-            command = [*self.cc, *flags, *inner, f"{program}.c", *link]
+            tests = [BUILD / "src" / "libbide_test.a"] if program in kit else []
+            command = [*self.cc, *flags, *inner, f"{program}.c", *tests, *link]
             if not self.compile(program, command, quiet=False):
                 self.left_out.append(f"{program} (does not build, see above)")
                 self.incomplete = True
