@@ -6,6 +6,7 @@
  *
  * What stands behind the path is for the program, whose main is bide_main (bide/main.h).
  */
+#include "check.h"
 #include "look.h"
 
 #include <dirent.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void help(FILE *out)
@@ -29,8 +31,9 @@ static void help(FILE *out)
         "       bide new PATH             make the folder of an application\n"
         "       bide routes PATH          print the table of its routes\n"
         "       bide openapi PATH         print its OpenAPI document\n"
-        "       bide check [PATH] [--sql] [--json] [--migrations FOLDER]\n"
-        "                                 check the application and every query of it\n"
+        "       bide check [PATH] [--code] [--sql] [--json] [--migrations FOLDER]\n"
+        "                                 check the code, the application and every query of it;\n"
+        "                                 --code, --sql: that alone\n"
         "       bide migrate [PATH] up|down|status|check|new NAME [--url URL]\n"
         "                                 [--migrations FOLDER] [--to N] [--dry-run]\n"
         "       bide ps|tree|top|trace|gdb PID    look into a running program; `bide ps --help`\n"
@@ -161,13 +164,20 @@ static char *name_of(const char *path)
     return *name ? name : text_of("program");
 }
 
-char *build(const char *path)
+/* Without the slashes at its end. */
+static char *trimmed_path(const char *path)
 {
-    struct stat status;
-    struct words sources = {NULL, 0};
     char *trimmed = text_of("%s", path);
     for (size_t length = strlen(trimmed); length > 1 && trimmed[length - 1] == '/';)
         trimmed[--length] = '\0';
+    return trimmed;
+}
+
+struct words sources_of(const char *path)
+{
+    struct stat status;
+    struct words sources = {NULL, 0};
+    char *trimmed = trimmed_path(path);
     if (stat(trimmed, &status) < 0)
         die(EXIT_USAGE, "%s: %s", path, strerror(errno));
     if (S_ISDIR(status.st_mode))
@@ -176,6 +186,13 @@ char *build(const char *path)
         add_word(&sources, trimmed);
     else
         die(EXIT_USAGE, "%s is neither a .c file nor a folder", path);
+    return sources;
+}
+
+char *build(const char *path)
+{
+    struct words sources = sources_of(path);
+    char *trimmed = trimmed_path(path);
     char *name = name_of(trimmed);
     return build_program(&sources, open_cache(trimmed, name), name);
 }
@@ -193,6 +210,61 @@ static bool is_one_of(const char *word, const char *const *words)
     while (*words && strcmp(*words, word) != 0)
         words++;
     return *words;
+}
+
+static bool has_word(char *const *words, const char *word)
+{
+    return is_one_of(word, (const char *const *)words);
+}
+
+/* What the program says of itself: its output, if it is wanted, and its exit status. */
+static int ask_program(char *program, char *const *arguments, bool json, char **ret_output)
+{
+    struct words words = {NULL, 0};
+    int ends[2] = {-1, -1}, status;
+    add_word(&words, program);
+    add_word(&words, "check");
+    for (; *arguments; arguments++)
+        add_word(&words, *arguments);
+    if (json && pipe(ends) < 0)
+        die(EXIT_BUILD, "%s: %s", program, strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (json)
+            dup2(ends[1], STDOUT_FILENO);
+        execv(program, words.all);
+        _exit(EXIT_BUILD);
+    }
+    if (json) {
+        size_t size = 0;
+        close(ends[1]);
+        FILE *out = fdopen(ends[0], "r");
+        if (!out || getdelim(ret_output, &size, '\0', out) < 0)
+            *ret_output = text_of("[]");
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+        die(EXIT_BUILD, "%s: %s", program, strerror(errno));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BUILD;
+}
+
+/* `bide check`: the code, then what the program checks by itself. */
+static int check(const char *path, char *const *arguments)
+{
+    struct findings findings = {NULL, 0};
+    bool json = has_word(arguments, "--json"), only_code = has_word(arguments, "--code");
+    char *more = NULL;
+    int status = 0, code = 0;
+    for (size_t i = 0; only_code && arguments[i]; i++)
+        if (strcmp(arguments[i], "--code") != 0 && strcmp(arguments[i], "--json") != 0)
+            die(EXIT_USAGE, "check: --code goes with --json alone, behind the path: not '%s'",
+                arguments[i]);
+    if (!has_word(arguments, "--sql"))
+        code = check_code(path, json, &findings);
+    if (!only_code)
+        status = ask_program(build(path), arguments, json, &more);
+    if (json)
+        print_findings(&findings, true, more);
+    return status > code ? status : code;
 }
 
 int main(int argc, char **argv)
@@ -227,7 +299,10 @@ int main(int argc, char **argv)
     if (strcmp(command, "dev") == 0 ||
         (strcmp(command, "run") == 0 && is_one_of("--reload", (const char *const *)(argv + 3))))
         run_dev(argv[2], argv + 3);
-    char *program = build(has_path ? argv[2] : ".");
+    const char *path = has_path ? argv[2] : ".";
+    if (strcmp(command, "check") == 0)
+        return check(path, argv + (has_path ? 3 : 2));
+    char *program = build(path);
     argv[0] = program;
     if (has_path)
         memmove(&argv[2], &argv[3], sizeof *argv * (size_t)(argc - 2)); /* with the NULL */

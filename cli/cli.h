@@ -53,6 +53,9 @@ char *open_cache(const char *path, const char *name);
 /* The files that went into what was built in a folder. */
 struct words inputs_of(const char *folder);
 
+/* The sources of what a path names, a C file or a folder. Ends the command when it is neither. */
+struct words sources_of(const char *path);
+
 /* Builds what a path names, a C file or a folder; gives the program's path. Ends the command when
    that does not work. */
 char *build(const char *path);

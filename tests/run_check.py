@@ -31,6 +31,7 @@ def environment(**more):
     return {**kept, "XDG_CACHE_HOME": FOLDER + "/cache", **more}
 
 
+HAS_CLANG = shutil.which("clang") is not None
 FOLDER = ""
 LIBRARY = {}
 
@@ -79,6 +80,87 @@ def findings(text):
     rows = [re.match(r"(\S+?):(\d+): (.*)$", line) for line in text.split("\n")]
     return [(pathlib.Path(row.group(1)).name, int(row.group(2)), row.group(3))
             for row in rows if row]
+
+
+# ---- the code ---------------------------------------------------------------------------------
+def marked(path):
+    """What a file's marks `// <- RULE RULE` ask for: (line, rule)."""
+    found = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        found += [(number, rule) for rule in text.partition("// <- ")[2].split()]
+    return sorted(found)
+
+
+def needs_clang(findings):
+    """Those that are found without clang too, where there is none."""
+    return findings if HAS_CLANG else [one for one in findings
+                                       if one[1] not in ("await-outside-a-task",
+                                                         "await-in-no-await")]
+
+
+def check_every_rule_is_found_where_it_is():
+    path = CASES / "code.c"
+    status, out, err = run("check", str(path), "--code")
+    found = sorted((int(line), rule) for line, rule in
+                   re.findall(r"code\.c:(\d+): .* \[([\w-]+)\]$", out, re.MULTILINE))
+    expect(found == needs_clang(marked(path)), out, marked(path))
+    expect(status == (1 if HAS_CLANG else 2) and len(err.splitlines()) == (not HAS_CLANG), err)
+    rows = json.loads(run("check", str(path), "--code", "--json")[1])
+    expect(sorted((row["line"], row["rule"]) for row in rows) == found, rows)
+
+
+def check_without_clang_that_is_said():
+    compiler = shutil.which(CC[0])
+    status, out, err = run("check", str(CASES / "code.c"), "--code", PATH="/nowhere", CC=compiler)
+    expect(status == 2 and len(err.splitlines()) == 1 and "no clang here" in err, status, err)
+    expect("[busy-wait]" in out, out)
+
+
+def check_compile_commands_say_which_files_and_how():
+    folder = pathlib.Path(FOLDER) / "built"
+    (folder / "src").mkdir(parents=True)
+    text = """#include <bide/bide.h>
+#ifndef WANTED
+#error not with the flags of the file
+#endif
+async(int) count(void);
+int plain(void);
+int plain(void) { return await(count()); }
+"""
+    for name in ("one.c", "two.c", "src/three.c"):
+        (folder / name).write_text(text)
+    flags = f"-std=gnu11 -fexceptions -I{ROOT}/include -DWANTED=\\\"1\\\" -fconserve-stack " \
+            "--param inline-unit-growth=9 -fno-gcse-after-reload -Wnothing -MD -MF x.d -o x.o -c"
+    entries = [{"directory": str(folder), "command": f"gcc {flags} one.c", "file": "one.c",
+                "output": "x.o"},
+               {"directory": str(folder / "src"), "file": "three.c",
+                "arguments": ["ccache", "gcc", *flags.replace("\\", "").split(), "three.c"]}]
+    (folder / "compile_commands.json").write_text(json.dumps(entries, indent=1))
+    status, out, err = run("check", ".", "--code", cwd=folder)
+    if HAS_CLANG:
+        expect(status == 1 and re.findall(r"^[\w/]+\.c:7: 'count' waits", out, re.MULTILINE)
+               == ["one.c:7: 'count' waits", "src/three.c:7: 'count' waits"], out, err)
+    expect("2 files, " in out, out)
+    (folder / "compile_commands.json").write_text('[{"file": 3}]')
+    status, out, err = run("check", ".", "--code", cwd=folder)
+    expect(status == 2 and "is no compile_commands.json" in err, err)
+
+
+def check_the_code_and_the_queries_are_one_list():
+    folder = program("both", GOOD.replace("{ (void)await(bide_all(db, note_title",
+                                          "{ while (!db); (void)await(bide_all(db, note_title"))
+    (folder / "migrations").mkdir()
+    (folder / "migrations/0001_notes.sql").write_text("-- migrate:up\ncreate table notes (id);\n")
+    status, out, err = run("check", ".", "--json", cwd=folder)
+    rows = json.loads(out)
+    expect(status in (1, 2) and rows[0]["rule"] == "busy-wait" and len(rows) > 1
+           and "sql" in rows[-1], out, err)
+
+
+def check_the_code_of_this_tree():
+    for path in ("apps/frodo", "examples/18_app.c", "examples/16_web.c"):
+        out = run("check", str(ROOT / path), "--code")[1]
+        expect(out.endswith(", 0 findings\n"), out)
 
 
 # ---- check ---------------------------------------------------------------------------------------
@@ -161,15 +243,17 @@ def program(name, text):
 
 def check_without_migrations_the_models_are_the_schema():
     folder = program("good", GOOD)
-    expect(run("check", cwd=folder) == (0, "2 queries, 0 findings\n", ""), run("check", cwd=folder))
-    expect(run("check", "--json", cwd=folder)[:2] == (0, "[]\n"))
+    said = "1 file, 0 findings\n2 queries, 0 findings\n"
+    if HAS_CLANG:
+        expect(run("check", cwd=folder) == (0, said, ""), run("check", cwd=folder))
+    expect(run("check", "--json", cwd=folder)[1] == "[]\n", run("check", "--json", cwd=folder))
     expect(run("check", ".", "--sql", cwd=folder)[0] == 0)
     (folder / "migrations").mkdir()
     (folder / "migrations/0001_notes.sql").write_text("-- migrate:up\ncreate table notes (id);\n")
-    status, out, _ = run("check", cwd=folder)
+    status, out, _ = run("check", ".", "--sql", cwd=folder)
     expect(status == 1 and "app.c:6: the table 'notes' has no column 'title', which" in out, out)
     (folder / "migrations/0001_notes.sql").write_text("-- migrate:up\n\ncreate tabel notes (id);\n")
-    status, out, _ = run("check", cwd=folder)
+    status, out, _ = run("check", ".", "--sql", cwd=folder)
     expect(status == 1 and 'migrations/0001_notes.sql:3: near "tabel": syntax error' in out, out)
 
 

@@ -140,7 +140,7 @@ def test_block(_tools, name, _old):
 
 def check_block(_tools, name, _old):
     """What `bide check` says."""
-    out, said, status = documents.execute([str(BUILD / "cli" / "bide"), "check", "--code", name])
+    out, said, status = documents.execute([str(BUILD / "cli" / "bide"), "check", name, "--code"])
     return (fence("c", (ROOT / name).read_text(encoding="utf-8").partition("*/\n")[2])
             + fence("text", f"{out}{said}(exit status {status})"))
 
