@@ -247,7 +247,7 @@ static int ask_program(char *program, char *const *arguments, bool json, char **
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BUILD;
 }
 
-/* `bide check`: the code, then what the program checks by itself. */
+/* `bide check`: what the program checks by itself, then the code. */
 static int check(const char *path, char *const *arguments)
 {
     struct findings findings = {NULL, 0};
@@ -258,11 +258,11 @@ static int check(const char *path, char *const *arguments)
         if (strcmp(arguments[i], "--code") != 0 && strcmp(arguments[i], "--json") != 0)
             die(EXIT_USAGE, "check: --code goes with --json alone, behind the path: not '%s'",
                 arguments[i]);
-    if (!has_word(arguments, "--sql"))
-        code = check_code(path, json, &findings);
     if (!only_code)
         status = ask_program(build(path), arguments, json, &more);
-    if (json)
+    if (!has_word(arguments, "--sql") && status != EXIT_USAGE)
+        code = check_code(path, json, &findings);
+    if (json && status != EXIT_USAGE)
         print_findings(&findings, true, more);
     return status > code ? status : code;
 }

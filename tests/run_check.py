@@ -243,7 +243,7 @@ def program(name, text):
 
 def check_without_migrations_the_models_are_the_schema():
     folder = program("good", GOOD)
-    said = "1 file, 0 findings\n2 queries, 0 findings\n"
+    said = "2 queries, 0 findings\n1 file, 0 findings\n"
     if HAS_CLANG:
         expect(run("check", cwd=folder) == (0, said, ""), run("check", cwd=folder))
     expect(run("check", "--json", cwd=folder)[1] == "[]\n", run("check", "--json", cwd=folder))

@@ -147,13 +147,13 @@ def check_block(_tools, name, _old):
 
 def trial_block(tools, name, _old):
     """A test that must fail, in the harness of the test kit."""
-    problem, out, said, status = documents.build_and_run(ROOT / name, tools.folder, tools.flags)
+    path = ROOT / name
+    problem, out, said, status = documents.build_and_run(path, tools.folder, tools.flags)
     if problem or status == 0:
         return problem or f"{name} did not fail:\n{out}{said}"
-    code = re.sub(r"\A/\*.*?\*/\n", "", (ROOT / name).read_text(encoding="utf-8"),
-                  flags=re.DOTALL)
-    report = "\n".join(line for line in (out + said).splitlines() if "replay:" not in line)
-    return fence("c", code) + fence("text", report)
+    code = re.sub(r"\A/\*.*?\*/\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    built = f"{tools.folder}/{name.replace('/', '-').removesuffix('.c')}"
+    return fence("c", code) + fence("text", (out + said).replace(built, f"./{path.stem}"))
 
 
 def later_block(_tools, _name, old):
