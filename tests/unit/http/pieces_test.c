@@ -315,12 +315,12 @@ PIECES_TEST(a_failure_in_the_middle_is_seen, {.requests = 0})
 
 /* ---- time ---- */
 
-PIECES_TEST(each_piece_gives_the_deadline_anew, {.handler_deadline = bide_ms(300)})
+PIECES_TEST(each_piece_gives_the_deadline_anew, {.handler_deadline = bide_ms(900)})
 {
     with(dial, client, site) {
-        await(say(client, GET("/slow?12")));
+        await(say(client, GET("/slow?25")));
         size_t head = strlen(CHUNKED_HEAD) + 37;
-        while (client->held < head + 12 * 10 + 5)
+        while (client->held < head + 25 * 10 + 5)
             require(await(read_more(client)) > 0);
         check(memmem(client->in, client->held, "\r\n0\r\n\r\n", 7) != NULL);
         client->held = 0;
