@@ -48,7 +48,6 @@ struct end {
     struct bide__address own, peer; /* size 0: not known */
     int other;                      /* the descriptor of the other end, -1: none */
     bool reset;                     /* to be told */
-    bool connecting;                /* refused and late are decided */
     uint8_t late;                   /* READ, WRITE: waits for its timer */
     uint8_t decided;                /* READ: what is there has been decided about */
     struct bide__timer timer;
