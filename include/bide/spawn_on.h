@@ -18,8 +18,9 @@
  *     those point to is shared between two threads: nobody else may write it meanwhile, and memory
  *     of the other loop's task (its arena, its rows) ends with that task.
  *  2. What belongs to one loop, or to one task, is refused: by the compiler if it is a parameter
- *     (bide_tx, bide_db, a stream, a process, a mutex, a barrier, a client, ...), else when it is
- * used there.
+ *     (bide_tx, bide_db, a stream, a process, a mutex, a barrier, a client, ...; a channel of one
+ *     loop, a generator and a task's handle if they are written as bide_channel(T) *, bide_gen(T) *
+ *     and task(T), not behind a typedef), else when it is used there.
  *  3. The child ends after the call on the other loop has ended, with its cleanups. A deadline in
  *     force here holds there.
  *  4. The call runs beside its loop's background work: a stop of the program drains it.

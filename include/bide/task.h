@@ -235,7 +235,16 @@ struct bide_exchange;
               struct bide_pooled *: 2, struct bide_redis *: 2, struct bide_redis_tx *: 2, \
               struct bide_redis_subscription *: 2, struct bide_http_client *: 2, \
               struct bide_mailer *: 2, struct bide_cache *: 2, struct bide_exchange *: 2, \
-              default: 0))
+              default: 0) | \
+     BIDE__BOUND_TEXT(#A))
+/* Of these there is a type for each T: they are known by how they are written. */
+#define BIDE__BOUND_TEXT(text) \
+    (BIDE__BEGINS(text, "struct bide_channel_of_") || \
+             BIDE__BEGINS(text, "const struct bide_channel_of_") || \
+             BIDE__BEGINS(text, "struct bide_gen_of_") || BIDE__BEGINS(text, "struct bide_task_") \
+         ? 2 \
+         : 0)
+#define BIDE__BEGINS(text, word) (__builtin_strncmp(text, word, sizeof(word) - 1) == 0)
 #define BIDE__F_1 , .a0 = a0
 #define BIDE__F_2 BIDE__F_1, .a1 = a1
 #define BIDE__F_3 BIDE__F_2, .a2 = a2

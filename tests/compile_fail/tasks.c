@@ -298,6 +298,63 @@ async(int) run(connection *c)
 }
 #endif // CASE_loop_bound_on_another_loop
 
+#ifdef CASE_channel_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, int, bide_channel(int) *)
+SPAWNABLE(void, serve_there, bide_cross_channel(int) *)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, 3, NULL); // <- here
+#else
+        spawn_void_on(g, 1, serve_there, NULL);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_channel_on_another_loop
+
+#ifdef CASE_generator_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, bide_gen(int) *, int)
+SPAWNABLE(void, serve_there, bide_cross_channel(int) *)
+async(int) run(connection *c)
+{
+    (void)c;
+    with_group(g) {
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, NULL, 3); // <- here
+#else
+        spawn_void_on(g, 1, serve_there, NULL);
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_generator_on_another_loop
+
+#ifdef CASE_handle_on_another_loop
+// gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+// clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
+SPAWNABLE(void, serve, task(int))
+SPAWNABLE(void, serve_number, int)
+async(int) run(connection *c)
+{
+    with_group(g) {
+        task(int) one = spawn(g, fetch, c, 1);
+#ifndef FIXED
+        spawn_void_on(g, 1, serve, one); // <- here
+#else
+        spawn_void_on(g, 1, serve_number, await_task(one));
+#endif
+    }
+    return ready(int, 0);
+}
+#endif // CASE_handle_on_another_loop
+
 #ifdef CASE_barrier_on_another_loop
 // gcc: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
 // clang: what belongs to one loop stays there: `serve` takes a handle that another loop cannot use
