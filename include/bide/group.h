@@ -47,6 +47,7 @@ typedef struct bide_group {
     const char *cancel_reason; /* set by bide_group_cancel */
     uint8_t state;             /* enum bide__group_state */
     bool child_cancelled;      /* a child was ended by a cancel of the whole group */
+    bool never_again;          /* a cancelled child may have done something (retry.h) */
     const void *loop;          /* whose tasks may spawn into it */
     const char *floor;         /* where the frame of its block ends: calls from there lie below */
 } bide_group;

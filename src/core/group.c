@@ -59,6 +59,7 @@ void bide__group_init(bide_group *group, const struct bide_site *at,
     group->cancel_reason = NULL;
     group->state = GROUP_OPEN;
     group->child_cancelled = false;
+    group->never_again = false;
     group->loop = bide__loop_here;
 }
 
@@ -167,6 +168,7 @@ void bide__group_child_ended(bide_group *group, struct bide_task *child, bide_er
     group->started--;
     if (bide__unlikely(error && bide__error_is_cancel(error))) {
         child->ended_by_cancel = true;
+        group->never_again |= error->never_again;
         group->child_cancelled |= group->scope.effective;
         error = bide__error_in_cancel(loop, error);
     }
@@ -300,14 +302,20 @@ void bide__group_leave(bide_group *group)
         bide__group_free_children(group, !unwinding && !group->error && !group->scope.effective);
     bide__scope_pop(&group->scope);
     bide_error *failure = group->error;
+    if (unwinding)
+        me->head.unwinding->never_again |= group->never_again;
     if (bide__likely(!failure)) {
         /* The end was an await: it raises if it has no result, because children were cancelled. */
         if (bide__unlikely(group->child_cancelled && waited && !unwinding &&
-                           bide_cancel_requested()))
-            bide__fail(group->scope.site, bide__cancel_error(me));
+                           bide_cancel_requested())) {
+            bide_error *cancel = bide__cancel_error(me);
+            cancel->never_again |= group->never_again;
+            bide__fail(group->scope.site, cancel);
+        }
         return;
     }
     group->error = NULL;
+    failure->never_again |= group->never_again;
     note_group_end(failure, group->scope.site);
     if (unwinding) {
         merge(me->loop, me->head.unwinding, failure);

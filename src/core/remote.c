@@ -48,7 +48,8 @@ struct remote {
     /* The other side's; the child's after `ended`. */
     struct bide_task *task; /* while it runs */
     bool cancel_arrived;
-    bool cancelled;      /* the cancel left the call */
+    bool cancelled;      /* the cancel left the call ... */
+    bool never_again;    /* ... which may have done what is not to be done twice */
     int refusal;         /* a negative errno: it never ran */
     bide_error *failure; /* what it failed with, kept by `keeper` */
     struct keeper *keeper;
@@ -98,6 +99,7 @@ static void run_call(void *arg)
     remote->task = NULL;
     if (error && bide__error_is_cancel(error)) {
         remote->cancelled = true;
+        remote->never_again = error->never_again;
         error = bide__error_in_cancel(me->loop, error);
         if (error)
             bide__error_own(me, error);
@@ -194,8 +196,11 @@ static void raise_outcome(struct bide_task *me, const struct remote *remote)
     }
     if (!remote->cancelled)
         return;
-    if (me->head.attention & BIDE__ATTENTION_CANCEL)
-        bide__raise(-ECANCELED, &remote->object);
+    if (me->head.attention & BIDE__ATTENTION_CANCEL) {
+        bide_error *cancel = bide__cancel_error(me);
+        cancel->never_again |= remote->never_again;
+        bide__fail(remote->call.at, cancel);
+    }
     bide__fail(remote->call.at, bide_error_new(BIDE_CANCELLED, "'%s' was cancelled on loop %d",
                                                remote->call.name, remote->call.loop));
 }

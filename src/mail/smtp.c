@@ -450,6 +450,8 @@ bide_async(void) bide__smtp_send(struct bide__smtp *smtp, const struct bide__mes
         error = bide_error_new(s.handed_over ? BIDE_OUTCOME_UNKNOWN : BIDE_TIMEOUT,
                                "mail: %s: %s took too long: %lld s were over", smtp->address,
                                s.step, (long long)(smtp->url->timeout.ns / 1000000000));
+    else if (error && bide__error_is_cancel(error))
+        error->never_again |= s.handed_over;
     if (error)
         bide__fail(bide__current->at, error);
     return bide_void;

@@ -79,6 +79,8 @@ static bool is_path(bide_exchange *x, const char *wanted)
     return path.length == strlen(wanted) && memcmp(path.at, wanted, path.length) == 0;
 }
 
+static int held; /* requests for /hold */
+
 static async(void) handle(bide_exchange *x, void *unused)
 {
     (void)unused;
@@ -86,7 +88,10 @@ static async(void) handle(bide_exchange *x, void *unused)
         await(stream_down(x));
     else if (is_path(x, "/count"))
         await(count_up(x));
-    else if (is_path(x, "/to/307")) {
+    else if (is_path(x, "/hold")) {
+        held++;
+        await(bide_sleep(bide_s(3600)));
+    } else if (is_path(x, "/to/307")) {
         bide_reply_header(x, "Location", "/count");
         await(bide_reply(x, 307, "text/plain", "elsewhere", 9));
     } else
@@ -383,6 +388,62 @@ TEST(a_cancel_at_every_await_of_a_stream, .real_clock = true, .cancel_everywhere
         check_int(bide_semaphore_available(&c->slots), c->options.connections);
     }
 }
+/* ---- cancelled on the way ---- */
+
+static async(void) order(bide_http_client_ptr c, const char *method)
+{
+    (void)await(bide_http_send(c, &(bide_http_request){.method = method, .url = "/hold"}));
+    return bide_void;
+}
+SPAWNABLE(void, order, bide_http_client_ptr, const char *)
+
+/* Fails when the server has the order, which is cancelled by that. */
+static async(void) order_beside_a_failure(bide_http_client_ptr c, const char *method)
+{
+    int before = held;
+    with_group(g) {
+        spawn_void(g, order, c, method);
+        while (held == before)
+            await(bide_sleep(bide_ms(1)));
+        fail(bide_error_new(BIDE_UNREACHABLE, "the other server is down"));
+    }
+    return bide_void;
+}
+SPAWNABLE(void, order_beside_a_failure, bide_http_client_ptr, const char *)
+
+/* Its deadline passes when the server has the order. */
+static async(void) order_in_time(bide_http_client_ptr c, const char *method)
+{
+    int before = held;
+    with_deadline(bide_ms(100)) {
+        with_group(g) {
+            spawn_void(g, order, c, method);
+        }
+    }
+    check_int(held, before + 1);
+    return bide_void;
+}
+SPAWNABLE(void, order_in_time, bide_http_client_ptr, const char *)
+
+TEST(what_was_cancelled_on_its_way_is_not_done_again, .real_clock = true)
+{
+    static const bide_retry_policy policy = {
+        .tries = 2, .first = {1000000}, .codes = {BIDE_UNREACHABLE, BIDE_TIMEOUT}};
+    bide_error *error;
+    with_site(base) with(bide_http_client, c, OPEN(.base_url = base))
+    {
+        retry(&error, &policy, order_beside_a_failure, c, "POST");
+        check_int(error ? error->code : 0, BIDE_UNREACHABLE);
+        check_int(held, 1);
+        retry(&error, &policy, order_beside_a_failure, c, "PUT"); /* as good as once */
+        check_int(error ? error->code : 0, BIDE_UNREACHABLE);
+        check_int(held, 3);
+        retry(&error, &policy, order_in_time, c, "POST");
+        check_int(error ? error->code : 0, BIDE_TIMEOUT);
+        check_int(held, 4);
+    }
+}
+
 #else
 
 TEST_PLAIN(without_libcurl)
