@@ -33,8 +33,8 @@ const struct bide__debug bide_debug = {
 #define OFFSET_NAME(name, type, member) #name " "
 #define SIZE_NAME(name, type) #name " "
 #define NUMBER_NAME(name, value) #name " "
-const char bide_debug_names[] = BIDE__DEBUG_OFFSETS(OFFSET_NAME) BIDE__DEBUG_SIZES(SIZE_NAME)
-    BIDE__DEBUG_NUMBERS(NUMBER_NAME);
+const char bide_debug_names[] =
+    BIDE__DEBUG_OFFSETS(OFFSET_NAME) BIDE__DEBUG_SIZES(SIZE_NAME) BIDE__DEBUG_NUMBERS(NUMBER_NAME);
 
 /* elf(5), "Notes": name size, descriptor size, type, name, descriptor: how far from itself. The
    hidden name keeps the distance a constant in shared libraries. */

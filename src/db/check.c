@@ -380,7 +380,7 @@ static int blame_table(struct checking *checking, const bide_model *model)
 
 static int need_column(struct checking *checking, struct bide__run *run, const bide_model *model)
 {
-    struct bide__cell cell;
+    struct bide__db_cell cell;
     checking->connection->driver->cell(run, 0, &cell);
     if (cell.kind != BIDE__CELL_TEXT)
         return 0;

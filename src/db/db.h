@@ -388,7 +388,7 @@ void bide__queue_drop(struct bide_tx *tx);
 /* ---- row.c ---- */
 
 /* One cell into a value. 0 or -EBADMSG. */
-int bide__cell_read(const struct bide__cell *cell, enum bide_kind kind, const bide_type *type,
+int bide__cell_read(const struct bide__db_cell *cell, enum bide_kind kind, const bide_type *type,
                     bide_arena *arena, const char *name, void *ret_value,
                     struct bide__trouble *trouble);
 

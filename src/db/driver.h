@@ -43,7 +43,7 @@ enum bide__cell_kind {
 
 /* A value from the database; `data` is valid until the next step, or the end of the run. No NUL
    need stand behind it. */
-struct bide__cell {
+struct bide__db_cell {
     enum bide__cell_kind kind;
     int64_t integer;
     double real;
@@ -188,7 +188,7 @@ struct bide__driver {
     bool (*put_array)(bide_buf *buf, const struct bide__statement *statement, int i);
     /* 1: there is a row; 0: no more. */
     int (*step)(struct bide__run *run, struct bide__trouble *trouble);
-    void (*cell)(struct bide__run *run, int column, struct bide__cell *ret_cell);
+    void (*cell)(struct bide__run *run, int column, struct bide__db_cell *ret_cell);
     void (*finish)(struct bide__run *run);
     /* Begins a transaction. */
     int (*begin)(struct bide__connection *connection, bool writes, enum bide_isolation isolation,

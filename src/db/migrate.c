@@ -53,7 +53,7 @@ static int read_applied(struct bide__run *run, bide_arena *arena, struct bide__h
                         size_t *room, struct bide__trouble *trouble)
 {
     const struct bide__driver *driver = run->connection->driver;
-    struct bide__cell cells[4];
+    struct bide__db_cell cells[4];
     if (history->count == *room) {
         size_t more = *room ? 2 * *room : 64;
         struct bide__applied *all = bide_arena_alloc_zero(arena, more, sizeof *all);

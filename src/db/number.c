@@ -21,7 +21,7 @@ static int ask(struct bide__connection *connection, const char *text, const bide
 {
     struct bide__statement *statement;
     struct bide__run run = {.statement = NULL};
-    struct bide__cell cell;
+    struct bide__db_cell cell;
     int code = bide__statement_of(connection, text, strlen(text), &statement, trouble);
     if (code == 0)
         code = bide__start(&run, connection, statement, binds, count, trouble);

@@ -513,7 +513,7 @@ static int step(struct bide__run *run, struct bide__trouble *trouble)
     return run->rows > 0;
 }
 
-static void cell(struct bide__run *run, int column, struct bide__cell *ret_cell)
+static void cell(struct bide__run *run, int column, struct bide__db_cell *ret_cell)
 {
     bide__pg_decode(run->result, run->row, column, ret_cell);
 }

@@ -146,7 +146,7 @@ const char *bide__pg_wanted(Oid type, enum bide__bind_kind kind);
 
 /* Whether values of this type are read in binary. */
 bool bide__pg_is_binary(Oid type);
-void bide__pg_decode(const PGresult *result, int row, int column, struct bide__cell *ret_cell);
+void bide__pg_decode(const PGresult *result, int row, int column, struct bide__db_cell *ret_cell);
 
 #endif
 

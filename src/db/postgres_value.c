@@ -664,21 +664,21 @@ static double read_real(const char *data, int size)
     return single;
 }
 
-static void put_integer(struct bide__cell *cell, enum bide__cell_kind kind, int64_t value)
+static void put_integer(struct bide__db_cell *cell, enum bide__cell_kind kind, int64_t value)
 {
     cell->kind = kind;
     cell->integer = value;
 }
 
 /* Before or after all times: "infinity" is a text, which no time is. */
-static void put_instant(struct bide__cell *cell, int64_t us)
+static void put_instant(struct bide__db_cell *cell, int64_t us)
 {
     int64_t since_1970;
     if (!__builtin_add_overflow(us, FIRST_US, &since_1970) && us != INT64_MIN && us != INT64_MAX)
         put_integer(cell, BIDE__CELL_INT, since_1970);
 }
 
-static void decode_binary(Oid type, const char *data, int size, struct bide__cell *cell)
+static void decode_binary(Oid type, const char *data, int size, struct bide__db_cell *cell)
 {
     switch (type) {
     case BOOL:
@@ -713,7 +713,7 @@ static void decode_binary(Oid type, const char *data, int size, struct bide__cel
 }
 
 /* "2026-11-21 12:00:00.5+00": the zone may lack its minutes, or be left out, which is UTC. */
-static void decode_instant(const char *data, size_t size, struct bide__cell *cell)
+static void decode_instant(const char *data, size_t size, struct bide__db_cell *cell)
 {
     char text[BIDE_VALUE_TEXT + 8];
     bide_time time;
@@ -733,7 +733,7 @@ static void decode_instant(const char *data, size_t size, struct bide__cell *cel
         put_integer(cell, BIDE__CELL_INT, time);
 }
 
-static void decode_text(Oid type, const char *data, int size, struct bide__cell *cell)
+static void decode_text(Oid type, const char *data, int size, struct bide__db_cell *cell)
 {
     switch (type) {
     case BOOL:
@@ -765,7 +765,7 @@ static void decode_text(Oid type, const char *data, int size, struct bide__cell 
     }
 }
 
-void bide__pg_decode(const PGresult *result, int row, int column, struct bide__cell *ret_cell)
+void bide__pg_decode(const PGresult *result, int row, int column, struct bide__db_cell *ret_cell)
 {
     int size = PQgetlength(result, row, column);
     ret_cell->kind = BIDE__CELL_NULL;

@@ -121,7 +121,7 @@ bide_async(void) bide__db_do(struct bide__on on, const char *text, const bide_bi
 static int scalar_row(struct query *query, struct bide__run *run)
 {
     const struct bide__driver *driver = run->connection->driver;
-    struct bide__cell cell;
+    struct bide__db_cell cell;
     if (query->scalar)
         return bide__trouble(&query->work.trouble, BIDE_QUERY, "the query gives more than one row");
     if (run->statement->columns != 1)
@@ -200,7 +200,7 @@ static int model_row(struct query *query, struct bide__run *run)
 
 static int count_row(struct query *query, struct bide__run *run)
 {
-    struct bide__cell cell;
+    struct bide__db_cell cell;
     run->connection->driver->cell(run, 0, &cell);
     query->rows.total = cell.integer;
     return 0;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int read_number(const struct bide__cell *cell, enum bide_kind kind, void *ret_value);
+static int read_number(const struct bide__db_cell *cell, enum bide_kind kind, void *ret_value);
 
 static int wrong_type(const char *name, const bide_type *type, struct bide__trouble *trouble)
 {
@@ -19,7 +19,7 @@ static int wrong_type(const char *name, const bide_type *type, struct bide__trou
                          type->name);
 }
 
-static char *copy_text(const struct bide__cell *cell, bide_arena *arena)
+static char *copy_text(const struct bide__db_cell *cell, bide_arena *arena)
 {
     char *text = bide_arena_alloc(arena, cell->size + 1);
     if (text) {
@@ -30,7 +30,7 @@ static char *copy_text(const struct bide__cell *cell, bide_arena *arena)
 }
 
 /* The text of a cell, that a `str` may hold. */
-static int read_text(const struct bide__cell *cell, const bide_type *type, bide_arena *arena,
+static int read_text(const struct bide__db_cell *cell, const bide_type *type, bide_arena *arena,
                      const char *name, const char **ret_text, struct bide__trouble *trouble)
 {
     if (cell->kind != BIDE__CELL_TEXT || memchr(cell->data, 0, cell->size) ||
@@ -41,7 +41,7 @@ static int read_text(const struct bide__cell *cell, const bide_type *type, bide_
 }
 
 /* An integer is microseconds; SQL's own functions give "2026-11-21 12:00:00", which is UTC. */
-static int read_time(const struct bide__cell *cell, bide_time *ret_time)
+static int read_time(const struct bide__db_cell *cell, bide_time *ret_time)
 {
     char text[BIDE_VALUE_TEXT];
     if (cell->kind == BIDE__CELL_INT) {
@@ -59,7 +59,7 @@ static int read_time(const struct bide__cell *cell, bide_time *ret_time)
     return bide_time_parse(text, cell->size + 1, ret_time);
 }
 
-static int read_enum(const struct bide__cell *cell, const bide_type *type, int32_t *ret_value)
+static int read_enum(const struct bide__db_cell *cell, const bide_type *type, int32_t *ret_value)
 {
     if (cell->kind != BIDE__CELL_TEXT)
         return -EINVAL;
@@ -73,7 +73,7 @@ static int read_enum(const struct bide__cell *cell, const bide_type *type, int32
     return -EINVAL;
 }
 
-static int read_decimal(const struct bide__cell *cell, bide_decimal *ret_decimal)
+static int read_decimal(const struct bide__db_cell *cell, bide_decimal *ret_decimal)
 {
     if (cell->kind == BIDE__CELL_TEXT || cell->kind == BIDE__CELL_DECIMAL)
         return bide_decimal_parse(cell->data, cell->size, ret_decimal);
@@ -83,7 +83,7 @@ static int read_decimal(const struct bide__cell *cell, bide_decimal *ret_decimal
     return 0;
 }
 
-static int read_uuid(const struct bide__cell *cell, bide_uuid *ret_uuid)
+static int read_uuid(const struct bide__db_cell *cell, bide_uuid *ret_uuid)
 {
     if (cell->kind == BIDE__CELL_TEXT)
         return bide_uuid_parse(cell->data, cell->size, ret_uuid);
@@ -93,7 +93,7 @@ static int read_uuid(const struct bide__cell *cell, bide_uuid *ret_uuid)
     return 0;
 }
 
-static int read_date(const struct bide__cell *cell, bide_date *ret_date)
+static int read_date(const struct bide__db_cell *cell, bide_date *ret_date)
 {
     if (cell->kind == BIDE__CELL_TEXT)
         return bide_date_parse(cell->data, cell->size, ret_date);
@@ -104,16 +104,16 @@ static int read_date(const struct bide__cell *cell, bide_date *ret_date)
 }
 
 /* An exact number of SQL, a sum for example, as one of C. */
-static int read_exact(const struct bide__cell *cell, enum bide_kind kind, void *ret_value)
+static int read_exact(const struct bide__db_cell *cell, enum bide_kind kind, void *ret_value)
 {
-    struct bide__cell whole = {.kind = BIDE__CELL_INT};
+    struct bide__db_cell whole = {.kind = BIDE__CELL_INT};
     if (kind == BIDE_KIND_F64)
         return bide__parse_f64(cell->data, cell->size, ret_value);
     int code = bide__parse_i64(cell->data, cell->size, &whole.integer);
     return code < 0 ? code : read_number(&whole, kind, ret_value);
 }
 
-static int read_number(const struct bide__cell *cell, enum bide_kind kind, void *ret_value)
+static int read_number(const struct bide__db_cell *cell, enum bide_kind kind, void *ret_value)
 {
     int64_t n = cell->integer;
     if (cell->kind == BIDE__CELL_DECIMAL)
@@ -143,7 +143,7 @@ static int hex_of(char c)
 }
 
 /* "\x00ff", as the server writes it. */
-static int read_hex(const struct bide__cell *cell, bide_arena *arena, bide_bytes *ret_bytes,
+static int read_hex(const struct bide__db_cell *cell, bide_arena *arena, bide_bytes *ret_bytes,
                     struct bide__trouble *trouble)
 {
     size_t size = (cell->size - 2) / 2;
@@ -158,7 +158,7 @@ static int read_hex(const struct bide__cell *cell, bide_arena *arena, bide_bytes
     return 0;
 }
 
-static int read_bytes(const struct bide__cell *cell, bide_arena *arena, bide_bytes *ret_bytes,
+static int read_bytes(const struct bide__db_cell *cell, bide_arena *arena, bide_bytes *ret_bytes,
                       struct bide__trouble *trouble)
 {
     if (cell->kind == BIDE__CELL_HEX)
@@ -170,7 +170,7 @@ static int read_bytes(const struct bide__cell *cell, bide_arena *arena, bide_byt
     return ret_bytes->data ? 0 : bide__trouble(trouble, BIDE_NO_MEMORY, "out of memory for a row");
 }
 
-int bide__cell_read(const struct bide__cell *cell, enum bide_kind kind, const bide_type *type,
+int bide__cell_read(const struct bide__db_cell *cell, enum bide_kind kind, const bide_type *type,
                     bide_arena *arena, const char *name, void *ret_value,
                     struct bide__trouble *trouble)
 {
@@ -273,7 +273,7 @@ int bide__row_read(struct bide__run *run, const bide_model *model,
     for (size_t i = 0; i < columns->count; i++) {
         const bide_field *field = &model->fields[columns->field[i]];
         char *member = (char *)row + field->offset;
-        struct bide__cell cell;
+        struct bide__db_cell cell;
         run->connection->driver->cell(run, (int)i, &cell);
         if (cell.kind == BIDE__CELL_NULL) {
             if (!(field->flags & BIDE_OPTIONAL))

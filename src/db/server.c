@@ -366,7 +366,7 @@ static void compare_limits(const bide_db *db, struct bide__connection *connectio
 {
     const struct bide__driver *driver = db->driver;
     struct room *room = &db->server->room;
-    struct bide__cell most, reserved;
+    struct bide__db_cell most, reserved;
     struct bide__statement *statement;
     struct bide__run run = {.statement = NULL};
     struct bide__trouble ignored;

@@ -518,10 +518,10 @@ static const void *text_of(sqlite3_value *value)
 }
 
 /* Values of columns may be read as any others, for connections have no locks. */
-static void cell(struct bide__run *run, int column, struct bide__cell *ret_cell)
+static void cell(struct bide__run *run, int column, struct bide__db_cell *ret_cell)
 {
     sqlite3_value *value = sqlite3_column_value(statement_of(run->statement)->handle, column);
-    *ret_cell = (struct bide__cell){.kind = BIDE__CELL_NULL};
+    *ret_cell = (struct bide__db_cell){.kind = BIDE__CELL_NULL};
     switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
         ret_cell->kind = BIDE__CELL_INT;
