@@ -35,7 +35,7 @@
 enum { BIDE__CELL_READERS = 4 };
 
 /* What is known of the accesses; all zero at first. */
-struct bide__cell {
+struct bide__accesses {
     uint64_t version, writer; /* the id of the task that set it last; 0: none has */
     const struct bide_site *set_at;
     uint32_t oldest; /* the reader that is forgotten next */
@@ -52,7 +52,7 @@ struct bide__cell {
 #define bide_cell(...)                                                                             \
     struct {                                                                                       \
         __typeof__(__VA_ARGS__) value;                                                             \
-        struct bide__cell bide__access;                                                            \
+        struct bide__accesses bide__access;                                                        \
     }
 
 /* The value, and who got it where. `c` is evaluated once. Never suspends. */
@@ -79,7 +79,7 @@ struct bide__cell {
 #endif
 
 /* For the macros. */
-void bide__cell_get(struct bide__cell *access, const struct bide_site *at);
-void bide__cell_set(struct bide__cell *access, const struct bide_site *at);
+void bide__cell_get(struct bide__accesses *access, const struct bide_site *at);
+void bide__cell_set(struct bide__accesses *access, const struct bide_site *at);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* The running task's place among the readers, SIZE_MAX: it has none. */
-static size_t place_of(const struct bide__cell *access, uint64_t task)
+static size_t place_of(const struct bide__accesses *access, uint64_t task)
 {
     for (size_t i = 0; i < BIDE__CELL_READERS; i++)
         if (access->readers[i].task == task)
@@ -18,7 +18,8 @@ static size_t place_of(const struct bide__cell *access, uint64_t task)
     return SIZE_MAX;
 }
 
-static void note(struct bide__cell *access, size_t place, uint64_t task, const struct bide_site *at)
+static void note(struct bide__accesses *access, size_t place, uint64_t task,
+                 const struct bide_site *at)
 {
     access->readers[place].task = task;
     access->readers[place].version = access->version;
@@ -32,7 +33,7 @@ static uint64_t running(void)
     return head->attention & BIDE__ATTENTION_OUTSIDE ? 0 : head->id;
 }
 
-void bide__cell_get(struct bide__cell *access, const struct bide_site *at)
+void bide__cell_get(struct bide__accesses *access, const struct bide_site *at)
 {
     uint64_t task = running();
     if (task == 0)
@@ -43,7 +44,7 @@ void bide__cell_get(struct bide__cell *access, const struct bide_site *at)
     note(access, place, task, at);
 }
 
-void bide__cell_set(struct bide__cell *access, const struct bide_site *at)
+void bide__cell_set(struct bide__accesses *access, const struct bide_site *at)
 {
     uint64_t task = running();
     size_t place = task ? place_of(access, task) : SIZE_MAX;
