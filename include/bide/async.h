@@ -103,15 +103,17 @@ BIDE__MUST_USE static inline int64_t bide__read(int64_t count)
 #define BIDE__AWAIT_2(n, text, mark, call) bide__read(BIDE__AWAIT2(n, text, call))
 #if BIDE_SEE
 #define BIDE__NOTE_AT(head, site) ((head)->at = (site))
+#define BIDE__NOTED_AT(head) ((head)->at)
 #else
+#define BIDE__NOTED_AT(head) NULL
 #define BIDE__NOTE_AT(head, site) ((void)(site))
 #endif
 #define BIDE__AWAIT2(n, text, ...)                                                                 \
     __extension__({                                                                                \
         static const struct bide_site bide__site_##n = {__FILE__, __func__, text, __LINE__};       \
         struct bide__head *const bide__head_##n = bide__current;                                   \
-        struct bide__await_mark bide__mark_##n                                                     \
-            __attribute__((__cleanup__(bide__await_left))) = {bide__head_##n->at, false};          \
+        struct bide__await_mark bide__mark_##n __attribute__((__cleanup__(bide__await_left))) = {  \
+            BIDE__NOTED_AT(bide__head_##n), false};                                                \
         BIDE__NOTE_AT(bide__head_##n, &bide__site_##n);                                            \
         __auto_type bide__result_##n = (__VA_ARGS__);                                              \
         BIDE__NOTE_AT(bide__head_##n, bide__mark_##n.outer);                                       \

@@ -323,23 +323,35 @@ static void wait_for_events(struct bide__loop *loop)
         poll_expecting(loop, bide__timers_wake_ns(&loop->timers));
 }
 
-/* The begin or the end of a turn's slices, for the trace. */
-static void stamp_turn(struct bide__loop *loop, bool end)
+/* The begin of a turn's slices, for the trace; its end will stand behind it. */
+static inline struct bide__ring_turn *stamp_begin(struct bide__loop *loop)
 {
 #if BIDE_SEE
-    loop->ring_turns[loop->turns++ & (BIDE__RING_TURNS - 1)] =
-        (struct bide__ring_turn){2 * loop->slices + end, bide__ticks()};
+    struct bide__ring_turn *turn = &loop->ring_turns[loop->turns & (BIDE__RING_TURNS - 1)];
+    loop->turns += 2;
+    *turn = (struct bide__ring_turn){2 * loop->slices, bide__ticks()};
+    return turn;
 #else
-    (void)loop, (void)end;
+    (void)loop;
+    return NULL;
+#endif
+}
+
+static inline void stamp_end(const struct bide__loop *loop, struct bide__ring_turn *turn)
+{
+#if BIDE_SEE
+    turn[1] = (struct bide__ring_turn){2 * loop->slices + 1, bide__ticks()};
+#else
+    (void)loop, (void)turn;
 #endif
 }
 
 void bide__loop_run(struct bide__loop *loop)
 {
     while (!finished(loop)) {
-        stamp_turn(loop, false);
+        struct bide__ring_turn *turn = stamp_begin(loop);
         run_ready(loop);
-        stamp_turn(loop, true);
+        stamp_end(loop, turn);
         loop->now_ns = bide__loop_clock_ns(loop);
         bide__timers_expire(&loop->timers, loop->now_ns);
         bide__loop_take_mail(loop);

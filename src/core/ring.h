@@ -20,6 +20,8 @@ struct bide__ring_resume {
     uint32_t task, woken_by; /* low halves of ids; woken_by 0: by no task */
 };
 
+/* Two for each turn: its begin, and behind it its end, which is the one of an older turn as long as
+   this one goes on. */
 struct bide__ring_turn {
     uint64_t slices; /* twice the resumes so far, plus 1 at the end of a turn */
     uint64_t ticks;

@@ -7,7 +7,7 @@
 
 static const char *kind = "tree";
 static int count = 5;
-static bide_mutex account;
+static __thread bide_mutex account; /* one for each loop */
 
 static async(void) feed(int number)
 {
