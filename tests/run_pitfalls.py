@@ -8,6 +8,7 @@ A page of docs/pitfalls is prose with blocks between `<!-- WORD NAME -->` and `<
 
     python           the code of the block is run by this Python; what it prints follows
     program PATH     the program is compiled as a user would, and run; its code and what it prints
+    look PATH        the program is started, stands still, and is looked at by `bide tree`
     refused FILE/CASE    a case of tests/compile_fail and both compilers' words (docs/errors.md)
     test PATH: NAME  a test of the tree, quoted; ./dev test runs it
     check PATH       what `bide check` says of a file
@@ -21,6 +22,7 @@ import argparse
 import concurrent.futures
 import importlib.machinery
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -35,7 +37,7 @@ BUILD = pathlib.Path(os.environ.get("BIDE_BUILD", ROOT / "build" / "release"))
 COMPILER = os.environ.get("CC", "cc").split()
 PAGES = ROOT / "docs" / "pitfalls"
 MISTAKES = ROOT / "docs" / "internals" / "mistakes_made_impossible.md"
-BLOCK = re.compile(r"<!-- (python|program|refused|test|check|trial|later)(?: ([^\n]*?))? -->\n"
+BLOCK = re.compile(r"<!-- (python|program|look|refused|test|check|trial|later)(?: ([^\n]*?))? -->\n"
                    r"(.*?)<!-- end -->\n", re.DOTALL)
 ROW = re.compile(r"^\| (.*?) \| (?:.* \| )?\[[^\]]*\]\(([\w/]+\.md)\) \|$", re.MULTILINE)
 NAMED = re.compile(r"`([\w/]+)/(\w+): (\w+)`")
@@ -116,6 +118,43 @@ def program_block(tools, name, _old):
     return fence("c", code) + fence("text", out or "(nothing)")
 
 
+def task_line(task):
+    """A task of `bide tree --json` in what is the same in each run."""
+    waits = task["waits_for"] or {}
+    at = task["at"] or {"file": "?", "line": 0}
+    words = [f"#{task['id']} {task['name']}", task["state"], waits.get("verb"), waits.get("noun"),
+             f"'{waits['name']}'" if waits.get("name") else None, f"at {at['file']}:{at['line']}",
+             f"held by #{waits['holder']}" if waits.get("holder") else None,
+             "no deadline!" if waits.get("lacks_deadline") else None]
+    return "  " * (task["parent"] is not None) + " ".join(word for word in words if word)
+
+
+def look_block(tools, name, _old):
+    """A program that says a line and stands still, as it is seen from outside."""
+    path = ROOT / name
+    output = pathlib.Path(tools.folder) / ("look-" + path.stem)
+    _, said, status = documents.execute(
+        [*COMPILER, "-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *tools.flags,
+         "-Iinclude", name, "-o", str(output), *documents.library_flags()])
+    if status:
+        return said
+    program = subprocess.Popen([str(output)], cwd=ROOT, stdin=subprocess.DEVNULL, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        line = program.stdout.readline()
+        for _ in range(TRIES):  # its tasks are on their way to their waits
+            seen, said, status = documents.execute(
+                [str(BUILD / "cli" / "bide"), "tree", str(program.pid), "--json"])
+            tasks = json.loads(seen)["tasks"] if status == 0 else []
+            if tasks and all(task["state"] == "waiting" for task in tasks):
+                break
+    finally:
+        program.kill()
+        program.communicate()
+    code = re.sub(r"\A/\*.*?\*/\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return fence("c", code) + fence("text", line + "\n".join(map(task_line, tasks)) + said)
+
+
 def refused_block(tools, name, _old):
     """A case of tests/compile_fail, which tests/run_compile_fail.py holds."""
     case = tools.cases.get(name)
@@ -161,7 +200,8 @@ def later_block(_tools, _name, old):
     return old
 
 
-BLOCKS = {"python": python_block, "program": program_block, "refused": refused_block,
+BLOCKS = {"python": python_block, "program": program_block, "look": look_block,
+          "refused": refused_block,
           "test": test_block, "check": check_block, "trial": trial_block, "later": later_block}
 
 
