@@ -161,7 +161,7 @@ static int compare_weight(const void *first, const void *second)
     return a->task < b->task ? -1 : a->task > b->task;
 }
 
-static void print_loops(const struct moment *old, const struct moment *now)
+static void print_loops(const struct moment *old, const struct moment *now, size_t width)
 {
     double seconds = old ? (double)(now->taken_ns - old->taken_ns) / 1e9 : 0;
     for (uint32_t i = 0; i < now->look.loop_count; i++) {
@@ -172,15 +172,20 @@ static void print_loops(const struct moment *old, const struct moment *now)
         uint32_t ready = 0;
         for (uint32_t k = loop->first_task; k < loop->first_task + loop->task_count; k++)
             ready += now->look.tasks[k].state == BIDE__LOOK_READY;
-        printf("loop %d  %u tasks", loop->index, loop->task_count);
+        char line[256];
+        size_t at =
+            (size_t)snprintf(line, sizeof line, "loop %d  %u tasks", loop->index, loop->task_count);
         if (was)
-            printf(" (%+d)", (int)loop->task_count - (int)was->task_count);
-        printf("  %u ready  %llu timers", ready, (unsigned long long)loop->timers);
+            at += (size_t)snprintf(line + at, sizeof line - at, " (%+d)",
+                                   (int)loop->task_count - (int)was->task_count);
+        at += (size_t)snprintf(line + at, sizeof line - at, "  %u ready  %llu timers", ready,
+                               (unsigned long long)loop->timers);
         if (was && seconds > 0)
-            printf("  %.0f slices/s", (double)(loop->slices - was->slices) / seconds);
+            at += (size_t)snprintf(line + at, sizeof line - at, "  %.0f slices/s",
+                                   (double)(loop->slices - was->slices) / seconds);
         if (was && !loop->polling && !was->polling && loop->slices == was->slices)
-            printf("  BLOCKED");
-        printf("\n");
+            snprintf(line + at, sizeof line - at, "  BLOCKED");
+        printf("%.*s\n", width ? (int)width : (int)sizeof line, line);
     }
 }
 
@@ -230,7 +235,7 @@ static void draw(const struct target *target, const struct moment *old, const st
     if (clears)
         fputs("\033[H\033[2J", stdout);
     printf("bide top  pid %d  %s  %u tasks\n", target->pid, target->program, now->look.task_count);
-    print_loops(old, now);
+    print_loops(old, now, width);
     print_lines(old, now, width, most);
     fflush(stdout);
 }
