@@ -152,6 +152,10 @@ bide_async(size_t) bide_wait(enum bide_wait_mode mode, const bide_task_ref *task
 bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, const char *name,
                           void (*thunk)(void *), const void *args, size_t args_size,
                           bool result_wanted);
+/* For spawn_void. `pointers`: which words of the arguments are some, the lowest bit for the first.
+ */
+void bide__spawn_void(struct bide_group *group, const struct bide_site *at, const char *name,
+                      void (*thunk)(void *), const void *args, size_t args_size, uint64_t pointers);
 bide_async(void) bide__start_ready(bide_task_ref child);
 bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size);
 
@@ -181,7 +185,7 @@ struct bide__call {
 
 /* clang-format off */
 /* Lists over the parameter types: P parameters, M members, X what they are bound to, F
-   initialisers, A call arguments. */
+   initialisers, A call arguments, W which words of the struct x_ are pointers. */
 struct bide_tx;
 struct bide_db;
 struct bide_stream;
@@ -259,12 +263,24 @@ struct bide_exchange;
 #define BIDE__A_5 BIDE__A_4, bide__in->a4
 #define BIDE__A_6 BIDE__A_5, bide__in->a5
 #define BIDE__A_7 BIDE__A_6, bide__in->a6
+#define BIDE__WORD(member) \
+    (__builtin_classify_type(x_.member) == 5 && \
+             offsetof(__typeof__(x_), member) < 64 * sizeof(void *) \
+         ? (uint64_t)1 << offsetof(__typeof__(x_), member) / sizeof(void *) % 64 \
+         : 0)
+#define BIDE__W_1 BIDE__WORD(a0)
+#define BIDE__W_2 BIDE__W_1 | BIDE__WORD(a1)
+#define BIDE__W_3 BIDE__W_2 | BIDE__WORD(a2)
+#define BIDE__W_4 BIDE__W_3 | BIDE__WORD(a3)
+#define BIDE__W_5 BIDE__W_4 | BIDE__WORD(a4)
+#define BIDE__W_6 BIDE__W_5 | BIDE__WORD(a5)
+#define BIDE__W_7 BIDE__W_6 | BIDE__WORD(a6)
 
 /* __COUNT counts fn too: SPAWNABLE_3 has two parameters. */
 #define BIDE__SPAWNABLE(s, h, v, ...) \
     BIDE__CAT(BIDE__SPAWNABLE_, BIDE__COUNT(__VA_ARGS__))(s, h, v, __VA_ARGS__)
 #define BIDE__SPAWNABLE_1(s, h, v, fn) \
-    BIDE__SPAWNABLE_EMIT(s, h, v, fn, #fn, (void), (), (), (0), (), ())
+    BIDE__SPAWNABLE_EMIT(s, h, v, fn, #fn, (void), (), (), (0), (), (), (0))
 #define BIDE__SPAWNABLE_2(s, h, v, fn, ...) BIDE__SPAWNABLE_N(1, s, h, v, fn, #fn, __VA_ARGS__)
 #define BIDE__SPAWNABLE_3(s, h, v, fn, ...) BIDE__SPAWNABLE_N(2, s, h, v, fn, #fn, __VA_ARGS__)
 #define BIDE__SPAWNABLE_4(s, h, v, fn, ...) BIDE__SPAWNABLE_N(3, s, h, v, fn, #fn, __VA_ARGS__)
@@ -275,10 +291,11 @@ struct bide_exchange;
 #define BIDE__SPAWNABLE_N(n, s, h, v, fn, name, ...) \
     BIDE__SPAWNABLE_EMIT(s, h, v, fn, name, (__VA_ARGS__), (BIDE__P_##n(__VA_ARGS__)), \
                          (BIDE__M_##n(__VA_ARGS__)), (BIDE__X_##n(__VA_ARGS__)), (BIDE__F_##n), \
-                         (BIDE__A_##n))
+                         (BIDE__A_##n), (BIDE__W_##n))
 
 #define BIDE__HELPER __attribute__((__unused__)) static inline
-#define BIDE__SPAWNABLE_EMIT(async_struct, handle, value_type, fn, name, types, P, M, X, F, A) \
+#define BIDE__SPAWNABLE_EMIT(async_struct, handle, value_type, fn, name, types, P, M, X, F, A, \
+                             W) \
     BIDE__MUST_USE BIDE__AWAITS async_struct fn types; \
     struct fn##__args { value_type result; BIDE__UNWRAP M char bide__given; }; \
     enum { fn##__takes_tx = (X) & 1, fn##__loop_bound = (X) & 2 }; \
@@ -301,7 +318,7 @@ struct bide_exchange;
                                        const struct bide_site *at_ BIDE__UNWRAP P) \
     { \
         struct fn##__args x_ = {.bide__given = 0 BIDE__UNWRAP F}; \
-        (void)bide__spawn(group_, at_, name, fn##__thunk, &x_, sizeof x_, false); \
+        bide__spawn_void(group_, at_, name, fn##__thunk, &x_, sizeof x_, BIDE__UNWRAP W); \
     } \
     BIDE__HELPER value_type fn##__attempt(struct bide_error **ret_error_, \
                                           const struct bide_site *at_ BIDE__UNWRAP P) BIDE__AWAITS \

@@ -78,11 +78,12 @@ __attribute__((noinline)) void bide__group_enter(bide_group *group, const struct
 }
 
 void bide__group_check_args(const struct bide_group *group, const struct bide_site *at,
-                            const char *name, const void *args, size_t size)
+                            const char *name, const void *args, uint64_t pointers)
 {
     const char *here = __builtin_frame_address(0), *pointer;
-    for (size_t i = 0; i + sizeof pointer <= size; i += sizeof pointer) {
-        memcpy(&pointer, (const char *)args + i, sizeof pointer);
+    for (; pointers != 0; pointers &= pointers - 1) {
+        const char *at_word = (const char *)args + __builtin_ctzll(pointers) * sizeof pointer;
+        memcpy(&pointer, at_word, sizeof pointer);
         if (bide__likely(pointer < here || pointer >= group->floor))
             continue;
         bide__find(BIDE__FINDING_FRAME_ENDS, at,

@@ -226,10 +226,16 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
     if (bide__unlikely(!task))
         bide__fail(at, bide_error_new(BIDE_NO_MEMORY, "out of memory for a task"));
     task->result_wanted = result_wanted;
-    if (!result_wanted && group->scope.task == me && group->floor)
-        bide__group_check_args(group, at, name, args, args_size);
     bide__group_add(group, task);
     return (bide_task_ref){task, task->head.id};
+}
+
+void bide__spawn_void(struct bide_group *group, const struct bide_site *at, const char *name,
+                      void (*thunk)(void *), const void *args, size_t args_size, uint64_t pointers)
+{
+    (void)bide__spawn(group, at, name, thunk, args, args_size, false);
+    if (pointers != 0 && group->scope.task == bide__task_current() && group->floor)
+        bide__group_check_args(group, at, name, args, pointers);
 }
 
 /* A dead canary is found when the stack is given back: then its task is gone already. */

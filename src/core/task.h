@@ -152,7 +152,7 @@ void bide__group_add(struct bide_group *group, struct bide_task *child);
 /* group.c: tells if arguments of a child, whose end nobody waits for but the group of the running
    task, point into frames that end before the group does. */
 void bide__group_check_args(const struct bide_group *group, const struct bide_site *at,
-                            const char *name, const void *args, size_t size);
+                            const char *name, const void *args, uint64_t pointers);
 
 /* group.c: a group that holds its children back until all are moved to another, or dropped. */
 void bide__group_init_held(struct bide_group *group, const struct bide_site *at);

@@ -104,6 +104,21 @@ static __attribute__((noinline)) void start_with_own(bide_group *g)
     __asm__ volatile("" : : "r"(&own) : "memory");
 }
 
+SPAWNABLE(void, read_number, uintptr_t)
+async(void) read_number(uintptr_t number)
+{
+    (void)number;
+    return bide_void;
+}
+
+/* What only looks like such a pointer: bytes between arguments do, too. */
+static __attribute__((noinline)) void start_with_number(bide_group *g)
+{
+    int own = 7;
+    spawn_void(g, read_number, (uintptr_t)&own);
+    __asm__ volatile("" : : "r"(&own) : "memory");
+}
+
 static __attribute__((noinline)) void start_with(bide_group *g, const int *value)
 {
     spawn_void(g, read_it, value);
@@ -132,6 +147,7 @@ TEST(pointers_that_live_long_enough_are_not)
         start_with(g, &before);
         start_with(g, &constant);
         start_with(g, NULL);
+        start_with_number(g);
         await(bide_sleep(bide_ms(1)));
     }
 }
