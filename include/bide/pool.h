@@ -105,7 +105,8 @@ struct bide_pool_options {
 
 /*
  * Makes a pool without connections, for all loops. Callable from anywhere, also before bide_run.
- * `driver` and `arg` must outlive it; `options` may be NULL. NULL when there is no memory.
+ * `driver` and `arg` must outlive it; `options` may be NULL. NULL when there is no memory. A driver
+ * without open, close, is_idle or reset is misuse, and ends the program.
  */
 bide_pool *bide_pool_new(const struct bide_pool_driver *driver, void *arg,
                          const struct bide_pool_options *options);

@@ -61,6 +61,13 @@ static void fill_defaults(struct bide_pool_options *options, bool pings)
 bide_pool *bide_pool_new(const struct bide_pool_driver *driver, void *arg,
                          const struct bide_pool_options *options)
 {
+    const char *lacks = !driver->open      ? "open"
+                        : !driver->close   ? "close"
+                        : !driver->is_idle ? "is_idle"
+                        : !driver->reset   ? "reset"
+                                           : NULL;
+    if (lacks)
+        bide__misuse_fatal("bide_pool_new: the driver has no %s", lacks);
     bide_pool *pool = bide__calloc(1, sizeof *pool);
     if (!pool)
         return NULL;

@@ -430,6 +430,18 @@ TEST(giving_it_back_twice_names_both_lines)
     check_dies(give_back_twice, "which was released at");
 }
 
+static void make_without_is_idle(void)
+{
+    struct bide_pool_driver driver = fake_driver;
+    driver.is_idle = NULL;
+    (void)bide_pool_new(&driver, NULL, NULL);
+}
+
+TEST(a_driver_that_lacks_something_is_misuse)
+{
+    check_dies(make_without_is_idle, "the driver has no is_idle");
+}
+
 static void free_while_open(void) BIDE__UNCHECKED
 {
     struct server server = {0};
