@@ -75,7 +75,7 @@ struct bide_pool_driver {
     /* Whether it is certain that nothing is left of its last use: no statement runs, no reply is
        unread, no transaction is open. Never suspends. */
     bool (*is_idle)(void *connection);
-    /* Makes it so: cancel, drain, roll back. */
+    /* Makes it so: cancel, drain, roll back. NULL: what is not idle is closed. */
     bide_async_fn(void) (*reset)(void *connection);
     /* Fails when the peer is gone. NULL: connections are not checked. */
     bide_async_fn(void) (*ping)(void *connection);
@@ -106,7 +106,7 @@ struct bide_pool_options {
 /*
  * Makes a pool without connections, for all loops. Callable from anywhere, also before bide_run.
  * `driver` and `arg` must outlive it; `options` may be NULL. NULL when there is no memory. A driver
- * without open, close, is_idle or reset is misuse, and ends the program.
+ * without open, close or is_idle is misuse, and ends the program.
  */
 bide_pool *bide_pool_new(const struct bide_pool_driver *driver, void *arg,
                          const struct bide_pool_options *options);

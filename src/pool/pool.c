@@ -64,7 +64,6 @@ bide_pool *bide_pool_new(const struct bide_pool_driver *driver, void *arg,
     const char *lacks = !driver->open      ? "open"
                         : !driver->close   ? "close"
                         : !driver->is_idle ? "is_idle"
-                        : !driver->reset   ? "reset"
                                            : NULL;
     if (lacks)
         bide__misuse_fatal("bide_pool_new: the driver has no %s", lacks);
@@ -494,8 +493,8 @@ static void release_slowly(bide_pooled *slot, bool clean)
     bool broken = driver->broken && driver->broken(slot->connection);
     if (broken)
         bide__pooled_disconnected(slot);
-    bool close =
-        broken || shard->shut || bide__pooled_is_stale(slot, shard->pool, shard->loop->now_ns);
+    bool close = broken || !driver->reset || shard->shut ||
+                 bide__pooled_is_stale(slot, shard->pool, shard->loop->now_ns);
     bide__pooled_serve(slot, close ? BIDE__POOLED_CLOSING : BIDE__POOLED_RESETTING);
 }
 

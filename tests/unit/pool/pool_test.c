@@ -442,6 +442,19 @@ TEST(a_driver_that_lacks_something_is_misuse)
     check_dies(make_without_is_idle, "the driver has no is_idle");
 }
 
+TEST(without_a_reset_what_is_not_idle_is_closed)
+{
+    struct server server = {0};
+    struct bide_pool_driver driver = fake_driver;
+    driver.reset = NULL;
+    bide_pool *pool = bide_pool_new(&driver, &server, &(struct bide_pool_options){.pool_size = 1});
+    for (int i = 0; i < 4; i++)
+        with_pooled(connection, pool)
+            ((struct fake *)connection)->dirty = i % 2;
+    check_int(server.opened, 2);
+    await(end(pool, &server));
+}
+
 static void free_while_open(void) BIDE__UNCHECKED
 {
     struct server server = {0};
