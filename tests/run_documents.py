@@ -114,8 +114,9 @@ def user_flags():
 
 def needed(path):
     """What pkg-config says of the package that a program needs beside bide: (lacking, flags)."""
-    if wants_redis(path) and not shutil.which("redis-server"):
-        return "redis-server", []
+    for word, tool in (("redis", "redis-server"), ("clang", "clang")):
+        if word in beside(path) and not shutil.which(tool):
+            return tool, []
     needs = path.with_suffix(".needs")
     if not needs.is_file():
         return None, []
@@ -124,10 +125,10 @@ def needed(path):
     return (errors.strip() or package) if status else None, out.split()
 
 
-def wants_redis(path):
-    """Whether the program needs a server; else a .server says that it needs the command."""
+def beside(path):
+    """What the program's .server says that it needs: redis; bide, the command; clang."""
     said = path.with_suffix(".server")
-    return said.is_file() and said.read_text(encoding="utf-8").strip() == "redis"
+    return said.read_text(encoding="utf-8") if said.is_file() else ""
 
 
 def library_flags():
@@ -178,7 +179,7 @@ def build_and_run(path, folder, flags):
     if status or errors:
         return f"does not compile silently:\n{errors}", "", "", status
     commands = {"PATH": f"{BUILD / 'cli'}:{os.environ['PATH']}"}
-    with redis_server() if wants_redis(path) else contextlib.nullcontext({}) as environment:
+    with redis_server() if "redis" in beside(path) else contextlib.nullcontext({}) as environment:
         return None, *execute([str(output)], **commands, **environment)
 
 
