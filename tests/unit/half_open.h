@@ -88,7 +88,8 @@ SPAWNABLE(void, half_open_quietly, const half_open *, bide_stream *, bide_stream
 static async(void) half_open_quietly(const half_open *path, bide_stream *from, bide_stream *to)
 {
     bide_error *err;
-    attempt(&err, half_open_pump, path, from, to);
+    with_deadline(BIDE_FOREVER)
+        attempt(&err, half_open_pump, path, from, to);
     return bide_void;
 }
 

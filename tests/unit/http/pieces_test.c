@@ -480,7 +480,7 @@ static async(void) handle_mistake(bide_exchange *x, void *arg)
 static async(void) client_of_mistake(struct site *site)
 {
     with(dial, client, site) {
-        await(say(client, GET("/")));
+        await(say(client, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
         while (await(read_more(client)) > 0)
             client->held = 0;
     }

@@ -321,6 +321,11 @@ TEST(only_what_has_done_nothing_may_be_sent_again)
         {COMMITTED, BIDE_TX_RETRY, NULL},
         {COMMITTED_ALONE, BIDE_UNREACHABLE, NULL},
     };
+    bide_error *error;
+    bide_db *db = attempt(&error, bide_db_open, "sqlite://:memory:");
+    if (error)
+        test_skip("built without SQLite");
+    await(bide_db_close(db, NULL));
     bide_app *app = bide_app_new(.title = "work", .start = open_db, .stop = close_db);
     bide_app_add(app, "", &do_work_route, &be_slow_route, &boom_route);
     with_client(c, app) {
