@@ -35,7 +35,7 @@ endian = 'little'
 """
 # The switch and what stands on it; weaker order of memory; scans without vectors; a whole server.
 TESTS = ("core/*", "io/stream", "io/offload", "io/listener", "sync/channel", "sync/cross_channel",
-         "base/slab", "http/scan", "http/head_portable", "http/server", "web/app")
+         "base/slab", "http/scan", "http/head_portable", "http/server")
 # What the emulator cannot show: numbers of system calls and times are those of the machine below; a
 # child of vfork has memory of its own.
 LEFT_OUT = ("core/watchdog", "io/process")

@@ -191,6 +191,12 @@ def check(case, compiler, flags):
         return f"{compiler} did not end within {TIMEOUT_S} s"
 
 
+def edited(cases):
+    """Those that an editor is asked about: it reads them as clang does, so a part is enough, and
+    all of which something else is said."""
+    return [case for i, case in enumerate(cases) if i % 4 == 0 or "editor" in case.expected]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="only cases whose title contains this")
@@ -207,7 +213,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for compiler in arguments.cc or ["gcc", "clang", "clangd"]:
             if shutil.which(compiler):
-                for case in cases:
+                for case in cases if compiler != "clangd" or arguments.cc else edited(cases):
                     jobs[pool.submit(check, case, compiler, flags)] = (case, compiler)
             elif os.environ.get("CI") == "true":
                 print(f"FAIL {compiler} is not installed")

@@ -25,7 +25,7 @@ FLAGS = ["-std=gnu11", "-O1", "-g", "-fexceptions", "-fno-omit-frame-pointer", "
          "-DBIDE_DEBUG=1", "-fno-sanitize-recover=undefined",
          "-I", str(ROOT / "src"), "-I", str(ROOT / "include")]
 BUILD_TIMEOUT_S = 300
-SECONDS = 6
+SECONDS = 4
 CLOSE_S = 60
 # Of one allocation: no target needs more. Of the process: what the system makes of the mappings of
 # AddressSanitizer differs, so this only ends what runs away; leaks are for the targets to see.
