@@ -334,13 +334,12 @@ TEST(signals_are_left_to_others)
 {
     if (getenv("BIDE_TEST_EMULATED"))
         test_skip("qemu-user keeps signals for itself");
-    sigset_t before, after; /* the kernel knows only a part of their bytes */
-    sigemptyset(&before);
-    sigemptyset(&after);
+    sigset_t before, after; /* not all of their bytes mean something */
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     check_int(await(offload(BIDE_CPU, signals_open)), 7); /* faults */
     pthread_sigmask(SIG_SETMASK, NULL, &after);
-    check(memcmp(&before, &after, sizeof before) == 0);
+    for (int i = 1; i < 32; i++)
+        check_int(sigismember(&after, i), sigismember(&before, i));
 }
 
 TEST(virtual_time_stands_still_for_a_call)
