@@ -156,6 +156,13 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
  */
 void bide__spawn_void(struct bide_group *group, const struct bide_site *at, const char *name,
                       void (*thunk)(void *), const void *args, size_t args_size, uint64_t pointers);
+/* The bit of a parameter at `offset`, of the class that __builtin_classify_type gives. */
+static inline __attribute__((__always_inline__)) uint64_t bide__pointer_word(int class_,
+                                                                             long offset)
+{
+    unsigned long word = (unsigned long)offset / sizeof(void *);
+    return class_ == 5 && word < 64 ? (uint64_t)1 << word : 0;
+}
 bide_async(void) bide__start_ready(bide_task_ref child);
 bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size);
 
@@ -264,10 +271,7 @@ struct bide_exchange;
 #define BIDE__A_6 BIDE__A_5, bide__in->a5
 #define BIDE__A_7 BIDE__A_6, bide__in->a6
 #define BIDE__WORD(member) \
-    (__builtin_classify_type(x_.member) == 5 && \
-             offsetof(__typeof__(x_), member) < 64 * sizeof(void *) \
-         ? (uint64_t)1 << offsetof(__typeof__(x_), member) / sizeof(void *) % 64 \
-         : 0)
+    bide__pointer_word(__builtin_classify_type(x_.member), (char *)&x_.member - (char *)&x_)
 #define BIDE__W_1 BIDE__WORD(a0)
 #define BIDE__W_2 BIDE__W_1 | BIDE__WORD(a1)
 #define BIDE__W_3 BIDE__W_2 | BIDE__WORD(a2)
@@ -298,7 +302,8 @@ struct bide_exchange;
                              W) \
     BIDE__MUST_USE BIDE__AWAITS async_struct fn types; \
     struct fn##__args { value_type result; BIDE__UNWRAP M char bide__given; }; \
-    enum { fn##__takes_tx = (X) & 1, fn##__loop_bound = (X) & 2 }; \
+    enum { fn##__bound = (X), fn##__takes_tx = fn##__bound & 1, \
+           fn##__loop_bound = fn##__bound & 2 }; \
     BIDE__HELPER void fn##__thunk(void *args_) BIDE__UNCHECKED \
     { \
         struct fn##__args *bide__in = args_; \
