@@ -7,11 +7,27 @@
 #include "core/graph.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 static void end_arena(void *arena)
 {
     bide_arena_done(arena);
+}
+
+/*
+ * A static script is of all loops, and several may learn its hash at once: the first writes it, the
+ * others leave it alone, as it is read without the lock once its first byte is there.
+ */
+static void keep_hash(bide_redis_script *script, const char *hash)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    if (!script->sha1[0]) {
+        memcpy(script->sha1 + 1, hash + 1, sizeof script->sha1 - 1);
+        __atomic_store_n(script->sha1, hash[0], __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 /* Has the server learn the script and say its hash. */
@@ -30,9 +46,7 @@ static bide_async(void) load(bide_redis *r, bide_redis_script *script)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_REDIS_PROTOCOL, "redis %s: SCRIPT LOAD gave no hash",
                                   r->client->address));
-    /* A static one is of all loops: the first byte says that the others are there. */
-    memcpy(script->sha1 + 1, reply.text + 1, sizeof script->sha1 - 1);
-    __atomic_store_n(script->sha1, reply.text[0], __ATOMIC_RELEASE);
+    keep_hash(script, reply.text);
     return bide_void;
 }
 
