@@ -11,7 +11,7 @@ OUT = out_folder("see")
 OFF = OUT / "off"
 REQUEST = b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 REPLY_END = b"Hello, World!"
-COUNT, REQUESTS = 100000, 1000
+COUNT, REQUESTS = 100000, 3000
 
 
 def built(programs, source):

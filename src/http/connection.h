@@ -55,7 +55,7 @@ enum bide__http_pieces {
 struct bide__http_type {
     char text[48];
     char line[80];
-    uint8_t length; /* of the line; 0: none yet */
+    uint8_t text_length, length; /* the line's is 0: none yet */
 };
 
 struct bide_exchange {

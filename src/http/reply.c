@@ -101,15 +101,15 @@ static char *put_start(char *at, const struct bide__http_server *server, int sta
 }
 
 static __attribute__((noinline)) const struct bide__http_type *
-learn_type(struct bide__http_type *type, const char *content_type)
+learn_type(struct bide__http_type *type, const char *content_type, size_t length)
 {
-    size_t length = strlen(content_type);
-    if (length >= sizeof type->text || bide__http_scan_value(content_type, 0, length) < length)
+    if (length > sizeof type->text || bide__http_scan_value(content_type, 0, length) < length)
         return NULL;
     char *at = put(PUT(type->line, "\r\nContent-Type: "), content_type, length);
     at = PUT(at, "\r\n\r\n");
     type->length = (uint8_t)(at - type->line);
-    put(type->text, content_type, length + 1);
+    put(type->text, content_type, length);
+    type->text_length = (uint8_t)length;
     return type;
 }
 
@@ -120,9 +120,11 @@ static const struct bide__http_type *type_of(struct bide__http_server *server,
 {
     struct bide__http_type *type =
         &server->types[(uintptr_t)content_type / 8 % BIDE__HTTP_TYPES_KEPT];
-    if (bide__likely(type->length > 0 && strcmp(type->text, content_type) == 0))
+    size_t length = strlen(content_type);
+    if (bide__likely(type->length > 0 && length == type->text_length &&
+                     memcmp(type->text, content_type, length) == 0))
         return type;
-    return learn_type(type, content_type);
+    return learn_type(type, content_type, length);
 }
 
 /* Bytes of the head beside a long content type and the added fields, at most. */
