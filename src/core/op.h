@@ -139,6 +139,8 @@ struct bide__io_ops {
     /* For another library, which connects and waits by itself: a socket, and in `address` what it
        is to connect to. A negative errno. */
     int (*carry)(struct bide__io *io, struct bide__address *address);
+    /* Forgets what has ended and numbers anew: the same happens again. May be NULL. */
+    void (*start_anew)(struct bide__io *io);
 };
 
 extern const struct bide__io_ops bide__io_epoll;

@@ -14,7 +14,8 @@
  * Invariants
  *  1. An end is found by the number of its descriptor, and is its own only with the same inode.
  *  2. Nothing but a timer ends what was late: bytes, room, connections.
- *  3. A reset is told to both ends, once each; then the stream has ended.
+ *  3. What is late for one direction of an end does not touch the other one.
+ *  4. A reset is told to both ends, once each; then the stream has ended.
  *
  * Not simulated: names, datagrams, child processes, sockets that others opened (libcurl, libpq).
  * They are refused; files are steps on a lane.
@@ -50,7 +51,7 @@ struct end {
     bool reset;                     /* to be told */
     uint8_t late;                   /* READ, WRITE: waits for its timer */
     uint8_t decided;                /* READ: what is there has been decided about */
-    struct bide__timer timer;
+    struct bide__timer bytes_come, room_comes;
     struct bide__fd *fd; /* attached */
 };
 
@@ -235,6 +236,27 @@ static void sim_close(struct bide__io *io)
     bide__free(self);
 }
 
+/* What a schedule has left behind: with the next one nobody may meet it. */
+static void sim_start_anew(struct bide__io *io)
+{
+    struct sim_io *self = sim_of(io);
+    bool any = false;
+    for (size_t i = 0; i < self->count; i++) {
+        if (end_of(self, (int)i)) {
+            any = true;
+        } else {
+            bide__free(self->ends[i]);
+            self->ends[i] = NULL;
+        }
+    }
+    if (!any) {
+        bide__free(self->ends);
+        self->ends = NULL;
+        self->count = 0;
+    }
+    self->port = 0;
+}
+
 /* What is no socket (libcurl's epoll, say) tells its readiness as it likes. */
 static int sim_attach(struct bide__io *io, struct bide__fd *fd)
 {
@@ -261,7 +283,8 @@ static void sim_detach(struct bide__io *io, struct bide__fd *fd)
     struct sim_io *self = sim_of(io);
     struct end *end = end_of(self, fd->fd);
     if (end && end->fd == fd) {
-        bide__timer_disarm(&io->loop->timers, &end->timer);
+        bide__timer_disarm(&io->loop->timers, &end->bytes_come);
+        bide__timer_disarm(&io->loop->timers, &end->room_comes);
         end->fd = NULL;
     }
     self->below->ops->detach(self->below, fd);
@@ -298,13 +321,21 @@ static int sim_file(struct bide__io *io, struct bide__file_op *op)
 
 /* ---- what may happen ---- */
 
-static void no_longer_late(struct bide__timer *timer)
+static void no_longer_late(struct end *end, uint8_t bit, uint32_t events)
 {
-    struct end *end = bide__container_of(timer, struct end, timer);
-    uint8_t late = end->late;
-    end->late = 0;
+    end->late &= (uint8_t)~bit;
     if (end->fd)
-        bide__fd_notice(end->fd, (late & READ ? EPOLLIN : 0U) | (late & WRITE ? EPOLLOUT : 0U));
+        bide__fd_notice(end->fd, events);
+}
+
+static void bytes_come(struct bide__timer *timer)
+{
+    no_longer_late(bide__container_of(timer, struct end, bytes_come), READ, EPOLLIN);
+}
+
+static void room_comes(struct bide__timer *timer)
+{
+    no_longer_late(bide__container_of(timer, struct end, room_comes), WRITE, EPOLLOUT);
 }
 
 /* Until then who asks is told to wait. */
@@ -313,8 +344,9 @@ static void be_late(struct end *end, uint8_t bit, int ms)
     struct bide__loop *loop = end->fd->io->loop;
     end->late |= bit;
     end->fd->readiness &= (uint8_t)~bit;
-    end->timer.fire = no_longer_late;
-    bide__timer_arm(&loop->timers, &end->timer, bide__loop_clock_ns(loop) + ms * INT64_C(1000000));
+    struct bide__timer *timer = bit == READ ? &end->bytes_come : &end->room_comes;
+    timer->fire = bit == READ ? bytes_come : room_comes;
+    bide__timer_arm(&loop->timers, timer, bide__loop_clock_ns(loop) + ms * INT64_C(1000000));
 }
 
 /* Both ends hear of it. Bytes on their way are lost. */
@@ -470,17 +502,17 @@ static int sim_connect(struct sim_io *self, struct bide__op *op)
     return code < 0 ? code : connect_from(self, end, fd, &to);
 }
 
-static struct end *end_of_address(const struct sim_io *self, const struct sockaddr *carrier,
-                                  socklen_t size)
+/* The descriptor of the end with this address, which may be closed already; -1: there is none. */
+static int find_address(const struct sim_io *self, const struct sockaddr *carrier, socklen_t size)
 {
     for (size_t i = 0; i < self->count; i++) {
         if (!self->ends[i] || self->ends[i]->own.size == 0)
             continue;
         struct bide__address its = carrier_of(&self->ends[i]->own, false);
         if (its.size == size && memcmp(&its.any, carrier, size) == 0)
-            return self->ends[i]; /* it may be closed already */
+            return (int)i;
     }
-    return NULL;
+    return -1;
 }
 
 /* Nothing happens to that end of the connection but what happens to the server's. */
@@ -499,7 +531,7 @@ static int sim_carry(struct bide__io *io, struct bide__address *to)
         close(fd);
         return code;
     }
-    if (!end_of_address(self, &carrier.any, carrier.size))
+    if (!end_of(self, find_address(self, &carrier.any, carrier.size)))
         carrier = carrier_of(to, true);
     end->peer = *to;
     *to = carrier;
@@ -510,18 +542,21 @@ static int sim_carry(struct bide__io *io, struct bide__address *to)
 static void sim_accepted(struct bide__io *io, int fd, struct sockaddr *address, socklen_t *size)
 {
     struct sim_io *self = sim_of(io);
-    struct end *there = end_of_address(self, address, *size);
-    struct end *here = new_end(self, fd);
-    if (!there || !here)
+    int other = find_address(self, address, *size);
+    if (other < 0)
         return;
-    here->own = there->peer;
-    here->peer = there->own;
-    for (size_t i = 0; i < self->count; i++)
-        if (self->ends[i] == there)
-            here->other = (int)i;
-    there->other = fd;
-    memcpy(address, &there->own.any, there->own.size);
-    *size = there->own.size;
+    struct end *there = end_of(self, other), its = *self->ends[other];
+    struct end *here = new_end(self, fd); /* its record, if it is closed and has left the number */
+    memcpy(address, &its.own.any, its.own.size);
+    *size = its.own.size;
+    if (!here)
+        return;
+    here->own = its.peer;
+    here->peer = its.own;
+    if (there) {
+        here->other = other;
+        there->other = fd;
+    }
 }
 
 static int sim_accept(struct sim_io *self, struct bide__op *op)
@@ -568,4 +603,5 @@ const struct bide__io_ops bide__io_sim = {
     .own_address = sim_own_address,
     .accepted = sim_accepted,
     .carry = sim_carry,
+    .start_anew = sim_start_anew,
 };

@@ -116,7 +116,7 @@ static bide_async(void) linger(struct bide__loop *loop)
     return bide_void;
 }
 
-/* The same clocks, numbers of tasks and random bytes for each schedule. */
+/* The same clocks, numbers of tasks, ports and random bytes for each schedule. */
 static void start_anew(struct bide__loop *loop)
 {
     if (loop->timers.armed == 0) {
@@ -126,6 +126,7 @@ static void start_anew(struct bide__loop *loop)
     loop->runtime->virtual_real_us = wall_clock_us;
     bide__rng_init(&loop->jitter, 1);
     bide__random_fix(1);
+    loop->io->ops->start_anew(loop->io);
     loop->next_task_id = loop->main_task->head.id;
 }
 

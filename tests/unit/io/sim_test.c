@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int echoed;
 
@@ -211,4 +212,98 @@ EXPLORE(a_reset_is_told_to_both, .no_cancels = true)
         }
     }
     check(resets == 0 || (resets == 2 && test_injected()));
+}
+
+/* ---- the same again ---- */
+
+/* The number of the client's descriptor is another one from schedule to schedule. */
+EXPLORE(ports_and_peers_are_the_same_in_each_schedule, .no_faults = true, .no_cancels = true,
+        .schedules = 50)
+{
+    char text[BIDE_ADDRESS_BYTES];
+    int other = test_choose(2) ? dup(STDERR_FILENO) : -1;
+
+    with(bide_tcp_listener, listener, "0.0.0.0", 0, NULL) {
+        check_str(bide_listener_address(listener), "0.0.0.0:32768");
+        with(bide_tcp, here, "10.0.0.1", 32768) {
+            if (other >= 0)
+                close(other);
+            with(bide_accepted, there, listener) {
+                check_str(bide_stream_peer(there), "127.0.0.1:32769");
+                check_str(bide_stream_local(there, text, sizeof text), "10.0.0.1:32768");
+            }
+        }
+    }
+}
+
+static async(void) connect_and_close(void)
+{
+    with(bide_tcp, here, "10.0.0.1", 80)
+        bide_shutdown_write(here);
+    return bide_void;
+}
+
+EXPLORE(who_has_gone_before_the_accept_has_an_address_too, .no_faults = true, .no_cancels = true,
+        .schedules = 50)
+{
+    char text[BIDE_ADDRESS_BYTES];
+
+    with(bide_tcp_listener, listener, "10.0.0.1", 80, NULL) {
+        await(connect_and_close());
+        with(bide_accepted, there, listener) {
+            check_str(bide_stream_peer(there), "127.0.0.1:32768");
+            check_str(bide_stream_local(there, text, sizeof text), "10.0.0.1:80");
+            check_int(await(bide_read(there, text, sizeof text)), 0);
+        }
+    }
+}
+
+/* ---- one direction does not wait for the other ---- */
+
+static int64_t ms_since(int64_t start_ns)
+{
+    return (bide_clock_ns() - start_ns) / 1000000;
+}
+
+static bool broken; /* by who writes: what has come already is there */
+
+static async(void) read_late(bide_stream *stream)
+{
+    char text[2];
+    int64_t start_ns = bide_clock_ns();
+
+    await(bide_read_exactly(stream, text, 2));
+    check(ms_since(start_ns) >= 60 * 1000 || broken || !test_injected());
+    return bide_void;
+}
+SPAWNABLE(void, read_late, bide_stream *)
+
+static async(void) write_soon(bide_stream *stream)
+{
+    int64_t start_ns = bide_clock_ns();
+    bide_error *error;
+
+    attempt(&error, bide_write, stream, "c", 1);
+    check(ms_since(start_ns) < 1000);
+    broken = error != NULL;
+    return bide_void;
+}
+SPAWNABLE(void, write_soon, bide_stream *)
+
+EXPLORE(a_minute_without_bytes_is_one_also_for_who_writes, .no_cancels = true)
+{
+    with(bide_tcp_listener, listener, "10.0.0.1", 80, NULL) {
+        with(bide_tcp, here, "10.0.0.1", 80) {
+            with(bide_accepted, there, listener) {
+                await(bide_write(there, "ab", 2));
+                broken = false;
+                if (!test_injected()) {
+                    with_group(g) {
+                        spawn_void(g, read_late, here);
+                        spawn_void(g, write_soon, here);
+                    }
+                }
+            }
+        }
+    }
 }
