@@ -619,11 +619,11 @@ static void watch_for_end(struct uring_io *self, struct bide__fd *fd, uint32_t e
         arm(self, fd, OF_READ);
 }
 
-/* There may be room for the rest of a copy. Whether all of it is sent, if there is one. */
+/* There may be room for the rest of a copy. Whether all of it is sent, if one waits. */
 static bool send_rest(struct uring_io *self, struct bide__fd *fd, const struct io_uring_cqe *seen)
 {
     struct bide__uring_copy *copy = bide__uring_copy_of(&self->copies, fd);
-    if (!copy)
+    if (!copy || !copy->waits)
         return true;
     if (!(seen->flags & IORING_CQE_F_MORE))
         fd->armed &= (uint8_t)~ARMED_WRITE;

@@ -35,6 +35,7 @@ struct bide__uring_copy *bide__uring_copy_take(struct bide__uring_copies *copies
 
 void bide__uring_copy_give(struct bide__uring_copies *copies, struct bide__uring_copy *copy)
 {
+    BIDE_ASSERT(copy->generation != 0, "io_uring: the place of a copy is given back twice");
     copy->generation = 0;
     copy->next = copies->first_free;
     copies->first_free = (uint16_t)(copy - copies->all);

@@ -205,6 +205,54 @@ TEST_PLAIN(a_copy_that_never_fits_goes_with_its_descriptor)
     io->ops->close(io);
 }
 
+/* The end of a peer, told by the poll of a socket that was full once, comes before the completion
+   of a copy that the kernel has sent. It goes out once, and its place is given back once. */
+TEST_PLAIN(a_copy_that_the_kernel_has_sent_is_sent_once)
+{
+    char bytes[BIDE_CAP_URING_COPY_BYTES] = "";
+    int ends[2], others[2][2], n;
+    size_t sent = 0;
+    struct bide__io *io = open_io();
+    tcp_sockets(ends);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int)); /* soon full */
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &(int){8192}, sizeof(int));
+    struct bide__fd fd = stream_fd(ends[1]), other_fds[2];
+    check_int(io->ops->attach(io, &fd), 0);
+    for (int i = 0; i < 2; i++) {
+        tcp_sockets(others[i]);
+        other_fds[i] = stream_fd(others[i][1]);
+        check_int(io->ops->attach(io, &other_fds[i]), 0);
+    }
+    while ((n = io->ops->send_now(&fd, bytes, sizeof bytes)) > 0)
+        sent += (size_t)n;
+    while (sent > 0 || io->ops->send_now(&fd, bytes, 0) < 0) {
+        n = (int)recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
+        sent -= n > 0 ? (size_t)n : 0;
+        io->ops->poll(io, bide__clock_monotonic_ns() + BIDE__NS_PER_MS);
+    }
+    shutdown(ends[0], SHUT_WR);
+    submit_without_poll(io);
+    check(io->ops->send_copy(&fd, "once", 4));
+    io->ops->poll(io, 0);
+    io->ops->poll(io, 0);
+    for (int i = 0; i < 2; i++)
+        check(io->ops->send_copy(&other_fds[i], i ? "for 1" : "for 0", 6));
+    io->ops->poll(io, 0);
+    check_int(recv(ends[0], bytes, sizeof bytes, 0), 4);
+    for (int i = 0; i < 2; i++) {
+        check_int(recv(others[i][0], bytes, sizeof bytes, 0), 6);
+        check_str(bytes, i ? "for 1" : "for 0");
+    }
+    check_int(recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT), -1);
+    for (int i = 0; i < 3; i++) {
+        struct bide__fd *each = i < 2 ? &other_fds[i] : &fd;
+        io->ops->detach(io, each);
+        close(i < 2 ? others[i][0] : ends[0]);
+        close(i < 2 ? others[i][1] : ends[1]);
+    }
+    io->ops->close(io);
+}
+
 /* More in one turn than there are places, while other completions wait for the poll. */
 TEST_PLAIN(many_copies_in_one_turn)
 {
