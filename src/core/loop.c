@@ -449,6 +449,10 @@ static void choose_by(struct bide__loop *loop, uint64_t seed)
     loop->chooser = bide__chooser && bide__chooser->order ? bide__chooser
                     : seed != 0                           ? &loop->shuffler
                                                           : NULL;
+    if (bide__chooser && bide__chooser->at_await)
+        loop->attention |= BIDE__ATTENTION_COUNT;
+    if (bide__lock_order_watched)
+        loop->attention |= BIDE__ATTENTION_ORDER;
 }
 
 int bide__loop_init(struct bide__loop *loop, struct bide__runtime *runtime, int index)

@@ -90,6 +90,7 @@ struct bide__loop {
     struct bide__chooser *chooser; /* NULL: tasks run in the order in which they became ready */
     struct bide__chooser shuffler; /* that of options.shuffle_seed */
     struct bide__rng shuffle;
+    uint16_t attention;          /* of new tasks: ORDER and COUNT, or 0 */
     struct bide_task *preempted; /* with a chooser: in the queue only because its share was spent */
     struct bide__rng jitter;     /* for pauses that must not be the same in every process */
     int index;
@@ -102,8 +103,9 @@ struct bide__loop {
     struct bide__stack thread_stack;
     struct bide_task *scheduler; /* the loop's own context, with the thread's stack */
     uint64_t turns;              /* stamps written into the ring of turns */
-    struct bide__ring_turn ring_turns[BIDE__RING_TURNS]; /* not cleared, as what follows */
-    struct bide__ring_resume ring[BIDE__RING_RESUMES];
+    /* Not cleared, as what follows. Aligned, so that no entry lies in two cache lines. */
+    _Alignas(16) struct bide__ring_turn ring_turns[BIDE__RING_TURNS];
+    _Alignas(16) struct bide__ring_resume ring[BIDE__RING_RESUMES];
 };
 
 extern __thread struct bide__loop *bide__loop_here __attribute__((tls_model("initial-exec")));
@@ -126,7 +128,11 @@ void bide__loop_put_first(struct bide__loop *loop, struct bide_task *before);
 static inline void bide__ring_note(struct bide__loop *loop, const struct bide_task *task)
 {
 #if BIDE_SEE
-    struct bide__ring_resume *resume = &loop->ring[loop->slices & (BIDE__RING_RESUMES - 1)];
+    /* Bytes in place of an index: compilers add the ring's place in the store itself then. */
+    enum { RESUME_BYTES = sizeof(struct bide__ring_resume) };
+    struct bide__ring_resume *resume =
+        (void *)((char *)loop->ring +
+                 (loop->slices * RESUME_BYTES & (BIDE__RING_RESUMES - 1) * RESUME_BYTES));
     _Static_assert(offsetof(struct bide__head, at) == 0 && offsetof(struct bide__head, id) == 8 &&
                        __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                    "the front of a head is a resume");

@@ -60,7 +60,11 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     if (bide__unlikely(!task))
         return NULL;
     task->head = (struct bide__head){
-        .at = at, .id = ++loop->next_task_id, .woken_by = (uint32_t)bide__current->id};
+        .at = at,
+        .id = ++loop->next_task_id,
+        .attention = loop->attention,
+        .woken_by = (uint32_t)bide__current->id,
+    };
     task->sp = NULL;
     task->stack = NULL;
     task->loop = loop;
@@ -89,10 +93,6 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->joiners = (struct bide__queue){NULL, NULL};
     task->object = (struct bide__object){&bide__kind_task, name, at};
     memcpy(task->args, args, args_size);
-    if (bide__unlikely(bide__chooser && bide__chooser->at_await))
-        task->head.attention |= BIDE__ATTENTION_COUNT;
-    if (bide__unlikely(bide__lock_order_watched))
-        task->head.attention |= BIDE__ATTENTION_ORDER;
     return task;
 }
 

@@ -109,17 +109,33 @@ bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
     return true;
 }
 
-void bide__mutex_release(bide_mutex *mutex)
+static inline __attribute__((always_inline)) void hand_over(bide_mutex *mutex)
 {
-    if (bide__unlikely(bide__current->attention & BIDE__ATTENTION_ORDER))
-        bide__lock_order_left(mutex);
     struct bide__wait *next = mutex->waiting.first;
     if (!next) {
         mutex->owner = NULL;
         return;
     }
-    own(mutex, next->task, next->task->head.at);
+    mutex->owner = next->task;
+    mutex->locked_at = next->task->head.at;
     bide__wake_first(&mutex->waiting, next);
+}
+
+static __attribute__((noinline, cold)) void release_watched(bide_mutex *mutex)
+{
+    bide__lock_order_left(mutex);
+    hand_over(mutex);
+    if (mutex->owner)
+        bide__lock_order_taken(mutex, mutex->owner, mutex->locked_at);
+}
+
+/* The short way calls nothing. All tasks of a loop are watched, or none. */
+void bide__mutex_release(bide_mutex *mutex)
+{
+    if (bide__unlikely(bide__current->attention & BIDE__ATTENTION_ORDER))
+        release_watched(mutex);
+    else
+        hand_over(mutex);
 }
 
 static __attribute__((noreturn, cold)) void not_the_owner(bide_mutex *mutex,
