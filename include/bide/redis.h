@@ -20,7 +20,9 @@
  *     be done by the server; its reply is dropped when it comes, and no other task ever gets it.
  *  3. Nothing is sent twice. When the connection is lost, commands that were sent raise
  *     BIDE_REDIS_LOST: whether the server did them is unknown. Those that were not sent yet wait
- *     for the next connection, within their deadline.
+ *     for the next connection, within their deadline. Nor does a retry (retry.h) make again what
+ *     was sent before a cancel, a deadline or a sibling's failure, unless it only reads: GET, TTL,
+ *     LRANGE ...
  *  4. No command waits for ever: options.timeout bounds each, and so does every deadline around
  *     it. At most options.max_waiting wait at a time; one more raises BIDE_LIMIT at once.
  *  5. An error that the server answers is raised as BIDE_REDIS_REFUSED with its text. Errors inside

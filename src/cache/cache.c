@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/rng.h"
+#include "redis/redis.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ static bide_async(void) open_redis(bide_cache *c, const char *url)
     c->kind = &bide__cache_in_redis;
     bide__cache_remote_init(c);
     c->redis = bide_await(bide_redis_open(url, &options));
+    c->redis->repeatable = true;
     bide__cache_after_start(c);
     return bide_void;
 }

@@ -4,7 +4,8 @@
  */
 #include "redis/redis.h"
 
-#include "core/graph.h"
+#include "base/slice.h"
+#include "core/error.h"
 #include "core/scope.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@ __attribute__((noreturn, cold)) static void raise_code(const bide_redis *r,
 {
     bide_error *error;
     if (code == -ECANCELED)
-        bide__raise(code, &r->client->object);
-    if (code == -ETIMEDOUT)
+        error = bide__cancel_error(bide__task_current());
+    else if (code == -ETIMEDOUT)
         error = bide_error_new(BIDE_TIMEOUT, "redis %s: %.*s had no reply within %lld ms",
                                r->client->address, NAME(args),
                                (long long)(r->client->options.timeout.ns / 1000000));
@@ -40,6 +41,7 @@ __attribute__((noreturn, cold)) static void raise_code(const bide_redis *r,
     else
         error = bide_error_new(BIDE_NO_MEMORY, "redis %s: %.*s: no memory for it",
                                r->client->address, NAME(args));
+    error->never_again |= bide__redis_may_have_changed(answer);
     bide__fail(bide__current->at, error);
 }
 
@@ -61,6 +63,22 @@ static void check_args(const bide_redis *r, const bide_redis_arg *args, size_t c
             bide__current->at,
             bide_error_new(BIDE_INVALID, "redis: argument %zu of %.*s is NULL", bad, NAME(args)));
     bide__redis_check_caller(r->client);
+}
+
+/* Whether it is one of the usual commands that change nothing. */
+static bool is_read(const bide_redis_arg *name)
+{
+    static const struct bide__slice names[] = {
+        {"GET", 3},    {"MGET", 4},     {"HGET", 4},   {"HMGET", 5},   {"HGETALL", 7},
+        {"EXISTS", 6}, {"HEXISTS", 7},  {"TTL", 3},    {"PTTL", 4},    {"LRANGE", 6},
+        {"LLEN", 4},   {"SMEMBERS", 8}, {"ZRANGE", 6}, {"ZSCORE", 6},  {"SISMEMBER", 9},
+        {"PING", 4},   {"WATCH", 5},    {"SCARD", 5},  {"UNWATCH", 7}, {"ZCARD", 5},
+    };
+    struct bide__slice given = bide__slice(name->data, name->data ? name->size : 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (bide__slice_equal_nocase(given, names[i]))
+            return true;
+    return false;
 }
 
 /* Over the shared connection, within options.timeout. */
@@ -93,6 +111,8 @@ bide_async(void) bide__redis_do(bide_redis *r, const bide_redis_arg *args, size_
                                 struct bide__redis_answer *answer)
 {
     check_args(r, args, count);
+    answer->repeatable = r->client->repeatable || is_read(args);
+    answer->sent = false;
     if (r->link) {
         bide_with_deadline(r->options.timeout)(void)
             bide_await(bide__redis_link_command(r->client, r->link, args, count, answer));

@@ -82,7 +82,7 @@ static bide_async(void) ping(void *connection)
     struct lease *lease = connection;
     bide_redis *client = lease->handle.client;
     const bide_redis_arg args[] = {bide__redis_text("PING")};
-    struct bide__redis_answer answer = {.arena = NULL};
+    struct bide__redis_answer answer = {.repeatable = true};
     (void)bide_await(bide__redis_link_command(client, &lease->link, args, 1, &answer));
     bide__redis_check(client, args, &answer);
     return bide_void;

@@ -98,6 +98,7 @@ bide_async(void) bide__redis_link_call(const bide_redis *client, struct bide__re
                                   "redis %s: an earlier command was cut off on this connection",
                                   client->address));
     link->busy = true;
+    answer->sent = link->in_use;
     bide_error *error = bide__boundary(exchange, &arg);
     if (bide__unlikely(error && !link->in_use && error->code == BIDE_SYSTEM && is_told_why(&arg)))
         return bide_void;
@@ -106,8 +107,10 @@ bide_async(void) bide__redis_link_call(const bide_redis *client, struct bide__re
         error = bide_error_new(BIDE_REDIS_LOST,
                                "redis %s: a command was sent, its outcome is unknown: %s",
                                client->address, error->message);
-    if (bide__unlikely(error != NULL))
+    if (bide__unlikely(error != NULL)) {
+        error->never_again |= bide__redis_may_have_changed(answer);
         bide__fail(bide__current->at, error);
+    }
     link->busy = false;
     return bide_void;
 }

@@ -137,8 +137,8 @@ static void abandon(struct bide__wait *wait, int reason)
     struct bide__redis_waiter *waiter = bide__container_of(wait, struct bide__redis_waiter, wait);
     bide_redis *client = wait->payload;
     slot_at(client, waiter->number)->waiter = NULL;
-    if (waiter->number >= client->sent)
-        client->dropped++;
+    waiter->answer->sent = waiter->number < client->sent;
+    client->dropped += !waiter->answer->sent;
     bide__wake(wait, reason);
 }
 
@@ -154,7 +154,9 @@ int bide__redis_pipeline_call(bide_redis *client, const bide_redis_arg *args, si
         return code;
     if (client->sender.first)
         bide__wake(client->sender.first, 0);
-    return bide__wait(me, NULL, &waiter.wait, &client->object);
+    code = bide__wait(me, NULL, &waiter.wait, &client->object);
+    answer->sent |= code == 0 || code == -ECONNRESET;
+    return code;
 }
 
 /* Sending or reading has ended, however that was: the other one ends, too. */

@@ -61,6 +61,7 @@ struct bide_redis {
     unsigned forks; /* base/process.h */
     uint32_t users; /* the handle, the task of the connection, tasks that wait: the last frees */
     bool closed;
+    bool repeatable; /* all that it does, as of a cache */
 
     struct bide__redis_link shared;
     struct bide__redis_slot *slots;

@@ -12,8 +12,16 @@ struct bide__redis_answer {
     bide_redis_reply reply;
     bide_arena *arena;              /* for texts and items; NULL: they are dropped */
     int code;                       /* 0; -ENOMEM: the arena is full; what else cut it off */
+    bool repeatable;                /* doing the command twice is as good as once */
+    bool sent;                      /* the server may have done it */
     char text[BIDE__MESSAGE_BYTES]; /* of an error, at the root or of the connection */
 };
+
+/* Whether the server may have done what is not to be done twice. */
+static inline bool bide__redis_may_have_changed(const struct bide__redis_answer *answer)
+{
+    return answer->sent && !answer->repeatable;
+}
 
 /* Why this bide can do nothing; NULL: it can. */
 const char *bide__redis_missing(void);

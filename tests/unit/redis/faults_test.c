@@ -1,7 +1,10 @@
 /*
  * A server that dies, stops, or is none; and a client that goes on by itself.
  */
+#include "redis/redis.h"
 #include "redis_case.h"
+
+#include <bide/retry.h>
 
 static async(void) slow(bide_redis_ptr r, int *code);
 SPAWNABLE(void, slow, bide_redis_ptr, int *)
@@ -205,6 +208,90 @@ TEST(a_stopped_server, .real_clock = true, .timeout_ms = 30000)
         await(bide_redis_set(r, "k", "mine", BIDE_FOREVER));
         check_str(await(bide_redis_get(r, "k")).text, "mine");
         check_int(await(bide_redis_incr(r, "n", 0)), 10);
+    }
+}
+
+/* ---- what was sent to a server that does not answer is not made again ---- */
+
+enum way { COUNTS, COUNTS_BESIDE, LEASED_COUNTS, TX_COUNTS, READS, LEASED_READS };
+
+static async(void) fail_soon(void);
+SPAWNABLE(void, fail_soon)
+static async(void) fail_soon(void)
+{
+    await(bide_sleep(bide_ms(20)));
+    fail(bide_error_new(BIDE_UNREACHABLE, "another one is away"));
+}
+
+static async(void) ask(bide_redis_ptr r, enum way way, int *calls);
+SPAWNABLE(void, ask, bide_redis_ptr, enum way, int *)
+static async(void) ask(bide_redis_ptr r, enum way way, int *calls)
+{
+    int64_t n;
+    ++*calls;
+    if (way == COUNTS)
+        (void)await(bide_redis_incr(r, "n", 1));
+    else if (way == COUNTS_BESIDE)
+        await(gather(bide_into(&n, bide_redis_incr, r, "n", 1), bide_into_void(fail_soon)));
+    else if (way == READS)
+        (void)await(bide_redis_get(r, "n"));
+    else if (way == TX_COUNTS)
+        with_redis_tx(tx, r)
+            bide_redis_queue(tx, "INCR", "n");
+    else
+        with(bide_redis_leased, c, r)
+            (void)await(bide_redis(c, way == LEASED_READS ? "get" : "INCR", "n"));
+    return bide_void;
+}
+
+static async(void) ask_within(bide_redis_ptr r, enum way way, int *calls);
+SPAWNABLE(void, ask_within, bide_redis_ptr, enum way, int *)
+static async(void) ask_within(bide_redis_ptr r, enum way way, int *calls)
+{
+    with_deadline(bide_ms(50))
+        await(ask(r, way, calls));
+    return bide_void;
+}
+
+static const bide_retry_policy again = {
+    .tries = 3, .first = {1000000}, .codes = {BIDE_TIMEOUT, BIDE_UNREACHABLE}};
+
+static async(void) ask_again(const struct redis_server *server, bide_redis_ptr patient,
+                             bide_redis_ptr r, enum way way, int expected)
+{
+    bide_error *err;
+    int calls = 0;
+    await(bide_redis_set(patient, "n", "0", BIDE_FOREVER));
+    with(bide_redis_leased, c, r) /* the connection of a further one waits */
+        check(c != r);
+    kill(server->pid, SIGSTOP);
+    if (r->options.timeout.ns < bide_s(1).ns)
+        retry(&err, &again, ask, r, way, &calls);
+    else
+        retry(&err, &again, ask_within, r, way, &calls);
+    kill(server->pid, SIGCONT);
+    require(err);
+    check_int(err->code, way == COUNTS_BESIDE ? BIDE_UNREACHABLE : BIDE_TIMEOUT);
+    check_int(calls, expected);
+    check(await(bide_redis_incr(patient, "n", 0)) <= 1);
+    return bide_void;
+}
+
+TEST(what_was_sent_before_a_cancel_is_not_made_again, .real_clock = true, .timeout_ms = 30000)
+{
+    struct redis_server server = redis_make(NULL);
+    defer(redis_end, &server);
+    with(bide_redis, r, server.url, NULL) {
+        struct bide_redis_options options = {.timeout = bide_ms(50)};
+        for (enum way way = COUNTS; way <= TX_COUNTS; way++)
+            await(ask_again(&server, r, r, way, 1));
+        await(ask_again(&server, r, r, READS, 3));
+        await(ask_again(&server, r, r, LEASED_READS, 3));
+        with(bide_redis, hasty, server.url, &options) {
+            await(ask_again(&server, r, hasty, COUNTS, 1));
+            await(ask_again(&server, r, hasty, TX_COUNTS, 1));
+            await(ask_again(&server, r, hasty, READS, 3));
+        }
     }
 }
 
