@@ -39,6 +39,7 @@ struct bide__accesses {
     uint64_t version, writer; /* the id of the task that set it last; 0: none has */
     const struct bide_site *set_at;
     uint32_t oldest; /* the reader that is forgotten next */
+    uint32_t era;    /* of the readers: the numbers of tasks start again with each bide_run */
     struct {
         uint64_t task, version;
         const struct bide_site *at;

@@ -8,6 +8,7 @@
 #include "core/task.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* The running task's place among the readers, SIZE_MAX: it has none. */
 static size_t place_of(const struct bide__accesses *access, uint64_t task)
@@ -33,11 +34,22 @@ static uint64_t running(void)
     return head->attention & BIDE__ATTENTION_OUTSIDE ? 0 : head->id;
 }
 
+/* Forgets readers whose numbers are those of other tasks by now. */
+static void begin_access(struct bide__accesses *access)
+{
+    uint32_t era = __atomic_load_n(&bide__task_era, __ATOMIC_RELAXED);
+    if (access->era == era)
+        return;
+    access->era = era;
+    memset(access->readers, 0, sizeof access->readers);
+}
+
 void bide__cell_get(struct bide__accesses *access, const struct bide_site *at)
 {
     uint64_t task = running();
     if (task == 0)
         return;
+    begin_access(access);
     size_t place = place_of(access, task);
     if (place == SIZE_MAX)
         place = access->oldest++ % BIDE__CELL_READERS;
@@ -47,6 +59,7 @@ void bide__cell_get(struct bide__accesses *access, const struct bide_site *at)
 void bide__cell_set(struct bide__accesses *access, const struct bide_site *at)
 {
     uint64_t task = running();
+    begin_access(access);
     size_t place = task ? place_of(access, task) : SIZE_MAX;
     if (place != SIZE_MAX && access->readers[place].version != access->version)
         bide__find(BIDE__FINDING_LOST_UPDATE, at,

@@ -424,6 +424,7 @@ static int run_runtime(struct bide__main main, const struct bide_options *option
     BIDE_ASSERT(__atomic_compare_exchange_n(&bide__runtime_here, &none, &runtime, false,
                                             __ATOMIC_ACQ_REL, __ATOMIC_RELAXED),
                 "bide_run is called while another bide_run runs");
+    __atomic_add_fetch(&bide__task_era, 1, __ATOMIC_RELAXED);
     runtime.loops = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.loops);
     runtime.places = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.places);
     int status = runtime.loops && runtime.places ? run_loops(&runtime) : report_start(ENOMEM);

@@ -33,6 +33,7 @@ const struct bide__kind bide__kind_task = {
     .place = {BIDE__HOLDER_IS, BIDE__HOLDER_FROM(struct bide_task, object, head), 0}};
 
 bool bide__lock_order_watched = BIDE_DEBUG;
+uint32_t bide__task_era;
 
 static struct bide_task *record_new(struct bide__loop *loop, size_t args_size)
 {

@@ -116,6 +116,10 @@ static inline bool bide__can_fail(const struct bide_task *me)
    bide_run. */
 extern bool bide__lock_order_watched;
 
+/* Atomic: raised where the numbers of tasks start again, by bide_run and by the schedules of a
+   test: a number names a task of its era only. */
+extern uint32_t bide__task_era;
+
 /* Runs the current task, which is fresh, on the current stack to its end. task.c */
 void bide__task_run(struct bide_task *task);
 

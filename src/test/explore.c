@@ -128,6 +128,7 @@ static void start_anew(struct bide__loop *loop)
     bide__random_fix(1);
     loop->io->ops->start_anew(loop->io);
     loop->next_task_id = loop->main_task->head.id;
+    __atomic_add_fetch(&bide__task_era, 1, __ATOMIC_RELAXED);
 }
 
 /* Runs one schedule; whether it passed. */

@@ -114,6 +114,39 @@ TEST(many_readers_are_forgotten_in_turn)
     check_int(cell_get(&pair).b, 2);
 }
 
+/* The numbers of tasks start again with each bide_run, and with each schedule: a reader of an
+   earlier one is nobody. */
+static cell(int) shared;
+
+SPAWNABLE(void, set_shared, int)
+async(void) set_shared(int value)
+{
+    cell_set(&shared, value);
+    return bide_void;
+}
+
+static async(void) assign_and_read(void)
+{
+    cell_set(&shared, 1);
+    check_int(cell_get(&shared), 1);
+    with_group(g)
+        spawn_void(g, set_shared, 2);
+    return bide_void;
+}
+
+TEST_PLAIN(another_run_knows_no_readers)
+{
+    test_capture_stderr();
+    for (int i = 0; i < 2; i++)
+        check_int(bide_run(assign_and_read, .ignore_signals = true, .watchdog = BIDE_FOREVER), 0);
+    check_str(test_captured(), "");
+}
+
+EXPLORE(another_schedule_knows_no_readers, .schedules = 4)
+{
+    await(assign_and_read());
+}
+
 TEST_PLAIN(outside_of_tasks_it_is_a_variable)
 {
     cell(const char *) text = {.value = "a"};
