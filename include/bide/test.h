@@ -158,8 +158,8 @@ __attribute__((__noreturn__)) void test_skip(const char *reason);
 
 /*
  * In an EXPLORE, for what stands in the place of something that may fail or differ: whether `what`
- * fails this time, in each schedule at most once among the searched ones; and one of 0 .. count
- * - 1. Elsewhere false and 0.
+ * fails this time, which counts as a preemption does; and one of 0 .. count - 1, count at most
+ * 65,535. Elsewhere false and 0.
  */
 bool test_fault(const char *what);
 unsigned test_choose(unsigned count);

@@ -68,8 +68,6 @@ static void note(struct bide__explorer *e, enum bide__decision_kind kind, unsign
     struct bide__trail *trail = bide__test_trail;
 
     e->injected[kind]++;
-    if (trail->count == BIDE__TRAIL_MAX)
-        return;
     trail->decisions[trail->count] = (struct bide__decision){
         .at = e->seen[kind], .kind = (uint16_t)kind, .value = (uint16_t)value};
     trail->count++;
@@ -85,10 +83,10 @@ static unsigned draw(struct bide__explorer *e, enum bide__decision_kind kind, un
 static unsigned counted(struct bide__explorer *e, enum bide__decision_kind kind, unsigned value,
                         unsigned cost)
 {
-    if (value > 0) {
-        e->spent += cost;
-        note(e, kind, value);
-    }
+    if (value == 0 || bide__test_trail->count == BIDE__TRAIL_MAX)
+        return 0;
+    e->spent += cost;
+    note(e, kind, value);
     return value;
 }
 
@@ -347,10 +345,11 @@ unsigned test_choose(unsigned count)
     struct bide__explorer *e = &bide__explorer;
     unsigned value;
 
+    if (count > UINT16_MAX)
+        bide__misuse("test_choose(%u): at most %u", count, UINT16_MAX);
     if (!e->active || count < 2)
         return 0;
-    value =
-        bide__decide(e, BIDE__DECIDE_ORDER, count < ALTERNATIVES_MAX ? count : ALTERNATIVES_MAX, 0);
+    value = bide__decide(e, BIDE__DECIDE_ORDER, count, 0);
     if (value > 0 && e->telling)
         fprintf(stderr, "schedule: test_choose(%u) gives %u\n", count, value);
     return value;

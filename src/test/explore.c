@@ -226,7 +226,7 @@ BIDE__TASK static bool passes(struct bide__explorer *e)
 {
     if (!run_schedule(e))
         return false;
-    if (e->went_astray) {
+    if (e->went_astray || (e->search == BIDE__SEARCH_ALL && e->depth < e->length)) {
         fprintf(stderr, "NOT DETERMINISTIC: after the same beginning a schedule had other choices "
                         "than the one before\n");
         return false;
@@ -295,7 +295,7 @@ BIDE__TASK static bool run_search(struct bide__explorer *e)
 {
     enum test_search how = e->options->search;
     unsigned long most = e->options->schedules;
-    bool all = false;
+    bool all = false, bounded = false;
 
     if (bide__test_replay) {
         e->search = BIDE__SEARCH_REPLAY;
@@ -308,6 +308,7 @@ BIDE__TASK static bool run_search(struct bide__explorer *e)
     if (how == TEST_MIXED || how == TEST_ALL) {
         if (!run_all(e, how == TEST_ALL ? most : most / 2 + 1, &all))
             return false;
+        bounded = e->bounded;
     }
     if (e->options->fail_allocations && !fail_allocations(e))
         return false;
@@ -316,7 +317,7 @@ BIDE__TASK static bool run_search(struct bide__explorer *e)
     printf("%llu schedule%s", search.done, search.done == 1 ? "" : "s");
     if (!all)
         printf(", not all there are\n");
-    else if (e->bounded)
+    else if (bounded)
         printf(": all with at most %u preemptions, cancels and faults\n", e->options->preemptions);
     else
         printf(": all there are\n");
@@ -333,11 +334,19 @@ static bide_async(void) explore(void)
     return bide_void;
 }
 
+/* With --no-fork there may have been one before. */
+static void forget_all(struct bide__explorer *e)
+{
+    memset((char *)e + sizeof e->chooser, 0, sizeof *e - sizeof e->chooser);
+    search.done = 0;
+}
+
 int bide__test_explore(void (*body)(void), const struct bide__test_options *options)
 {
     struct bide__explorer *e = &bide__explorer;
     int status;
 
+    forget_all(e);
     search.options = *options;
     if (!search.options.schedules)
         search.options.schedules = default_schedules;

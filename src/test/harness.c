@@ -273,16 +273,16 @@ static void print_replay(const struct arguments *arguments, const struct attempt
         printf("    with the await number %u cancelled\n", attempt->options.cancel_at);
     if (attempt->options.fail_allocation_at)
         printf("    with the allocation number %u failing\n", attempt->options.fail_allocation_at);
+    printf("    replay: ");
+    if (!attempt->options.explores || attempt->seed != attempt->test->options.seed)
+        printf("BIDE_TEST_SEED=%llu ", (unsigned long long)attempt->seed);
     if (attempt->options.explores) {
         char *text = bide__trail_text(attempt->schedule ? attempt->schedule : bide__test_trail);
 
-        printf("    replay: BIDE_SCHEDULE=%s %s --only %s\n", text, arguments->program,
-               attempt->test->options.name);
+        printf("BIDE_SCHEDULE=%s ", text);
         free(text);
-        return;
     }
-    printf("    replay: BIDE_TEST_SEED=%llu %s --only %s\n", (unsigned long long)attempt->seed,
-           arguments->program, attempt->test->options.name);
+    printf("%s --only %s\n", arguments->program, attempt->test->options.name);
 }
 
 /* Runs the attempt in a process of its own. The caller frees the output's text. */
@@ -460,6 +460,8 @@ static enum outcome run_test(const struct arguments *arguments, const struct bid
     for (unsigned long i = 0; i < arguments->repeat && outcome == outcome_passed; i++) {
         attempt.seed = attempt.options.seed = first_seed + i;
         outcome = run_attempt(arguments, &attempt);
+        if (test->options.explores) /* it has cancelled and failed allocations by itself */
+            continue;
         if (outcome == outcome_passed && test->options.cancel_everywhere)
             outcome = run_points(arguments, &attempt, &attempt.options.cancel_at);
         if (outcome == outcome_passed && test->options.fail_allocations)

@@ -234,8 +234,18 @@ EXPLORE(hidden_spoils_statics, .hidden = true, .no_cancels = true)
     check(++runs < 3);
 }
 
+/* Every second run ends before the choice that the schedule before had. */
+EXPLORE(hidden_ends_early, .hidden = true, .no_cancels = true, .search = TEST_ALL)
+{
+    if (++runs != 3)
+        test_choose(2);
+}
+
 TEST_PLAIN(what_is_not_deterministic_is_said_to_be)
 {
+    check_int(run_hidden("hidden_ends_early", ""), 1);
+    check_contains(text, "after the same beginning a schedule had other choices");
+
     check_int(run_hidden("hidden_not_deterministic", ""), 1);
     check_contains(text, "NOT DETERMINISTIC: ");
     check_int(run_hidden("hidden_spoils_statics", ""), 1);
@@ -283,10 +293,25 @@ EXPLORE(hidden_out_of_memory, .hidden = true, .no_cancels = true, .fail_allocati
     bide_buf_done(&buf);
 }
 
+EXPLORE(hidden_bears_failed_allocations, .hidden = true, .no_cancels = true,
+        .fail_allocations = true, .search = TEST_ALL)
+{
+    bide_buf buf;
+    fprintf(stderr, "chose %u\n", test_choose(2));
+    bide_buf_init(&buf, 1000);
+    int result = bide_buf_append(&buf, "hello", 5);
+    check(result == 0 || test_injected());
+    bide_buf_done(&buf);
+}
+
 TEST_PLAIN(allocations_fail_one_after_the_other)
 {
     check_int(run_hidden("hidden_out_of_memory", ""), 1);
     check_contains(text, "replay: BIDE_SCHEDULE=a1 ");
+    check_int(run_hidden("hidden_bears_failed_allocations", ""), 0);
+    check_contains(text, " schedules: all there are\n");
+    check_int(count(" schedules"), 1);
+    check_int(count("chose 1\n"), 2); /* the one, and that once more */
 }
 
 TEST_PLAIN(what_is_no_schedule_is_refused)
@@ -342,4 +367,98 @@ EXPLORE(jobs_on_lanes_are_steps, .schedules = 300)
         spawn_void(g, add_on_a_lane, 2);
     }
     check(sum == 3 || test_injected());
+}
+
+/* ---- more than one in a process, and long ones ---- */
+
+EXPLORE(hidden_repeated, .hidden = true, .no_cancels = true)
+{
+    fprintf(stderr, "chose %u\n", test_choose(2));
+}
+
+TEST_PLAIN(each_one_is_run_without_a_process_of_its_own_too)
+{
+    check_int(run_hidden("hidden_repeated", "--no-fork --repeat 3"), 0);
+    check_int(count("2 schedules: all there are\n"), 3);
+    check_int(count("chose 1\n"), 6);
+}
+
+static bool produced;
+
+SPAWNABLE(void, produce)
+async(void) produce(void)
+{
+    for (int i = 0; i < 3000; i++)
+        await(bide_yield());
+    produced = true;
+    return bide_void;
+}
+
+SPAWNABLE(void, await_product)
+async(void) await_product(void)
+{
+    while (!produced)
+        await(bide_yield());
+    return bide_void;
+}
+
+static async(void) three_await_one(void)
+{
+    produced = false;
+    with_group(g) {
+        spawn_void(g, produce);
+        for (int i = 0; i < 3; i++)
+            spawn_void(g, await_product);
+    }
+    return bide_void;
+}
+
+EXPLORE(hidden_long, .hidden = true, .no_cancels = true, .search = TEST_UNIFORM, .schedules = 3)
+{
+    await(three_await_one());
+}
+
+EXPLORE(hidden_late_mistake, .hidden = true, .no_cancels = true, .search = TEST_UNIFORM)
+{
+    balance = 100, withdrawn = 0;
+    await(three_await_one());
+    with_group(g) {
+        spawn_void(g, withdraw, 80);
+        spawn_void(g, withdraw, 80);
+    }
+    check(withdrawn <= 100);
+}
+
+TEST_PLAIN(schedules_longer_than_a_trail_are_ordinary_at_their_end)
+{
+    check_int(run_hidden("hidden_long", ""), 0);
+    check_contains(text, "    | 3 schedules, not all there are\n");
+    check_int(run_hidden("hidden_late_mistake", ""), 1);
+    check_contains(text, "check failed: withdrawn <= 100");
+    check_int(count("NOT DETERMINISTIC"), 0);
+}
+
+EXPLORE(hidden_seeded, .hidden = true, .no_cancels = true)
+{
+    check(test_seed() != 7);
+}
+
+EXPLORE(hidden_of_many, .hidden = true, .no_cancels = true, .search = TEST_ALL)
+{
+    check(test_choose(1500) != 1400);
+}
+
+static void choose_of_too_many(void)
+{
+    test_choose(UINT16_MAX + 1);
+}
+
+TEST_PLAIN(what_is_replayed_has_its_seed_and_its_choices)
+{
+    check_int(run_hidden("hidden_seeded", ""), 0);
+    check_int(run_hidden("hidden_seeded", "--seed 7"), 1);
+    check_contains(text, "    replay: BIDE_TEST_SEED=7 BIDE_SCHEDULE=0 ");
+    check_int(run_hidden("hidden_of_many", ""), 1);
+    check_contains(text, "    replay: BIDE_SCHEDULE=1.1400 ");
+    check_dies(choose_of_too_many, "at most 65535");
 }
