@@ -23,7 +23,8 @@
 /* Choices between more tasks than that are between the first ones. */
 enum { ALTERNATIVES_MAX = 1024 };
 
-/* Among random schedules, one of that many has no cancel, fault or failing allocation. */
+/* One random schedule of that many has no cancel, fault or failing allocation; of the others one of
+   so many has no second one, and so on. */
 enum { UNHARMED_ONE_OF = 2 };
 
 static unsigned branch(struct bide__explorer *e, enum bide__decision_kind kind, unsigned count,
@@ -77,7 +78,10 @@ static unsigned draw(struct bide__explorer *e, enum bide__decision_kind kind, un
 {
     if (kind == BIDE__DECIDE_ORDER)
         return (unsigned)bide__rng_below(&e->rng, count);
-    return e->seen[kind] == e->inject_at[kind];
+    for (unsigned i = 0; i < e->injections_count; i++)
+        if (e->injections[i].kind == kind && e->injections[i].at == e->seen[kind])
+            return 1;
+    return 0;
 }
 
 static unsigned counted(struct bide__explorer *e, enum bide__decision_kind kind, unsigned value,
@@ -121,7 +125,12 @@ bool bide__decide_next(struct bide__explorer *e)
 /* One point of the kind, as many as there were in the schedule before, and perhaps some more. */
 static void draw_injection(struct bide__explorer *e, enum bide__decision_kind kind)
 {
-    e->inject_at[kind] = 1 + (uint32_t)bide__rng_below(&e->rng, e->seen_last[kind] + 1U);
+    uint32_t at = 1 + (uint32_t)bide__rng_below(&e->rng, e->seen_last[kind] + 1U);
+
+    if (kind == BIDE__DECIDE_ALLOCATION)
+        e->fail_allocation_at = at;
+    else
+        e->injections[e->injections_count++] = (struct bide__injection){kind, at};
 }
 
 static void draw_schedule(struct bide__explorer *e)
@@ -129,15 +138,19 @@ static void draw_schedule(struct bide__explorer *e)
     enum bide__decision_kind kinds[BIDE__DECISION_KINDS];
     unsigned count = 0;
 
-    memset(e->inject_at, 0, sizeof e->inject_at);
+    e->injections_count = 0;
+    e->fail_allocation_at = 0;
     if (!e->options->no_cancels)
         kinds[count++] = BIDE__DECIDE_CANCEL;
     if (!e->options->no_faults && e->seen_last[BIDE__DECIDE_FAULT] > 0)
         kinds[count++] = BIDE__DECIDE_FAULT;
     if (e->options->fail_allocations)
         kinds[count++] = BIDE__DECIDE_ALLOCATION;
-    if (count > 0 && bide__rng_below(&e->rng, UNHARMED_ONE_OF) != 0)
+    for (int i = 0; count > 0 && i < BIDE__INJECTIONS_MAX; i++) {
+        if (bide__rng_below(&e->rng, UNHARMED_ONE_OF) == 0)
+            break;
         draw_injection(e, kinds[bide__rng_below(&e->rng, count)]);
+    }
     e->priority_seed = bide__rng_next(&e->rng);
     e->drops = 0;
     for (int i = 0; i < BIDE__DROPS_MAX; i++)
@@ -309,8 +322,6 @@ static void at_await(struct bide__chooser *chooser, struct bide_task *me)
 
     if (!e->active || e->options->no_cancels || me == me->loop->main_task || me->cancelled)
         return;
-    if (e->search == BIDE__SEARCH_ALL && harmed(e))
-        return;
     if (bide__decide(e, BIDE__DECIDE_CANCEL, 2, 1) == 0)
         return;
     if (e->telling) {
@@ -325,7 +336,7 @@ bool test_fault(const char *what)
 {
     struct bide__explorer *e = &bide__explorer;
 
-    if (!e->active || e->options->no_faults || (e->search == BIDE__SEARCH_ALL && harmed(e)))
+    if (!e->active || e->options->no_faults)
         return false;
     if (bide__decide(e, BIDE__DECIDE_FAULT, 2, 1) == 0)
         return false;

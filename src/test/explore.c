@@ -63,7 +63,7 @@ static void on_error_nobody_owns(const bide_error *error, void *arg)
 static uint32_t allocation_at(const struct bide__explorer *e)
 {
     if (e->search != BIDE__SEARCH_REPLAY)
-        return e->inject_at[BIDE__DECIDE_ALLOCATION];
+        return e->fail_allocation_at;
     for (uint32_t i = 0; i < e->replay->count; i++)
         if (e->replay->decisions[i].kind == BIDE__DECIDE_ALLOCATION)
             return e->replay->decisions[i].at;
@@ -263,14 +263,14 @@ BIDE__TASK static bool fail_allocations(struct bide__explorer *e)
     e->search = BIDE__SEARCH_ALL;
     e->bound = 0;
     for (uint32_t n = 1; reached && in_time(); n++) {
-        e->inject_at[BIDE__DECIDE_ALLOCATION] = n;
+        e->fail_allocation_at = n;
         e->length = 0;
         if (!passes(e))
             return false;
         reached = bide__mem_failed();
         e->seen[BIDE__DECIDE_ALLOCATION] = n; /* decide.c draws from so many */
     }
-    e->inject_at[BIDE__DECIDE_ALLOCATION] = 0;
+    e->fail_allocation_at = 0;
     return true;
 }
 

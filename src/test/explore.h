@@ -14,6 +14,7 @@ enum {
     BIDE__BRANCHES_MAX = 1 << 16, /* what comes later in a schedule is not searched */
     BIDE__STEPS_KEPT = 1 << 12,   /* compared between two runs of a schedule */
     BIDE__DROPS_MAX = 8,          /* times that a priority drops in a schedule */
+    BIDE__INJECTIONS_MAX = 4,     /* cancels and faults in a random schedule */
 };
 
 enum bide__search {
@@ -26,6 +27,12 @@ enum bide__search {
 /* One choice of a schedule of BIDE__SEARCH_ALL. */
 struct bide__branch {
     uint16_t kind, count, value;
+};
+
+/* What a random schedule is to do at the `at`th point of the kind. */
+struct bide__injection {
+    enum bide__decision_kind kind;
+    uint32_t at;
 };
 
 /* Who ran at a step. */
@@ -63,8 +70,11 @@ struct bide__explorer {
     bool cut;         /* a schedule had more choices than that */
     bool went_astray; /* a choice that was made before looks otherwise */
 
-    /* At random: what is injected (0: nothing), and the priorities. */
-    uint32_t inject_at[BIDE__DECISION_KINDS];
+    uint32_t fail_allocation_at; /* 0: none */
+
+    /* At random: what is injected, and the priorities. */
+    struct bide__injection injections[BIDE__INJECTIONS_MAX];
+    unsigned injections_count;
     uint64_t priority_seed;
     uint64_t drop_at[BIDE__DROPS_MAX]; /* steps */
     uint64_t dropped[BIDE__DROPS_MAX]; /* the tasks */

@@ -170,6 +170,67 @@ TEST_PLAIN(faults_and_choices_of_the_test_are_tried)
     check(!test_fault("out of an EXPLORE") && test_choose(5) == 0 && !test_injected());
 }
 
+/* Wrong only when both sends fail, or when the first one fails and the second is cancelled. */
+static bool gave_up;
+
+static void give_up(void *unused)
+{
+    (void)unused;
+    gave_up = true;
+}
+
+SPAWNABLE(void, send_again)
+async(void) send_again(void)
+{
+    if (!test_fault("first"))
+        return bide_void;
+    on_cancel(give_up, NULL);
+    gave_up = test_fault("second");
+    await(bide_yield());
+    return bide_void;
+}
+
+static async(void) send(void)
+{
+    gave_up = false;
+    with_group(g)
+        spawn_void(g, send_again);
+    check(!gave_up);
+    return bide_void;
+}
+
+EXPLORE(hidden_two_faults, .hidden = true, .no_cancels = true)
+{
+    await(send());
+}
+
+EXPLORE(hidden_fault_and_cancel, .hidden = true)
+{
+    await(send());
+}
+
+EXPLORE(hidden_two_faults_at_random, .hidden = true, .no_cancels = true, .search = TEST_UNIFORM)
+{
+    await(send());
+}
+
+EXPLORE(hidden_one_thing_wrong, .hidden = true, .preemptions = 1)
+{
+    await(send());
+}
+
+TEST_PLAIN(two_things_go_wrong_in_one_schedule)
+{
+    check_int(run_hidden("hidden_two_faults", ""), 1);
+    check_contains(text, "    replay: BIDE_SCHEDULE=f1,f2 ");
+    check_int(run_hidden("hidden_fault_and_cancel", ""), 1);
+    check_contains(text, "    replay: BIDE_SCHEDULE=f1,c");
+    check_int(run_hidden("hidden_two_faults_at_random", ""), 1);
+    check_contains(text, "    replay: BIDE_SCHEDULE=f1,f2 ");
+    check_int(run_hidden("hidden_one_thing_wrong", "--seed 1"), 0);
+    check_contains(text, "all with at most 1 preemptions, cancels and faults\n");
+}
+
 static bide_mutex left, right;
 
 SPAWNABLE(void, lock_both, bide_mutex *, bide_mutex *)
