@@ -1,7 +1,7 @@
 /*
- * decide.c: what happens in one schedule of an EXPLORE: which ready task runs, which await is
- * cancelled, what fails. Called by the loop (core/choice.h) and by tests (test_choose, test_fault);
- * explore.c says how to decide.
+ * decide.c: what happens in one schedule of an EXPLORE: which ready task runs, who is cancelled, at
+ * an await or while it waits, what fails. Called by the loop (core/choice.h) and by tests
+ * (test_choose, test_fault); explore.c says how to decide.
  *
  * Alternative 0 of a choice is the ordinary. Another task although the running one could go on is a
  * preemption and counts 1, as a cancel and a fault do; BIDE__SEARCH_ALL bounds the sum, as CHESS
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Choices between more tasks than that are between the first ones. */
+/* Choices between more tasks than that, ready or waiting, are between the first ones. */
 enum { ALTERNATIVES_MAX = 1024 };
 
 /* One random schedule of that many has no cancel, fault or failing allocation; of the others one of
@@ -80,7 +80,7 @@ static unsigned draw(struct bide__explorer *e, enum bide__decision_kind kind, un
         return (unsigned)bide__rng_below(&e->rng, count);
     for (unsigned i = 0; i < e->injections_count; i++)
         if (e->injections[i].kind == kind && e->injections[i].at == e->seen[kind])
-            return 1;
+            return 1 + (unsigned)bide__rng_below(&e->rng, count - 1);
     return 0;
 }
 
@@ -142,6 +142,8 @@ static void draw_schedule(struct bide__explorer *e)
     e->fail_allocation_at = 0;
     if (!e->options->no_cancels)
         kinds[count++] = BIDE__DECIDE_CANCEL;
+    if (!e->options->no_cancels && e->seen_last[BIDE__DECIDE_WAITING] > 0)
+        kinds[count++] = BIDE__DECIDE_WAITING;
     if (!e->options->no_faults && e->seen_last[BIDE__DECIDE_FAULT] > 0)
         kinds[count++] = BIDE__DECIDE_FAULT;
     if (e->options->fail_allocations)
@@ -276,6 +278,63 @@ static unsigned pick(struct bide__explorer *e, const struct bide__loop *loop,
     return chosen;
 }
 
+/* ---- which waiting task is cancelled ---- */
+
+struct waiting {
+    unsigned count, wanted;  /* counted from 1 */
+    struct bide_task *found; /* the one that is wanted */
+};
+
+/* Whether a cancel ends its wait, or, at the end of a group, goes to the children. */
+static bool cancel_matters(const struct bide_task *task)
+{
+    bool matters = !task->wait->shielded;
+
+    if (task->head.attention & BIDE__ATTENTION_CANCEL)
+        return false;
+    for (const struct bide__scope *scope = task->scope; scope; scope = scope->up) {
+        if (scope->kind == BIDE__SCOPE_SHIELD)
+            return false;
+        matters |= scope->kind == BIDE__SCOPE_GROUP;
+    }
+    return matters;
+}
+
+static void count_waiting(struct bide_task *task, int depth, void *arg)
+{
+    struct waiting *waiting = arg;
+
+    (void)depth;
+    if (!task->wait || task == task->loop->main_task || !cancel_matters(task))
+        return;
+    if (++waiting->count == waiting->wanted)
+        waiting->found = task;
+}
+
+static void cancel_waiting(struct bide__explorer *e, struct bide__loop *loop)
+{
+    struct waiting waiting = {0};
+
+    if (e->options->no_cancels)
+        return;
+    bide__each_task(loop, count_waiting, &waiting);
+    if (waiting.count == 0)
+        return;
+    if (waiting.count > ALTERNATIVES_MAX)
+        waiting.count = ALTERNATIVES_MAX;
+    waiting.wanted = bide__decide(e, BIDE__DECIDE_WAITING, waiting.count + 1, 1);
+    if (waiting.wanted == 0)
+        return;
+    waiting.count = 0;
+    bide__each_task(loop, count_waiting, &waiting);
+    if (e->telling) {
+        fprintf(stderr, "schedule: ");
+        say_task(waiting.found);
+        fprintf(stderr, " is cancelled while it waits\n");
+    }
+    bide__task_cancel(waiting.found, "the test cancels what waits here");
+}
+
 /* The process ends: nothing can be unwound from here. */
 __attribute__((noreturn)) static void too_many_steps(const struct bide__explorer *e,
                                                      struct bide__loop *loop)
@@ -299,6 +358,7 @@ static void order(struct bide__chooser *chooser, struct bide__loop *loop)
         return;
     if (e->steps == e->options->steps)
         too_many_steps(e, loop);
+    cancel_waiting(e, loop);
     list_ready(loop, &ready);
     chosen = pick(e, loop, &ready);
     if (e->steps < BIDE__STEPS_KEPT)
@@ -313,7 +373,10 @@ static void order(struct bide__chooser *chooser, struct bide__loop *loop)
 
 static bool harmed(const struct bide__explorer *e)
 {
-    return e->injected[BIDE__DECIDE_CANCEL] + e->injected[BIDE__DECIDE_FAULT] > 0;
+    const uint32_t *injected = e->injected;
+
+    return injected[BIDE__DECIDE_CANCEL] || injected[BIDE__DECIDE_WAITING] ||
+           injected[BIDE__DECIDE_FAULT];
 }
 
 static void at_await(struct bide__chooser *chooser, struct bide_task *me)

@@ -7,8 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char letters[BIDE__DECISION_KINDS] = {
-    [BIDE__DECIDE_CANCEL] = 'c', [BIDE__DECIDE_FAULT] = 'f', [BIDE__DECIDE_ALLOCATION] = 'a'};
+static const char letters[BIDE__DECISION_KINDS] = {[BIDE__DECIDE_CANCEL] = 'c',
+                                                   [BIDE__DECIDE_FAULT] = 'f',
+                                                   [BIDE__DECIDE_ALLOCATION] = 'a',
+                                                   [BIDE__DECIDE_WAITING] = 'w'};
+
+static bool has_value(const struct bide__decision *decision)
+{
+    return decision->kind == BIDE__DECIDE_ORDER || decision->kind == BIDE__DECIDE_WAITING;
+}
 
 /* A number from 1 to `most`; moves `*at` behind it. 0: there is none. */
 static unsigned long number(const char **at, unsigned long most)
@@ -34,7 +41,7 @@ static bool parse_one(const char **at, struct bide__decision *decision)
         }
     }
     decision->at = (uint32_t)number(at, UINT32_MAX);
-    if (decision->kind == BIDE__DECIDE_ORDER) {
+    if (has_value(decision)) {
         if (**at != '.')
             return false;
         ++*at;
@@ -80,10 +87,11 @@ char *bide__trail_text(const struct bide__trail *trail)
 
         if (i > 0)
             fputc(',', stream);
-        if (decision->kind == BIDE__DECIDE_ORDER)
-            fprintf(stream, "%u.%u", decision->at, decision->value);
-        else
-            fprintf(stream, "%c%u", letters[decision->kind], decision->at);
+        if (decision->kind != BIDE__DECIDE_ORDER)
+            fputc(letters[decision->kind], stream);
+        fprintf(stream, "%u", decision->at);
+        if (has_value(decision))
+            fprintf(stream, ".%u", decision->value);
     }
     fclose(stream);
     return text;

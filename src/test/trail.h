@@ -20,6 +20,7 @@ enum bide__decision_kind {
     BIDE__DECIDE_CANCEL,     /* "cAT": the await is cancelled */
     BIDE__DECIDE_FAULT,      /* "fAT": test_fault says yes */
     BIDE__DECIDE_ALLOCATION, /* "aAT": the allocation fails */
+    BIDE__DECIDE_WAITING,    /* "wAT.VALUE": one of the tasks that wait is cancelled */
     BIDE__DECISION_KINDS,
 };
 
@@ -27,7 +28,7 @@ enum bide__decision_kind {
 struct bide__decision {
     uint32_t at;
     uint16_t kind;
-    uint16_t value; /* 1 for all but orders; never 0 */
+    uint16_t value; /* 1 where the text has none; never 0 */
 };
 
 enum { BIDE__TRAIL_MAX = 4096 }; /* what comes later in a schedule is ordinary */

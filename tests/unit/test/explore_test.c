@@ -144,6 +144,67 @@ TEST_PLAIN(a_cancel_at_every_await_is_tried)
     check_contains(text, "    replay: BIDE_SCHEDULE=c");
 }
 
+static bide_event told;
+static int waiting;
+
+static void waits_no_longer(void *unused)
+{
+    (void)unused;
+    waiting--;
+}
+
+SPAWNABLE(void, wait_to_be_told)
+async(void) wait_to_be_told(void)
+{
+    waiting++;
+    on_cancel(waits_no_longer, NULL);
+    await(bide_event_wait(&told));
+    return bide_void;
+}
+
+SPAWNABLE(void, tell)
+async(void) tell(void)
+{
+    if (waiting > 0) {
+        await(bide_yield());
+        waiting--; /* it may have gone since */
+        bide_event_set(&told);
+    }
+    return bide_void;
+}
+
+EXPLORE(hidden_waits, .hidden = true, .preemptions = 1)
+{
+    waiting = 0;
+    bide_event_init(&told, "told");
+    with_group(g) {
+        spawn_void(g, wait_to_be_told);
+        await(bide_yield());
+        spawn_void(g, tell);
+        await(bide_yield());
+        bide_event_set(&told);
+    }
+    check(waiting >= 0);
+}
+
+TEST_PLAIN(a_task_that_waits_is_cancelled_too)
+{
+    char schedule[256];
+
+    check_int(run_hidden("hidden_waits", ""), 1);
+    check_contains(text, "check failed: waiting >= 0");
+    check_contains(text, "    | schedule: task #");
+    check_contains(text, "is cancelled while it waits\n");
+    const char *replay = strstr(text, "BIDE_SCHEDULE=");
+    require(replay && sscanf(replay, "BIDE_SCHEDULE=%255s", schedule) == 1);
+    check(schedule[0] == 'w');
+    setenv("BIDE_SCHEDULE", schedule, 1);
+    check_int(run_hidden("hidden_waits", ""), 1);
+    unsetenv("BIDE_SCHEDULE");
+    check_contains(text, "check failed: waiting >= 0");
+    check_contains(text, schedule);
+}
+
 EXPLORE(hidden_handles_no_fault, .hidden = true, .no_cancels = true)
 {
     bool connected = !test_fault("connect");
@@ -377,9 +438,9 @@ TEST_PLAIN(allocations_fail_one_after_the_other)
 
 TEST_PLAIN(what_is_no_schedule_is_refused)
 {
-    static const char *const wrong[] = {"",        "1",    "1.",   "0.1",     "1.0",
-                                        "x1",      "c",    "c0",   "1.1,",    "2.1,1.1",
-                                        "1.1,1.1", ",1.1", "1.1 ", "1.99999", "4294967296.1"};
+    static const char *const wrong[] = {
+        "",     "1",    "1.",      "0.1",     "1.0",  "x1",   "c",       "c0",          "w1",
+        "w1.0", "1.1,", "2.1,1.1", "1.1,1.1", ",1.1", "1.1 ", "1.99999", "4294967296.1"};
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         setenv("BIDE_SCHEDULE", wrong[i], 1);
