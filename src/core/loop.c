@@ -187,6 +187,12 @@ static void sleep_for_ever(struct bide__loop *loop)
     bide__silence_ends(loop);
 }
 
+/* Whether a timer may make something happen: that of unanswered.h only watches. */
+static bool has_timers(const struct bide__loop *loop)
+{
+    return loop->timers.armed > bide__timer_armed(&loop->unanswered_timer);
+}
+
 static bool has_mail(struct bide__loop *loop)
 {
     return __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
@@ -251,7 +257,7 @@ static void poll_expecting(struct bide__loop *loop, int64_t until_ns)
         poll_if_due(loop);
         return;
     }
-    bool alone = loop->timers.armed > 0 || loop->outside > loop->elsewhere;
+    bool alone = has_timers(loop) || loop->outside > loop->elsewhere;
     if (loop->expecting == 0 || !loop->runtime->own_cores) {
         if (alone)
             poll(loop, until_ns);
@@ -312,7 +318,7 @@ static void wait_for_events(struct bide__loop *loop)
         poll_if_due(loop);
         return;
     }
-    if (loop->timers.armed == 0 && loop->outside == 0 &&
+    if (!has_timers(loop) && loop->outside == 0 &&
         !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE)) {
         break_silence(loop, starving);
         return;

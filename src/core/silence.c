@@ -2,10 +2,10 @@
  * Whether anything can still happen in a program of several loops. Called by loop.c around a sleep
  * that only another loop can end; calls graph.c for the report.
  *
- * A loop is silent while it sleeps, has no timer, and nobody but other loops could end a wait of
- * its tasks (loop->elsewhere counts all of loop->outside). If all loops are silent and no mail is
- * on its way, nothing will ever happen: the tasks are reported, and the wait that began last is
- * ended by -EDEADLK on its loop.
+ * A loop is silent while it sleeps, has no timer but the one that only watches (unanswered.h), and
+ * nobody but other loops could end a wait of its tasks (loop->elsewhere counts all of
+ * loop->outside). If all loops are silent and no mail is on its way, nothing will ever happen: the
+ * tasks are reported, and the wait that began last is ended by -EDEADLK on its loop.
  *
  * Invariants
  *  1. A silent loop runs nothing: what its thread does first after the sleep is to take the lock

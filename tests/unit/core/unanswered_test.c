@@ -75,3 +75,65 @@ TEST_PLAIN(what_is_meant_is_not)
     check_str(told(0, BIDE_FOREVER), "");
     check_str(told(0, bide_ms(0)), ""); /* the default is much longer */
 }
+
+typedef bide_cross_channel(int) numbers;
+
+static numbers *nobody_sends; /* atomic: made by loop 0 */
+
+SPAWNABLE(void, wait_in_vain)
+async(void) wait_in_vain(void)
+{
+    numbers *in;
+    int value;
+    while (!(in = __atomic_load_n(&nobody_sends, __ATOMIC_ACQUIRE)))
+        await(bide_sleep(bide_us(100)));
+    (void)await(bide_cross_receive(in, &value));
+    return bide_void;
+}
+
+SPAWNABLE(void, write_to, bide_stream_ptr)
+async(void) write_to(bide_stream_ptr stream)
+{
+    await(bide_sleep(bide_ms(1)));
+    await(bide_write(stream, "x", 1));
+    return bide_void;
+}
+
+/* A wait for a peer that is over, then one that nobody will end: on every loop. */
+static async(void) answered_then_stuck(void)
+{
+    bide_error *error;
+    if (bide_loop_index() == 0) {
+        bide_stream_ptr ends[2];
+        await(bide_stream_pair(ends));
+        with_group(g) {
+            spawn_void(g, write_to, ends[1]);
+            await(read_bare(ends[0]));
+        }
+        bide_close_stream(ends[0]);
+        bide_close_stream(ends[1]);
+        check(bide__timer_armed(&bide__loop_here->unanswered_timer));
+        __atomic_store_n(&nobody_sends, bide_cross_channel_new(int, 1, "in vain"),
+                         __ATOMIC_RELEASE);
+    }
+    attempt(&error, wait_in_vain);
+    if (error) {
+        check_int(error->code, BIDE_DEADLOCK);
+        bide_cross_close(nobody_sends);
+    }
+    return bide_void;
+}
+
+/* Else these tests would last as long as is patient. */
+TEST_PLAIN(a_deadlock_is_told_though_the_watch_goes_on)
+{
+    for (int loops = 1; loops <= 2; loops++) {
+        nobody_sends = NULL;
+        test_capture_stderr();
+        check_int(bide_run(answered_then_stuck, .loops = loops, .unanswered = bide_s(3600),
+                           .ignore_signals = true, .watchdog = BIDE_FOREVER),
+                  0);
+        check_contains(test_captured(), "DEADLOCK");
+        bide_cross_channel_free(nobody_sends);
+    }
+}
