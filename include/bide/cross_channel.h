@@ -75,7 +75,8 @@ struct bide__cross;
         sizeof(bide__crossing_##T), capacity, name, BIDE__SITE("bide_cross_channel_new")))
 
 /* Gives it back with what is still buffered, on any loop. No task may wait for it or use it later:
-   that is BIDE_MISUSE, naming the task. NULL is allowed. Never suspends. */
+   that is BIDE_MISUSE, naming the task. A select that another case has decided waits no more; one
+   of another loop does until its task has run. NULL is allowed. Never suspends. */
 #define bide_cross_channel_free(c)                                                                 \
     bide__cross_free(BIDE__CROSS(c), BIDE__SITE("bide_cross_channel_free"))
 

@@ -15,7 +15,7 @@
  *     had, or when those that were due before it had one: one is kept for it until then.
  *  4. The memory is held by its owner and by each letter on its way.
  *  5. A wait of a select that was decided elsewhere may still be in a queue: until its task runs,
- * or its loop looks.
+ *     or its loop looks. Taken out by that look it knows the channel no more, which may be freed.
  */
 #include "sync/sync.h"
 
@@ -132,8 +132,11 @@ static void unlist(struct bide__crossing *crossing)
 static struct bide__wait *first_undecided(struct bide__queue *queue)
 {
     struct bide__wait *wait;
-    while ((wait = queue->first) && !wait->queue && !wait->task->wait)
-        unlist(bide__container_of(wait, struct bide__crossing, wait));
+    while ((wait = queue->first) && !wait->queue && !wait->task->wait) {
+        struct bide__crossing *crossing = bide__container_of(wait, struct bide__crossing, wait);
+        unlist(crossing);
+        crossing->cross = NULL;
+    }
     return wait;
 }
 
@@ -285,15 +288,27 @@ static const struct bide_task *first_user(const struct bide__cross *cross)
     return NULL;
 }
 
+/* Selects of this loop that were decided elsewhere use it no more. */
+static void forget_decided(struct bide__cross *cross)
+{
+    const struct bide__loop *loop = bide__loop_here;
+    if (!loop || (size_t)loop->index >= cross->port_count)
+        return;
+    struct port *port = &cross->ports[loop->index];
+    (void)first_undecided(&port->waiting[TO_RECEIVE]);
+    (void)first_undecided(&port->waiting[TO_SEND]);
+}
+
 void bide__cross_free(struct bide__cross *cross, const struct bide_site *at)
 {
     if (!cross)
         return;
     pthread_mutex_lock(&cross->lock);
+    forget_decided(cross);
     const struct bide_task *user = first_user(cross);
     if (bide__unlikely(user != NULL)) {
         char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
-        pthread_mutex_unlock(&cross->lock);
+        unlock_and_send(cross, notify(cross)); /* what was kept for those is free */
         bide__misuse("%s frees %s at %s:%d, which task #%llu '%s' of loop %d uses at %s:%d",
                      bide__who_runs(me), bide__object_label(&cross->to_send, label, sizeof label),
                      BIDE__AT(at), (unsigned long long)user->head.id, bide__task_label(user),

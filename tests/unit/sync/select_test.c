@@ -400,6 +400,39 @@ TEST(cross_cases_survive_cancels_everywhere, .cancel_everywhere = true)
     }
 }
 
+SPAWNABLE(void, until_told, bide_channel(int) *, crossing *, bool)
+async(void) until_told(bide_channel(int) *quit, crossing *there, bool sends)
+{
+    int value = 0;
+    bide_select_case receive[] = {bide_case_receive(quit, &value),
+                                  bide_case_cross_receive(there, &value)};
+    bide_select_case send[] = {bide_case_receive(quit, &value), bide_case_cross_send(there, 3)};
+    check_int(await(bide_select(sends ? send : receive, 2)), 0);
+    return bide_void;
+}
+
+/* The select was decided, and its task has not run: it touches the other channel no more. */
+TEST(a_decided_select_lets_the_channel_of_another_case_be_freed)
+{
+    for (int i = 0; i < 4; i++) {
+        bool sends = i & 1, closes = i & 2;
+        crossing *there = bide_cross_channel_new(int, 1, "there");
+        require(there);
+        if (sends)
+            await(bide_cross_send(there, 1)); /* full */
+        with_channel(int, quit, 1) {
+            with_group(g) {
+                spawn_void(g, until_told, quit, there, sends);
+                await(bide_sleep(bide_ms(1)));
+                check(bide_try_send(quit, 1));
+                if (closes)
+                    bide_cross_close(there);
+                bide_cross_channel_free(there);
+            }
+        }
+    }
+}
+
 TEST(two_selects_meet_and_one_does_not_meet_itself)
 {
     with_channel(int, c, 0) {
