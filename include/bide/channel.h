@@ -165,11 +165,11 @@ enum { BIDE_SELECT_CASES = 32 }; /* at most so many in one select */
 struct bide__cross;
 
 typedef struct bide_select_case {
-    struct bide__channel *channel; /* one of the two, or none: */
+    struct bide__channel *channel; /* one of the two, or ... */
     struct bide__cross *cross;
-    bide_duration after; /* a time */
+    bide_duration after; /* ... a time */
     void *value;         /* the slot of a receive, a copy of what a send sends */
-    bool sends;
+    bool sends, is_time;
     bool closed; /* set for the case that happened: a receive from a closed and drained channel */
 } bide_select_case;
 
@@ -186,14 +186,14 @@ typedef struct bide_select_case {
 /* Happens when so much time has passed since the select began; bide_ms(0) or less: at once. */
 #define bide_case_after(duration)                                                                  \
     {                                                                                              \
-        .after = (duration)                                                                        \
+        .after = (duration), .is_time = true                                                       \
     }
 
 /*
  * Suspends until one of 1 to BIDE_SELECT_CASES cases can happen, does it, and gives its index. A
  * receive from a closed and drained channel counts as ready and sets the case's `closed`; a send to
  * a closed one raises BIDE_CLOSED. Also raises BIDE_CANCELLED: then nothing happened. No deadlock
- * is concluded from a select.
+ * is concluded from a select. A case of a NULL channel is BIDE_MISUSE.
  */
 bide_async(size_t) bide_select(bide_select_case *cases, size_t count);
 

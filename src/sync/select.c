@@ -29,30 +29,36 @@ static size_t start_of(size_t count)
     return (size_t)(bide__splitmix64(&starts) % count);
 }
 
-static bool is_time(const bide_select_case *one)
-{
-    return !one->channel && !one->cross;
-}
-
 static int case_now(const struct bide_task *me, const bide_select_case *one)
 {
     if (one->cross)
         return bide__cross_now(me, one->cross, one->sends, one->value);
-    if (is_time(one))
+    if (one->is_time)
         return one->after.ns <= 0 ? 0 : -EAGAIN;
     bide__channel_check_end(me, one->channel, one->sends);
     return one->sends ? bide__channel_send_now(one->channel, one->value)
                       : bide__channel_receive_now(one->channel, one->value);
 }
 
+static void check_cases(const struct bide_task *me, const bide_select_case *cases, size_t count)
+{
+    if (bide__unlikely(count == 0 || count > BIDE_SELECT_CASES))
+        bide__misuse("task #%llu '%s' selects from %zu cases at %s:%d; 1 to %d are allowed",
+                     (unsigned long long)me->head.id, bide__task_label(me), count,
+                     BIDE__AT(me->head.at), BIDE_SELECT_CASES);
+    for (size_t i = 0; i < count; i++)
+        if (bide__unlikely(!cases[i].channel && !cases[i].cross && !cases[i].is_time))
+            bide__misuse("task #%llu '%s' selects at %s:%d; case %zu has neither a channel (it is "
+                         "NULL) nor a time",
+                         (unsigned long long)me->head.id, bide__task_label(me),
+                         BIDE__AT(me->head.at), i);
+}
+
 /* Does the first case that can happen: 0 or -EPIPE with its index, or -EAGAIN. */
 static int select_now(const struct bide_task *me, bide_select_case *cases, size_t count,
                       size_t *ret_index)
 {
-    if (count == 0 || count > BIDE_SELECT_CASES)
-        bide__misuse("task #%llu '%s' selects from %zu cases at %s:%d; 1 to %d are allowed",
-                     (unsigned long long)me->head.id, bide__task_label(me), count,
-                     BIDE__AT(me->head.at), BIDE_SELECT_CASES);
+    check_cases(me, cases, count);
     size_t start = start_of(count);
     for (size_t i = 0; i < count; i++) {
         size_t index = (start + i) % count;
@@ -132,7 +138,7 @@ static int select_wait(struct bide_task *me, const bide_select_case *cases, size
     size_t soonest = count, crosses = 0;
     make_ring(me, cases, count, ring);
     for (size_t i = 0; i < count; i++) {
-        if (is_time(&cases[i]) && (soonest == count || cases[i].after.ns < cases[soonest].after.ns))
+        if (cases[i].is_time && (soonest == count || cases[i].after.ns < cases[soonest].after.ns))
             soonest = i;
         if (!cases[i].cross)
             continue;

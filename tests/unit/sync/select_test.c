@@ -483,7 +483,21 @@ static void run_select_nothing(void)
     exit(bide_run(select_nothing));
 }
 
-TEST_PLAIN(a_select_without_cases_is_misuse)
+static async(void) select_from_no_channel(void)
+{
+    crossing *none = NULL;
+    int value;
+    bide_select_case cases[] = {bide_case_after(bide_ms(0)), bide_case_cross_receive(none, &value)};
+    (void)await(bide_select(cases, 2));
+    return bide_void;
+}
+static void run_select_from_no_channel(void)
+{
+    exit(bide_run(select_from_no_channel));
+}
+
+TEST_PLAIN(a_select_without_cases_or_of_no_channel_is_misuse)
 {
     check_dies(run_select_nothing, "selects from 0 cases");
+    check_dies(run_select_from_no_channel, "case 1 has neither a channel");
 }
