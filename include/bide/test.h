@@ -55,8 +55,9 @@ struct bide__test_options {
     bool cancel_everywhere; /* TEST only: once more for each n, with the n-th await cancelled */
     bool no_blocking;       /* TEST, EXPLORE: a system call that blocks the loop fails the test, and
                            is reported with who made it, in whatever library; as BIDE_TRAP=1
-                           in the environment says for all. Such a test cannot start child
-                           processes. Not under sanitizers and valgrind */
+                           in the environment says for all of them, but not for TEST_PLAIN. Such a
+                           test cannot start child processes, and a signal handler that holds
+                           SIGSYS back cannot block. Not under sanitizers and valgrind */
     bool fail_allocations;  /* once more for each n, with the n-th allocation failing */
     bool hidden;            /* runs only if --only gives its exact name */
     unsigned long schedules;    /* EXPLORE only: run at most that many; 2,000 if 0 */

@@ -6,10 +6,17 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 int bide__test_run_plain(void (*body)(void), const struct bide__test_options *options)
 {
     bool reached;
 
+    if (options->no_blocking) {
+        fprintf(stderr, "no_blocking is for TEST and EXPLORE: here is no loop that is known\n");
+        return -EINVAL;
+    }
     bide__mem_fail_at(options->fail_allocation_at, false);
     body();
     reached = options->fail_allocation_at && bide__mem_failed();

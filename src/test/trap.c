@@ -1,14 +1,17 @@
 /*
  * trap.c: finds the system calls that block a loop, also inside libraries that bide knows nothing
- * of. Called by run_task.c on the loop's thread, before the body; afterwards by the kernel.
+ * of. Called by run_task.c and explore.c on the loop's thread, before the body; afterwards by the
+ * kernel.
  *
  * A seccomp filter sends SIGSYS for the calls that can block. The handler looks whether this one
  * would, makes it in the thread's place, through a gate that the filter knows by its address, says
  * who made it, and goes on with its result. Threads that are started later have the filter too:
  * there the calls are only made.
  *
- * Not seen: locks (futex), regular files, writing to pipes and terminals. A child process inherits
- * the filter, and dies of a call in it after an exec: such tests cannot have one.
+ * Not seen: locks (futex), regular files, writing to pipes and terminals, and what a TEST_PLAIN
+ * does with a bide_run of its own. A child process inherits the filter, and dies of a call in it
+ * after an exec: such tests cannot have one. A thread that blocks SIGSYS in spite of mask.c dies,
+ * too.
  *
  * Source: seccomp(2), SECCOMP_RET_TRAP.
  */
@@ -235,6 +238,7 @@ static bool start(void)
         return false;
     loop_thread = pthread_self();
     bide__symbol_walk(NULL, NULL, 0);
+    atomic_store(&bide__test_traps, true);
     return sigaction(SIGSYS, &action, NULL) == 0 && install();
 }
 

@@ -6,9 +6,13 @@
 
 #include "self.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 /* As a driver that somebody else wrote. */
@@ -95,6 +99,73 @@ TEST_PLAIN(what_a_call_does_is_as_without)
     check_contains(text, "BLOCKING CALL recvfrom");
     check(!strstr(text, "check_int failed"));
     check_contains(text, "  fix: await(offload(BIDE_BLOCKING, ...))\n");
+}
+
+/* As a library does that wants no signals in its threads. */
+static void *thread_of_a_library(void *old_way)
+{
+    sigset_t all, now;
+
+    sigfillset(&all);
+    check_int(
+        old_way ? sigprocmask(SIG_BLOCK, &all, NULL) : pthread_sigmask(SIG_SETMASK, &all, NULL), 0);
+    check_int(pthread_sigmask(SIG_SETMASK, NULL, &now), 0);
+    check(sigismember(&now, SIGTERM) && sigismember(&now, SIGRTMAX));
+    check_int(driver_waits(1), 7);
+    check_int(pthread_sigmask(SIG_UNBLOCK, &all, &now), 0);
+    check(sigismember(&now, SIGTERM));
+    check_int(pthread_sigmask(12345, &all, NULL), EINVAL);
+    errno = 0;
+    check(sigprocmask(12345, &all, NULL) == -1 && errno == EINVAL);
+    return NULL;
+}
+
+static void *thread_of_another_libc(void *unused)
+{
+    uint64_t all = UINT64_MAX;
+
+    (void)unused;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+    driver_waits(1);
+    return NULL;
+}
+
+static void in_a_thread(void *(*run)(void *arg), void *arg)
+{
+    pthread_t thread;
+
+    check_int(pthread_create(&thread, NULL, run, arg), 0);
+    check_int(pthread_join(thread, NULL), 0);
+}
+
+TEST(threads_that_block_signals_go_on, .no_blocking = true)
+{
+    in_a_thread(thread_of_a_library, NULL);
+    in_a_thread(thread_of_a_library, "");
+}
+
+TEST(hidden_blocks_all_signals, .hidden = true, .no_blocking = true)
+{
+    in_a_thread(thread_of_another_libc, NULL);
+}
+
+TEST_PLAIN(who_dies_of_the_filter_hears_of_it)
+{
+    need_traps();
+    check_int(run_hidden("hidden_blocks_all_signals", ""), 1);
+    check_contains(
+        text, "died by signal 31 (Bad system call): no_blocking, in a thread that blocks SIGSYS\n");
+}
+
+TEST_PLAIN(hidden_plain, .hidden = true, .no_blocking = true)
+{
+    check(true);
+}
+
+TEST_PLAIN(a_plain_test_cannot_ask_for_it)
+{
+    check_int(run_hidden("hidden_plain", ""), 1);
+    check_contains(text, "no_blocking is for TEST and EXPLORE");
 }
 
 static async(void) echo(bide_listener *listener)
