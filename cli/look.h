@@ -87,7 +87,9 @@ void print_json(FILE *out, const struct target *target, const struct bide__look 
 void json_text(FILE *out, const char *text);
 
 int run_top(struct target *target, double interval_s, bool once);
-int write_trace(struct target *target, double seconds, FILE *out);
+
+/* Into the file with this name; "-": stdout. It is opened when there is something to write. */
+int write_trace(struct target *target, double seconds, const char *name);
 
 /* The width of the terminal that stdout is; 0: it is none. */
 size_t terminal_width(size_t *ret_height);

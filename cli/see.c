@@ -118,20 +118,6 @@ static int run_gdb(int argc, char **argv)
     die(EXIT_BUILD, "gdb: %s", strerror(errno));
 }
 
-static int trace_into(struct target *target, double seconds, const char *name)
-{
-    bool is_stdout = strcmp(name, "-") == 0;
-    FILE *out = is_stdout ? stdout : fopen(name, "we");
-    if (!out)
-        die(EXIT_BUILD, "%s: %s", name, strerror(errno));
-    int status = write_trace(target, seconds, out);
-    if ((is_stdout ? fflush(out) : fclose(out)) != 0)
-        die(EXIT_BUILD, "%s: %s", name, strerror(errno));
-    if (status == 0 && !is_stdout)
-        fprintf(stderr, "bide: %s: open it in https://ui.perfetto.dev or chrome://tracing\n", name);
-    return status;
-}
-
 int see(int argc, char **argv)
 {
     struct target target;
@@ -150,7 +136,7 @@ int see(int argc, char **argv)
     if (strcmp(command, "top") == 0)
         return run_top(&target, options.interval_s, options.once);
     if (strcmp(command, "trace") == 0)
-        return trace_into(&target, options.seconds, options.file);
+        return write_trace(&target, options.seconds, options.file);
     problem = target_look(&target, BIDE__LOOK_TASKS, &look);
     if (problem)
         die(EXIT_BUILD, "%s", problem);

@@ -13,6 +13,7 @@
  */
 #include "look.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -370,13 +371,17 @@ static void put_loop(struct recording *recording, const struct seen_loop *loop)
     free(lives);
 }
 
-int write_trace(struct target *target, double seconds, FILE *out)
+int write_trace(struct target *target, double seconds, const char *name)
 {
     static struct recording recording;
-    recording.out = out;
+    bool is_stdout = strcmp(name, "-") == 0;
     char *problem = record(&recording, target, seconds);
     if (problem)
         die(EXIT_BUILD, "%s", problem);
+    FILE *out = is_stdout ? stdout : fopen(name, "we");
+    if (!out)
+        die(EXIT_BUILD, "%s: %s", name, strerror(errno));
+    recording.out = out;
     fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n", out);
     fputs("{\"ph\":\"M\",\"pid\":1,\"name\":\"process_name\",\"args\":{\"name\":", out);
     json_text(out, target->program);
@@ -391,5 +396,9 @@ int write_trace(struct target *target, double seconds, FILE *out)
             lost);
     if (lost)
         fprintf(stderr, "bide: %" PRIu64 " slices were overwritten before they were read\n", lost);
+    if ((is_stdout ? fflush(out) : fclose(out)) != 0)
+        die(EXIT_BUILD, "%s: %s", name, strerror(errno));
+    if (!is_stdout)
+        fprintf(stderr, "bide: %s: open it in https://ui.perfetto.dev or chrome://tracing\n", name);
     return 0;
 }

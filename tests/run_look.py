@@ -58,7 +58,8 @@ def build(name, *options, shared=False):
     library = [f"-L{BUILD}/src", "-lbide", f"-Wl,-rpath,{BUILD}/src"] if shared else \
         [str(BUILD / "src/libbide.a")]
     made = f"{FOLDER}/{name}"
-    done = subprocess.run([*CC, "-std=gnu11", "-g", "-O1", f"-I{ROOT}/include", *options, str(APP),
+    done = subprocess.run([*CC, "-std=gnu11", "-g", "-O1", f"-I{ROOT}/include", f"-I{ROOT}/src",
+                           *options, str(APP),
                            "-o", made, *library, *flags, "-ldl", "-lm"],
                           capture_output=True, text=True, check=False)
     if done.returncode and "-static" in options:
@@ -201,9 +202,12 @@ def check_strangers():
                                     (None, ["plain"], "no bide_run runs in process"),
                                     ("/bin/sh", ["-c", "echo up; read x"], "no program of bide's")):
         with running(*words, program=program, stdin=subprocess.PIPE) as process:
-            for command in "ps", "tree", "trace":
-                status, out, error = bide(command, process.pid)
+            kept = pathlib.Path(FOLDER, "kept.json")
+            kept.write_text("kept", encoding="utf-8")
+            for command in ["ps"], ["tree"], ["trace", "-o", str(kept)]:
+                status, out, error = bide(*command, process.pid)
                 expect(status == 1 and message in error and out == "", command, status, error)
+            expect(kept.read_text(encoding="utf-8") == "kept", "an old trace is gone")
     for words, status, message in ((("ps", 2 ** 22 + 1), 1, "there is no process"),
                                    (("ps", "x"), 2, "'x' is no process id"), (("ps",), 2, "name a"),
                                    (("tree", 1, "--wrong"), 2, "does not know '--wrong'"),
@@ -222,18 +226,20 @@ def check_circle():
 
 def check_damage():
     """Whatever stands in its memory: an answer, no crash."""
-    for seed in range(12):
+    for seed in range(24):
         with running("damage", seed) as process:
             for command in "tree", "ps":
                 status, out, error = bide(command, process.pid)
                 expect(status in (0, 1) and (out if status == 0 else error), seed, status, error)
-            status, out, error = bide("ps", process.pid, "--json")
-            expect(status == 1 or json.loads(out), seed, error)
+            for words in ("ps", process.pid, "--json"), ("trace", process.pid, "--seconds", 0,
+                                                         "-o", "-"):
+                status, out, error = bide(*words)
+                expect(status == 0 and json.loads(out) or status == 1 and error, seed, error)
 
 
 def check_churn():
     """While tasks come and go: no task twice, none below itself, and the program goes on."""
-    with running("churn", 200) as process:
+    with running("churn", 2000) as process:
         slices = []
         for _ in range(15):
             picture = tasks_of(process)[1]
@@ -241,6 +247,7 @@ def check_churn():
             expect(len(ids) == len(set(ids)), ids)
             expect(all(task["name"] in ("main", "nothing") and task["parent"] != task["id"]
                        for task in picture["tasks"]), picture)
+            expect(all(0 <= task["age_ms"] < 60000 for task in picture["tasks"]), picture)
             slices.append(picture["loops"][0]["slices"])
         expect(slices == sorted(slices) and slices[0] < slices[-1], slices)
 

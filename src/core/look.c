@@ -25,6 +25,7 @@ enum {
     MAX_OTHER_BYTES = BIDE__LOOK_MAX_OTHER_BYTES,
     MAX_CHUNK_TASKS = 4096,
     MAX_RING = 1 << 20,
+    NEWER_TICKS = 1024,
 };
 
 void *bide__look_room(struct bide__look_taker *taker, struct bide__look_list *list, size_t count,
@@ -126,6 +127,8 @@ bool bide__look_decode(struct bide__look_taker *taker, const char *bytes, uint64
         attention & 1 || bytes[offsets[BIDE__AT_task_cancelled]] ? BIDE__LOOK_CANCELLED : 0;
     uint32_t bits = taker->debug.numbers[BIDE__NUMBER_spawn_tick_bits] & 31;
     uint32_t ticks = (uint32_t)((uint64_t)taker->look->now_ns >> bits) - spawned;
+    if (ticks > UINT32_MAX - NEWER_TICKS) /* it is newer than the picture's clock */
+        ticks = 0;
     task->spawned_ns = taker->look->now_ns - ((int64_t)ticks << bits);
     return true;
 }
@@ -137,12 +140,12 @@ static void add_task(struct bide__look_taker *taker, const char *bytes, uint64_t
     struct bide__look_loop *loop = &look->loops[look->loop_count - 1];
     struct bide__look_task *tasks =
         bide__look_room(taker, &taker->task_list, look->task_count, sizeof *tasks);
+    look->tasks = taker->task_list.entries; /* moved, whatever becomes of the other list */
     struct bide__look_work *work =
         bide__look_room(taker, &taker->work_list, look->task_count, sizeof *work);
+    taker->work = taker->work_list.entries;
     if (!tasks || !work)
         return;
-    look->tasks = tasks;
-    taker->work = work;
     work += look->task_count;
     tasks += look->task_count;
     *work = (struct bide__look_work){.address = address, .again = true};
@@ -236,7 +239,7 @@ static uint32_t take_ring(struct bide__look_taker *taker, uint64_t ring, uint64_
         bide__look_read_now(taker, ring, bytes, places * entry_bytes) &&
         bide__look_read_now(taker, counter, &after, sizeof after) && after >= before) {
         /* Entry number `after` may be written just now. */
-        uint64_t first = after + 1 > places ? after + 1 - places : 0;
+        uint64_t first = after >= places ? after + 1 - places : 0;
         *ret_first = first;
         for (; first < before; first++) {
             char *entries = bide__look_room(taker, list, *total, entry_bytes);
@@ -374,6 +377,27 @@ static enum bide__look_result take_loops(struct bide__look_taker *taker, enum bi
     return BIDE__LOOK_DONE;
 }
 
+/* Whether every member that is picked out of bytes lies within those that are read. */
+static bool has_members(const struct bide__debug *debug)
+{
+    const uint32_t *offsets = debug->offsets, *sizes = debug->sizes;
+    for (int i = BIDE__AT_task_at; i < BIDE__OFFSETS; i++) {
+        uint32_t width = i == BIDE__AT_task_state || i == BIDE__AT_task_cancelled ? 1
+                         : i == BIDE__AT_task_attention                           ? 2
+                         : i == BIDE__AT_task_spawned                             ? 4
+                                                                                  : 8;
+        uint32_t size = i < BIDE__AT_wait_task     ? sizes[BIDE__SIZE_task]
+                        : i < BIDE__AT_object_kind ? sizes[BIDE__SIZE_wait]
+                        : i < BIDE__AT_kind_noun   ? sizes[BIDE__SIZE_object]
+                                                   : MAX_OTHER_BYTES;
+        if (size < width || offsets[i] > size - width)
+            return false;
+    }
+    return sizes[BIDE__SIZE_task] <= MAX_TASK_BYTES && sizes[BIDE__SIZE_wait] <= MAX_OTHER_BYTES &&
+           sizes[BIDE__SIZE_object] <= MAX_OTHER_BYTES &&
+           sizes[BIDE__SIZE_object] <= sizes[BIDE__SIZE_task] - offsets[BIDE__AT_task_object];
+}
+
 static enum bide__look_result read_layout(struct bide__look_taker *taker, uint64_t address)
 {
     struct bide__debug *debug = &taker->debug;
@@ -388,15 +412,7 @@ static enum bide__look_result read_layout(struct bide__look_taker *taker, uint64
         return BIDE__LOOK_OTHER_VERSION;
     if (!bide__look_read_now(taker, address, debug, sizeof *debug))
         return BIDE__LOOK_UNREADABLE;
-    for (int i = 0; i < BIDE__OFFSETS; i++) {
-        uint32_t most = i >= BIDE__AT_wait_task ? MAX_OTHER_BYTES : MAX_TASK_BYTES;
-        if (i >= BIDE__AT_task_at && debug->offsets[i] > most - sizeof(uint64_t))
-            return BIDE__LOOK_DAMAGED;
-    }
-    if (debug->sizes[BIDE__SIZE_task] < debug->offsets[BIDE__AT_task_object] ||
-        debug->sizes[BIDE__SIZE_task] > MAX_TASK_BYTES ||
-        debug->sizes[BIDE__SIZE_wait] > MAX_OTHER_BYTES ||
-        debug->sizes[BIDE__SIZE_object] > MAX_OTHER_BYTES ||
+    if (!has_members(debug) ||
         debug->offsets[BIDE__AT_task_at] > debug->offsets[BIDE__AT_task_wait] ||
         debug->offsets[BIDE__AT_task_id] > debug->offsets[BIDE__AT_task_wait] ||
         debug->offsets[BIDE__AT_task_sp] > debug->offsets[BIDE__AT_task_wait] ||
@@ -435,7 +451,7 @@ enum bide__look_result bide__look_take(struct bide__look_reader *reader, uint64_
     enum bide__look_result result = read_layout(&taker, debug);
     if (result == BIDE__LOOK_DONE)
         result = take_loops(&taker, what);
-    if (result == BIDE__LOOK_DONE) {
+    if (result == BIDE__LOOK_DONE && !taker.out_of_memory) {
         bide__look_take_tasks(&taker);
         for (uint32_t i = 0; i < ret_look->loop_count; i++)
             find_running(&taker, &ret_look->loops[i]);

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "core/debug.h" /* which stands alone */
 
 static const char *kind = "tree";
 static int count = 5;
@@ -143,6 +146,30 @@ static async(void) circle(void)
     return bide_void;
 }
 
+/* Members of the loop that only its own thread reads, its rings, and the layout itself. */
+static void damage_loop(const struct bide_task *task)
+{
+    static const int members[] = {BIDE__AT_loop_turns,     BIDE__AT_loop_ring_turns,
+                                  BIDE__AT_loop_ring,      BIDE__AT_loop_chunks,
+                                  BIDE__AT_loop_fresh_end, BIDE__AT_loop_chunk_tasks,
+                                  BIDE__AT_loop_next_id,   BIDE__AT_loop_index};
+    char *loop;
+    memcpy(&loop, (const char *)task + bide_debug.offsets[BIDE__AT_task_loop], sizeof loop);
+    int member = members[count % 8];
+    int bytes = member == BIDE__AT_loop_chunk_tasks || member == BIDE__AT_loop_index ? 4 : 8;
+    if (count % 3 == 0)
+        memset(loop + bide_debug.offsets[member], 0xff, (size_t)bytes);
+    if (count % 3 == 1)
+        for (int i = 0; i < 4096; i++)
+            loop[bide_debug.offsets[BIDE__AT_loop_ring] + (unsigned)rand() % 131072] = (char)rand();
+    if (count % 3 != 2)
+        return;
+    uint32_t *number = (uint32_t *)(uintptr_t)&bide_debug.offsets[rand() % BIDE__OFFSETS];
+    uintptr_t page = (uintptr_t)number & ~(uintptr_t)(getpagesize() - 1);
+    if (mprotect((void *)page, (size_t)getpagesize(), PROT_READ | PROT_WRITE) == 0)
+        *number = (uint32_t[]){0, 8, 200, 4088, UINT32_MAX, (uint32_t)rand()}[rand() % 6];
+}
+
 /* Records and the group are overwritten by chance: COUNT is the seed. */
 static async(void) damage(void)
 {
@@ -152,6 +179,7 @@ static async(void) damage(void)
             refs[i] = bide_ref(spawn(g, feed, i));
         await(bide_sleep(bide_ms(5)));
         srand((unsigned)count);
+        damage_loop(refs[0].task);
         for (int i = 0; i < 60; i++) {
             uint64_t *words = (void *)refs[rand() % 20].task;
             uint64_t wild[] = {0,
