@@ -191,6 +191,7 @@ static void raise_outcome(struct bide_task *me, const struct remote *remote)
         bide__raise(remote->refusal, &remote->object);
     if (remote->failure) {
         bide_error *error = bring_home(me, remote->failure);
+        error->never_again |= remote->never_again;
         bide__loop_post(remote->keeper->loop, &remote->keeper->copied);
         bide__fail(remote->call.at, error);
     }

@@ -238,6 +238,59 @@ TEST_PLAIN(a_cancel_goes_there_and_waits_for_the_cleanup, .timeout_ms = 20000)
     run_on(2, cancel_there);
 }
 
+static uint32_t orders; /* atomic */
+
+static async(void) fail_to_clean(void *arg)
+{
+    (void)arg;
+    fail(bide_error_new(BIDE_UNREACHABLE, "nobody takes it back"));
+}
+
+/* As a client of a server that was cancelled when the request was on its way. */
+static async(void) order(void)
+{
+    bide_error *error;
+    defer(fail_to_clean, NULL);
+    __atomic_add_fetch(&orders, 1, __ATOMIC_RELAXED);
+    attempt(&error, sleep_long);
+    require(error);
+    error->never_again = true;
+    fail(error);
+}
+SPAWNABLE(void, order)
+
+static async(void) cancel_an_order(int loop)
+{
+    uint32_t before = __atomic_load_n(&orders, __ATOMIC_RELAXED);
+    with_group(g) {
+        spawn_void_on(g, loop, order);
+        while (__atomic_load_n(&orders, __ATOMIC_RELAXED) == before)
+            await(bide_sleep(bide_us(100)));
+        bide_group_cancel(g, "too late");
+    }
+    return bide_void;
+}
+SPAWNABLE(void, cancel_an_order, int)
+
+static async(void) order_here_and_there(void)
+{
+    bide_retry_policy policy = {.first = bide_ms(1), .codes = {BIDE_UNREACHABLE}};
+    for (int loop = 0; loop < 2; loop++) {
+        bide_error *error;
+        orders = 0;
+        retry(&error, &policy, cancel_an_order, loop);
+        require(error);
+        check_int(error->code, BIDE_UNREACHABLE);
+        check_int(orders, 1);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(what_a_cancel_may_have_left_there_is_never_done_again)
+{
+    run_on(2, order_here_and_there);
+}
+
 static async(void) late(void)
 {
     with_deadline(bide_ms(10)) {
