@@ -42,6 +42,7 @@ struct bide__fd {
     bool is_stream : 1;        /* nobody else reads it, so that a backend may read ahead */
     bool is_peer : 1;         /* a stream of the program: waits for it are watched (unanswered.h) */
     bool closed : 1;          /* set before detaching: its owner has closed it already */
+    bool sends_later : 1;     /* the backend's: a send is queued, or a copy not all sent */
     uint8_t armed;            /* io_uring: what the kernel has been asked for */
     uint8_t ended;            /* io_uring: how reading has ended */
     uint16_t held, held_last; /* io_uring: filled buffers, and the last of them */
@@ -113,7 +114,9 @@ struct bide__io_ops {
     int (*receive_now)(struct bide__fd *fd, void *buffer, size_t size);
     int (*send_now)(struct bide__fd *fd, const void *buffer, size_t size);
     /* Takes a copy of bytes and sends it with the next poll: cheaper where many send. What goes
-       wrong with it the descriptor's reader is told. False: not taken. May be NULL. */
+       wrong with it the descriptor's reader is told. What does not fit then is sent when there is
+       room, after what any send waits (also one of no bytes), and a detach drops it: `sends_later`
+       says so. False: not taken. May be NULL. */
     bool (*send_copy)(struct bide__fd *fd, const void *bytes, size_t size);
     /* The call's result for the running task, which may be suspended and has done the checkpoint:
        bytes, perhaps fewer than asked for, or a negative errno. -EAGAIN: a thread must do it. As

@@ -257,6 +257,16 @@ static void refuse(struct bide__http_connection *connection)
     answer_error(&exchange, refusal.status, refusal.text);
 }
 
+/* Before the close: nothing that goes along is lost by it. */
+static __attribute__((noinline)) void end_connection(struct bide__http_connection *connection)
+{
+    if (connection->fd.sends_later)
+        (void)bide__http_send(connection, "", 0);
+    if (connection->unread_input || connection->start < connection->end ||
+        bide__fd_may_read(&connection->fd))
+        bide__http_linger(connection);
+}
+
 /* Everything there is to serve now. What came while the output was being sent had nobody to tell:
    it is looked for. */
 static void serve_all(struct bide__http_connection *connection)
@@ -277,10 +287,8 @@ static void serve_all(struct bide__http_connection *connection)
             break;
     }
     (void)bide__http_flush(connection);
-    if (bide__unlikely(connection->closing) &&
-        (connection->unread_input || connection->start < connection->end ||
-         bide__fd_may_read(&connection->fd)))
-        bide__http_linger(connection);
+    if (bide__unlikely(connection->closing))
+        end_connection(connection);
 }
 
 /* Kept from exchange to exchange, with the chunk that most of them get along with. A body of
@@ -533,5 +541,9 @@ void bide__http_connection_close(struct bide__http_connection *connection)
 
 bool bide__http_connection_quiet(struct bide__http_connection *connection)
 {
+    const struct bide__http_server *server = connection->server;
+    int64_t idle_ns = bide__loop_clock_ns(server->loop) - connection->idle_since_ns;
+    if (connection->fd.sends_later && idle_ns < server->options.write_stall.ns)
+        return false;
     return connection->fd.io->ops->peek(&connection->fd) <= 0;
 }

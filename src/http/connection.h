@@ -160,7 +160,8 @@ void bide__http_connection_open(struct bide__http_server *server, int fd,
 void bide__http_connection_close(struct bide__http_connection *connection);
 void bide__http_buffers_free(struct bide__http_buffers *buffers);
 
-/* Whether nothing has arrived on an idle connection that its next wake would read. */
+/* Whether nothing has arrived on an idle connection that its next wake would read, and its last
+   reply is sent, or has waited too long for its peer. */
 bool bide__http_connection_quiet(struct bide__http_connection *connection);
 
 /* transfer.c. That long from now, on the loop's clock. */
@@ -189,7 +190,7 @@ int bide__http_flush(struct bide__http_connection *connection);
    can. What goes wrong with it then is found by the next read. */
 int bide__http_flush_along(struct bide__http_connection *connection);
 
-/* Sends bytes that are in no buffer. The same. */
+/* Sends bytes that are in no buffer, perhaps none: behind all that goes along. The same. */
 int bide__http_send(struct bide__http_connection *connection, const void *data, size_t size);
 
 /* Sends bytes of a file (io/send_file.h), behind what the output buffer holds. The same; -ENODATA:

@@ -106,6 +106,8 @@ static void sweep(struct bide__timer *timer)
             break;
         }
         if (bide__http_connection_quiet(connection)) {
+            if (bide__unlikely(connection->fd.sends_later))
+                bide__http_give_up(connection);
             bide__http_connection_close(connection);
             closed++;
         }

@@ -112,7 +112,7 @@ static __attribute__((noinline)) int send_rest(struct bide__http_connection *con
                                                const char *data, size_t size)
 {
     const struct bide__http_server *server = connection->server;
-    while (size > 0) {
+    do {
         struct bide__op op = {.kind = BIDE__OP_SEND,
                               .fd = &connection->fd,
                               .buffer = (void *)(uintptr_t)data,
@@ -125,7 +125,7 @@ static __attribute__((noinline)) int send_rest(struct bide__http_connection *con
         }
         data += sent;
         size -= (size_t)sent;
-    }
+    } while (size > 0);
     return 0;
 }
 
@@ -188,7 +188,7 @@ int bide__http_flush_along(struct bide__http_connection *connection)
     bool (*send_copy)(struct bide__fd *, const void *, size_t) = fd->io->ops->send_copy;
     if (connection->out_length == 0)
         return 0;
-    /* Who closes wants to know that all is sent. */
+    /* Who closes waits until all is sent, and need not wait for the poll. */
     bool whole = !send_copy || connection->closing || connection->gone;
     if (whole || !send_copy(fd, buffers->out, connection->out_length))
         return bide__http_flush(connection);

@@ -51,6 +51,7 @@ struct bide__fd *bide__fd_table_put(struct bide__fd_table *table, struct bide__i
     fd->readiness = fd->on_readable ? WRITE : READ | WRITE;
     fd->readers = fd->writers = (struct bide__queue){0};
     fd->armed = fd->ended = 0;
+    fd->sends_later = false;
     fd->held = 0;
     fd->io = io;
     return earlier;
@@ -64,6 +65,7 @@ void bide__fd_table_move(struct bide__fd_table *table, struct bide__fd *from, st
     to->generation = from->generation;
     to->readiness = from->readiness;
     to->armed = from->armed;
+    to->sends_later = from->sends_later;
     to->ended = from->ended;
     to->held = from->held;
     to->held_last = from->held_last;
@@ -73,6 +75,7 @@ void bide__fd_table_move(struct bide__fd_table *table, struct bide__fd *from, st
     from->fd = -1;
     from->readiness = READ | WRITE;
     from->held = 0;
+    from->sends_later = false;
 }
 
 bool bide__fd_table_remove(struct bide__fd_table *table, struct bide__fd *fd)

@@ -33,7 +33,7 @@
  *     which does it at once, a call on a file until its completion. Whoever is cancelled takes the
  *     request back, or waits for its completion.
  *  7. A copy is with the kernel, or sent by a call, after the next poll, and before a detach
- * returns.
+ *     returns. Of what did not fit then, sends_later tells, and a detach drops it.
  *
  * Source: io_uring_setup(2), io_uring_enter(2), io_uring_prep_poll_multishot(3),
  * io_uring_prep_recv_multishot(3), io_uring_prep_cancel(3).
@@ -71,8 +71,7 @@ enum {
     ARMED_WRITE = 1 << OF_WRITE,
     ARMED_RECEIVE = 1 << OF_RECEIVE,
     STOPPING = 1, /* a cancel of the receive is on its way */
-    SENDING = 16, /* a send is queued, or a copy not sent yet */
-    PATIENT = 32  /* the next receive waits for bytes before it asks for a buffer: there was none */
+    PATIENT = 16  /* the next receive waits for bytes before it asks for a buffer: there was none */
 };
 
 /* The data of requests that are nobody's: a cancel, the wake-up. An awaited one has the address of
@@ -271,7 +270,7 @@ static void end_awaited(struct awaited *awaited, int result)
     awaited->done = true;
     awaited->result = result;
     if (awaited->fd)
-        awaited->fd->armed &= (uint8_t)~SENDING;
+        awaited->fd->sends_later = false;
     if (awaited->wait.task->wait == &awaited->wait)
         bide__wake(&awaited->wait, awaited->reason);
 }
@@ -297,7 +296,7 @@ static void copy_tried(struct uring_io *self, struct bide__uring_copy *copy, int
     bide__uring_copy_give(&self->copies, copy);
     if (bide__unlikely(!fd))
         return;
-    fd->armed &= (uint8_t)~SENDING;
+    fd->sends_later = false;
     if (bide__unlikely(fd->writers.first != NULL))
         bide__wake(fd->writers.first, 0);
 }
@@ -348,14 +347,14 @@ static void disarm(struct uring_io *self, struct bide__fd *fd, int number)
 {
     uint64_t data = (uint64_t)fd->generation << 32 | (uint32_t)number << DATA_BITS;
     bide__uring_drop(&self->buffers, fd);
-    if (!(fd->armed & ~PATIENT))
+    if (!(fd->armed & ~PATIENT) && !fd->sends_later)
         return;
-    if (bide__unlikely(fd->armed & SENDING))
+    if (bide__unlikely(fd->sends_later))
         bide__uring_copy_forget(&self->copies, fd);
     for (unsigned what = OF_READ; what <= OF_RECEIVE; what++)
         if (fd->armed & 1u << what)
             cancel(self, data | what);
-    fd->armed = 0;
+    fd->armed = fd->sends_later = 0;
     int code;
     do
         code = io_uring_submit_and_get_events(&self->ring);
@@ -431,7 +430,7 @@ static int uring_receive_now(struct bide__fd *fd, void *buffer, size_t size)
 
 static int uring_send_now(struct bide__fd *fd, const void *buffer, size_t size)
 {
-    if (fd->armed & SENDING)
+    if (fd->sends_later)
         return -EAGAIN; /* after what is queued */
     int result = bide__fd_send_now(fd, buffer, size);
     if (bide__unlikely(!(fd->readiness & WRITE)))
@@ -464,7 +463,7 @@ static void free_copies(struct uring_io *self)
 static bool uring_send_copy(struct bide__fd *fd, const void *bytes, size_t size)
 {
     struct uring_io *self = uring_of(fd->io);
-    if ((fd->armed & SENDING) || !(fd->readiness & WRITE))
+    if (fd->sends_later || !(fd->readiness & WRITE))
         return false;
     if (bide__unlikely(self->copies.first_free == COPIES))
         free_copies(self);
@@ -477,7 +476,7 @@ static bool uring_send_copy(struct bide__fd *fd, const void *bytes, size_t size)
     }
     io_uring_prep_send(request, fd->fd, copy->bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     io_uring_sqe_set_data64(request, (uint64_t)(copy - self->copies.all) << DATA_BITS | OF_COPY);
-    fd->armed |= SENDING;
+    fd->sends_later = true;
     return true;
 }
 
@@ -498,7 +497,7 @@ static int send_along(struct uring_io *self, struct bide__op *op)
     io_uring_prep_send(request, fd->fd, op->buffer, op->size < INT_MAX ? op->size : INT_MAX,
                        MSG_NOSIGNAL | MSG_DONTWAIT);
     io_uring_sqe_set_data64(request, (uint64_t)(uintptr_t)&sending);
-    fd->armed |= SENDING;
+    fd->sends_later = true;
     op->waited = true;
     self->io.loop->outside++;
     do
@@ -571,7 +570,7 @@ static int uring_perform(struct bide__io *io, struct bide__op *op)
         (result = bide__checkpoint(bide__task_current())) < 0)
         return result;
     if (op->kind == BIDE__OP_SEND && io->loop->ready_first && (fd->readiness & WRITE) &&
-        !(fd->armed & SENDING)) {
+        !fd->sends_later) {
         result = send_along(uring_of(io), op);
         if (result != -EAGAIN)
             return result;
@@ -629,14 +628,14 @@ static bool send_rest(struct uring_io *self, struct bide__fd *fd, const struct i
         fd->armed &= (uint8_t)~ARMED_WRITE;
     fd->readiness |= WRITE;
     copy_tried(self, copy, bide__fd_send_now(fd, copy->bytes, copy->size));
-    return !(fd->armed & SENDING);
+    return !fd->sends_later;
 }
 
 static void poll_completed(struct uring_io *self, struct bide__fd *fd, unsigned what,
                            const struct io_uring_cqe *seen)
 {
     uint32_t events = seen->res < 0 ? 0 : (uint32_t)seen->res;
-    if (what == OF_WRITE && (fd->armed & SENDING) && !send_rest(self, fd, seen))
+    if (what == OF_WRITE && fd->sends_later && !send_rest(self, fd, seen))
         return;
     if (what == OF_WRITE || reads_ahead(self, fd))
         events &= EPOLLOUT | GONE;
