@@ -356,11 +356,10 @@
 #else
 #define BIDE_CAP_DB_LOAD_KEYS 4096
 #endif
-/* lines that ask, counted at a time: a power of two; times within ms that are reported; reports */
+/* lines that ask, counted at a time: a power of two; times within ms that are reported */
 #define BIDE_CAP_DB_WATCHED 256
 #define BIDE_CAP_DB_WATCH_TIMES 50
 #define BIDE_CAP_DB_WATCH_MS 1000
-#define BIDE_CAP_DB_WATCH_REPORTS 32
 /* ms between the statements of a transaction that writes, which are reported */
 #define BIDE_CAP_DB_WATCH_IDLE_MS 1000
 /* rows that wait in a transaction for its flush; rows, and values, of one statement that inserts */

@@ -1,6 +1,6 @@
 /*
  * Findings: counted, and told once per line of a program. See finding.h. Called by scope.c,
- * unanswered.c, group.c, cell.c and sync/lock_order.c.
+ * unanswered.c, group.c, cell.c, sync/lock_order.c and db/watch.c.
  */
 #include "core/finding.h"
 
@@ -20,11 +20,21 @@ COUNTED(no_deadline, "no_deadline");
 COUNTED(frame_ends, "frame_ends");
 COUNTED(lock_order, "lock_order");
 COUNTED(lost_update, "lost_update");
+COUNTED(query_per_row, "query_per_row");
+COUNTED(commit_per_row, "commit_per_row");
+COUNTED(transaction_idle, "transaction_idle");
+COUNTED(wait_in_transaction, "wait_in_transaction");
 
 static bide_counter *const counters[BIDE__FINDINGS] = {
-    [BIDE__FINDING_CANCEL_IGNORED] = &cancel_ignored, [BIDE__FINDING_NO_DEADLINE] = &no_deadline,
-    [BIDE__FINDING_FRAME_ENDS] = &frame_ends,         [BIDE__FINDING_LOCK_ORDER] = &lock_order,
+    [BIDE__FINDING_CANCEL_IGNORED] = &cancel_ignored,
+    [BIDE__FINDING_NO_DEADLINE] = &no_deadline,
+    [BIDE__FINDING_FRAME_ENDS] = &frame_ends,
+    [BIDE__FINDING_LOCK_ORDER] = &lock_order,
     [BIDE__FINDING_LOST_UPDATE] = &lost_update,
+    [BIDE__FINDING_QUERY_PER_ROW] = &query_per_row,
+    [BIDE__FINDING_COMMIT_PER_ROW] = &commit_per_row,
+    [BIDE__FINDING_TRANSACTION_IDLE] = &transaction_idle,
+    [BIDE__FINDING_WAIT_IN_TRANSACTION] = &wait_in_transaction,
 };
 
 static struct {

@@ -1,6 +1,6 @@
 /*
  * Findings: what a running program is told of itself though nothing has failed: a cancel that is
- * ignored, locks in two orders. Each line of a program once, on stderr; all are counted in
+ * ignored, locks in two orders, a query for each row. Each line of a program once, on stderr; all are counted in
  * bide_findings_total, and the test kit fails a test for them.
  */
 #ifndef BIDE_CORE_FINDING_H
@@ -14,6 +14,10 @@ enum bide__finding {
     BIDE__FINDING_FRAME_ENDS,
     BIDE__FINDING_LOCK_ORDER,
     BIDE__FINDING_LOST_UPDATE,
+    BIDE__FINDING_QUERY_PER_ROW,
+    BIDE__FINDING_COMMIT_PER_ROW,
+    BIDE__FINDING_TRANSACTION_IDLE,
+    BIDE__FINDING_WAIT_IN_TRANSACTION,
     BIDE__FINDINGS
 };
 

@@ -93,6 +93,9 @@ struct bide_task {
     _Alignas(16) char small_args[BIDE__TASK_SMALL_ARGS];
 };
 
+/* A site as the arguments of "%s:%d". */
+#define BIDE__AT(site) (site) ? (site)->file : "?", (site) ? (site)->line : 0
+
 static inline const char *bide__task_label(const struct bide_task *task)
 {
     return task->object.name ? task->object.name : "?";

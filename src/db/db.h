@@ -38,8 +38,6 @@ struct bide__watched {
 };
 struct bide__watch {
     struct bide__watched slots[BIDE_CAP_DB_WATCHED];
-    const struct bide_site *told[BIDE_CAP_DB_WATCH_REPORTS];
-    size_t told_count;
 };
 
 /* A text, ended by a NUL, with the hash by which its kept statement is found. */

@@ -2,8 +2,8 @@
  * What a loop of queries gives away: the same line that reads again and again in one task (a query
  * for each of N rows), or commits again and again (one row each; a transaction of several
  * statements belongs together); a transaction that writes, whose task does something else while
- * others wait for it; and one whose task asks another server. Told once per line, on stderr. Called
- * by perform.c and tx.c, and by whoever asks other servers.
+ * others wait for it; and one whose task asks another server. All are findings. Called by perform.c
+ * and tx.c, and by whoever asks other servers.
  *
  * A slot counts for one line in one task, and of a task that serves many requests in one of them:
  * the memory of a request has a serial. Lines that share a slot push each other out: then nothing
@@ -12,30 +12,17 @@
 #include "db/db.h"
 
 #include "base/clock.h"
-
-#include <stdio.h>
-
-static bool told_before(struct bide__watch *watch, const struct bide_site *site)
-{
-    for (size_t i = 0; i < watch->told_count; i++)
-        if (watch->told[i] == site)
-            return true;
-    if (watch->told_count == BIDE_CAP_DB_WATCH_REPORTS)
-        return true;
-    watch->told[watch->told_count++] = site;
-    __atomic_fetch_add(&bide__reports, 1, __ATOMIC_RELAXED); /* the test kit fails a test for it */
-    return false;
-}
+#include "core/finding.h"
 
 static void tell(const struct bide_site *site, uint32_t times, bool writes)
 {
     const struct bide_task *me = bide__task_current();
-    fprintf(stderr,
-            writes ? "bide: %u commits from %s:%d in task #%llu '%s': bide_insert_many, or one "
-                     "with_tx around the loop, commits once\n"
-                   : "bide: %u times the same query from %s:%d in task #%llu '%s': bide_load_many, "
-                     "or a join, asks once\n",
-            times, site->file, site->line, (unsigned long long)me->head.id, bide__task_label(me));
+    bide__find(writes ? BIDE__FINDING_COMMIT_PER_ROW : BIDE__FINDING_QUERY_PER_ROW, site,
+               writes ? "%u commits from %s:%d in task #%llu '%s': bide_insert_many, or one with_tx "
+                        "around the loop, commits once"
+                      : "%u times the same query from %s:%d in task #%llu '%s': bide_load_many, or "
+                        "a join, asks once",
+               times, BIDE__AT(site), (unsigned long long)me->head.id, bide__task_label(me));
 }
 
 void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool writes)
@@ -49,7 +36,7 @@ void bide__watch_count(struct bide_db *db, const struct bide_site *site, bool wr
     if (slot->site != site || slot->who != who ||
         now_ns - slot->since_ns > BIDE_CAP_DB_WATCH_MS * BIDE__NS_PER_MS)
         *slot = (struct bide__watched){who, site, now_ns, 0};
-    if (++slot->times == BIDE_CAP_DB_WATCH_TIMES && site && !told_before(&db->watch, site))
+    if (++slot->times == BIDE_CAP_DB_WATCH_TIMES && site)
         tell(site, slot->times, writes);
 }
 
@@ -64,28 +51,25 @@ void bide__watch_idle(bide_tx *tx)
     bide_tx *outermost = bide__tx_outermost(tx);
     int64_t idle_ns = me->loop->now_ns - outermost->idle_since_ns;
     if (!outermost->writes || outermost->idle_since_ns == 0 ||
-        idle_ns < BIDE_CAP_DB_WATCH_IDLE_MS * BIDE__NS_PER_MS ||
-        told_before(&outermost->db->watch, outermost->site))
+        idle_ns < BIDE_CAP_DB_WATCH_IDLE_MS * BIDE__NS_PER_MS)
         return;
-    fprintf(stderr,
-            "bide: the transaction of %s:%d kept others waiting for %lld ms while task #%llu '%s' "
-            "did something else, before %s:%d: do that before it begins, or after its commit\n",
-            outermost->site->file, outermost->site->line, (long long)(idle_ns / BIDE__NS_PER_MS),
-            (unsigned long long)me->head.id, bide__task_label(me), me->head.at->file,
-            me->head.at->line);
+    bide__find(BIDE__FINDING_TRANSACTION_IDLE, outermost->site,
+               "the transaction of %s:%d kept others waiting for %lld ms while task #%llu '%s' did "
+               "something else, before %s:%d: do that before it begins, or after its commit",
+               BIDE__AT(outermost->site), (long long)(idle_ns / BIDE__NS_PER_MS),
+               (unsigned long long)me->head.id, bide__task_label(me), BIDE__AT(me->head.at));
 }
 
 void bide__tx_report_wait(const char *what)
 {
     const struct bide_task *me = bide__task_current();
     bide_tx *tx = bide__tx_of_task(me);
-    if (!tx || told_before(&tx->db->watch, tx->site))
+    if (!tx)
         return;
-    fprintf(
-        stderr,
-        "bide: %s inside the transaction of %s:%d, in task #%llu '%s', before %s:%d: its "
-        "connection, and what it has locked, wait for another server: do that before it begins, "
-        "or after its commit\n",
-        what, tx->site->file, tx->site->line, (unsigned long long)me->head.id, bide__task_label(me),
-        me->head.at->file, me->head.at->line);
+    bide__find(BIDE__FINDING_WAIT_IN_TRANSACTION, tx->site,
+               "%s inside the transaction of %s:%d, in task #%llu '%s', before %s:%d: its "
+               "connection, and what it has locked, wait for another server: do that before it "
+               "begins, or after its commit",
+               what, BIDE__AT(tx->site), (unsigned long long)me->head.id, bide__task_label(me),
+               BIDE__AT(me->head.at));
 }

@@ -15,9 +15,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* A site as the arguments of "%s:%d". */
-#define BIDE__AT(site) (site) ? (site)->file : "?", (site) ? (site)->line : 0
-
 enum { BIDE__LABEL_BYTES = 64 };
 
 static inline bool bide__outside_of_tasks(void)

@@ -4,6 +4,7 @@
 #define DB_ON_SERVER
 #include "db_case.h"
 
+#include <bide/metrics.h>
 #include <bide/web_test.h>
 
 MODEL(post, "posts", (i64, id, key, generated), (str, title));
@@ -179,6 +180,12 @@ TEST_PLAIN(a_loop_of_queries_and_one_of_commits_are_reported_once)
     check_int(times(said, "50 times the same query from "), 1);
     check_int(times(said, "50 commits from "), 2);
     check_contains(said, "load_test.c:");
+    bide_buf metrics;
+    bide_buf_init(&metrics, 1 << 20);
+    check_int(bide_metrics_write(&metrics), 0);
+    check_contains(bide_buf_str(&metrics), "bide_findings_total{kind=\"query_per_row\"} 1\n");
+    check_contains(bide_buf_str(&metrics), "bide_findings_total{kind=\"commit_per_row\"} 2\n");
+    bide_buf_done(&metrics);
     test_capture_stderr();
     status = bide_run(together, .virtual_clock = true);
     said = test_captured();
