@@ -38,6 +38,7 @@
  * others. PostgreSQL: a transaction has a connection for itself; autocommit statements share some,
  * each stands alone. One whose task was cancelled, or ran out of time, after it was sent takes
  * place all the same, a moment later: what must not happen after a cancel belongs into a `with_tx`.
+ * retry (retry.h) does not make it again.
  *  3. What is committed survives a crash of the machine, unless the URL says otherwise.
  *  4. No task sees what another transaction has not committed.
  *

@@ -27,6 +27,7 @@ struct bide__trouble {
     int position;     /* in the statement, in bytes from 1, of what is wrong; 0: not known */
     char field[BIDE__NAME_BYTES];
     const char *told; /* for peers, where the message names what is the database's own */
+    bool may_stay;    /* what it met, perhaps a cancel, may be committed */
     char message[200];
 };
 

@@ -37,11 +37,17 @@ void bide__db_check(const bide_db *db)
 void bide__db_raise(int code, const struct bide__trouble *trouble,
                     const struct bide__object *object)
 {
-    if (code == -ECANCELED || code == -EDEADLK || trouble->code == 0)
+    bide_error *error;
+    if (code == -ECANCELED) {
+        error = bide__cancel_error(bide__task_current());
+        error->never_again = trouble->may_stay;
+        bide__fail(bide__current->at, error);
+    }
+    if (code == -EDEADLK || trouble->code == 0)
         bide__raise(code, object);
-    bide_error *error = trouble->code == BIDE_SYSTEM
-                            ? bide_error_of_errno(trouble->system_errno, "%s", trouble->message)
-                            : bide_error_new(trouble->code, "%s", trouble->message);
+    error = trouble->code == BIDE_SYSTEM
+                ? bide_error_of_errno(trouble->system_errno, "%s", trouble->message)
+                : bide_error_new(trouble->code, "%s", trouble->message);
     for (size_t i = 0; i < sizeof error->field; i++)
         error->field[i] = trouble->field[i];
     error->told = trouble->told;

@@ -463,13 +463,14 @@ static int wait_reply(struct bide__run *run, struct bide__trouble *trouble)
     struct bide__pg *pg = bide__pg_of(run->connection);
     struct bide_task *me = bide__task_current();
     if (!run->answered && !run->lost) {
-        int code = bide__checkpoint(me);
-        if (code < 0)
-            return code;
         struct bide__wait wait = {.abort = abandon, .payload = run};
-        run->wait = &wait;
-        code = bide__wait(me, NULL, &wait, &pg->object);
-        run->wait = NULL;
+        int code = bide__checkpoint(me);
+        if (code == 0) {
+            run->wait = &wait;
+            code = bide__wait(me, NULL, &wait, &pg->object);
+            run->wait = NULL;
+        }
+        trouble->may_stay = code < 0 && run->final;
         if (code < 0)
             return code;
     }

@@ -5,6 +5,8 @@
 #define DB_ON_SERVER
 #include "db_case.h"
 
+#include <bide/retry.h>
+
 static async(int64_t) open_transactions(bide_db *db)
 {
     return ready(int64_t,
@@ -544,4 +546,57 @@ TEST(a_pooler_in_transaction_mode, .real_clock = true, .timeout_ms = 60000)
     waitpid(pid, NULL, 0);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     require(postgres_shell(command) == 0);
+}
+
+/* ---- what was sent before a cancel ---- */
+
+enum way { ALONE, IN_TX, READS };
+
+SPAWNABLE(void, use_slowly, bide_db *, enum way, double)
+async(void) use_slowly(bide_db *db, enum way way, double seconds)
+{
+    if (way == READS)
+        (void)await(bide_scalar(db, i64, "select 1::int8 from pg_sleep($1)", seconds));
+    else if (way == ALONE)
+        await(bide_do(db, "insert into slow select 1 from pg_sleep($1)", seconds));
+    else
+        with_tx(tx, db)
+            await(bide_do(tx, "insert into slow select 1 from pg_sleep($1)", seconds));
+    return bide_void;
+}
+
+SPAWNABLE(void, fail_soon)
+async(void) fail_soon(void)
+{
+    await(bide_sleep(bide_ms(50)));
+    fail(bide_error_new(BIDE_UNREACHABLE, "another one is away"));
+}
+
+SPAWNABLE(void, use_beside, bide_db *, enum way, int *)
+async(void) use_beside(bide_db *db, enum way way, int *calls)
+{
+    ++*calls;
+    await(gather(bide_into_void(use_slowly, db, way, 10.0), bide_into_void(fail_soon)));
+    return bide_void;
+}
+
+/* By itself it is committed perhaps; in a transaction it is rolled back. */
+TEST(a_write_that_was_sent_before_a_cancel_is_not_made_again, .real_clock = true,
+     .timeout_ms = 30000)
+{
+    static const bide_retry_policy again = {
+        .tries = 3, .first = {1000000}, .codes = {BIDE_UNREACHABLE}};
+    static const int expected[] = {[ALONE] = 1, [IN_TX] = 3, [READS] = 3};
+    DB_SERVER(c, "");
+    with(bide_database, db, c.url) {
+        await(bide_do(db, "create table slow (x int)"));
+        for (enum way way = ALONE; way <= READS; way++) {
+            bide_error *err;
+            int calls = 0;
+            await(use_slowly(db, way, 0)); /* it is connected, and knows the statement */
+            retry(&err, &again, use_beside, db, way, &calls);
+            check(err && err->code == BIDE_UNREACHABLE);
+            check_int(calls, expected[way]);
+        }
+    }
 }
