@@ -257,6 +257,48 @@ TEST(what_ends_a_streamed_reply, .real_clock = true)
     }
 }
 
+/* The server has done it: what fails afterwards does not make it do so again. */
+static async(void) sink_in_haste(void *pieces, const void *bytes, size_t size)
+{
+    (void)bytes, (void)size;
+    ++*(int *)pieces;
+    with_deadline(bide_ms(1))
+        await(bide_sleep(bide_s(3600)));
+    return bide_void;
+}
+
+SPAWNABLE(void, ask_into, bide_http_client_ptr, const bide_http_request *, int *)
+async(void) ask_into(bide_http_client_ptr c, const bide_http_request *request, int *calls)
+{
+    ++*calls;
+    (void)await(bide_http_send(c, request));
+    return bide_void;
+}
+
+TEST(a_post_is_not_sent_again_when_its_sink_fails_or_its_reply_is_too_large, .real_clock = true)
+{
+    static const bide_retry_policy again = {
+        .tries = 3, .first = {1000000}, .codes = {BIDE_TIMEOUT, BIDE_LIMIT}};
+    with_site(base) with(bide_http_client, c, OPEN(.base_url = base))
+    {
+        int pieces = 0;
+        bide_http_request sinks = {.url = "/count", .sink = sink_in_haste, .sink_arg = &pieces};
+        bide_http_request limited = {.url = "/count", .most_bytes = 1};
+        bide_http_request *requests[] = {&sinks, &limited};
+        for (int i = 0; i < 4; i++) {
+            bide_http_request *request = requests[i % 2];
+            bide_error *error;
+            int calls = 0;
+            request->method = i < 2 ? "POST" : "PUT"; /* twice is as good as once */
+            retry(&error, &again, ask_into, c, request, &calls);
+            require(error);
+            check_int(error->code, i % 2 ? BIDE_LIMIT : BIDE_TIMEOUT);
+            check_int(calls, i < 2 ? 1 : 3);
+        }
+        check_int(pieces, 4);
+    }
+}
+
 /* Takes one request, and dies in the middle of its reply. */
 static async(void) half_a_reply(bide_listener_ptr listener)
 {
