@@ -78,7 +78,7 @@ size_t bide__http_give_piece(char *bytes, size_t size, size_t count, void *call)
 /* The attempt of a call with a sink or a source. Suspends, and raises. */
 CURLcode bide__http_pump(struct bide__http_call *call) BIDE__TASK;
 
-/* ---- jar.c: bounds of the cookies, after a reply that may have set some. 0, -ENOMEM. ---- */
+/* ---- jar.c: bounds of the cookies, after a reply, or a part of one. 0, -ENOMEM. ---- */
 
 int bide__http_jar_bound(struct bide__http_call *call);
 

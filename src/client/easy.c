@@ -313,6 +313,7 @@ int bide__http_call_prepare(struct bide__http_call *call)
 
 void bide__http_call_done(struct bide__http_call *call)
 {
+    bide__http_jar_bound(call); /* of a reply that failed */
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->fields);
     curl_slist_free_all(call->addresses);

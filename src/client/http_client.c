@@ -290,7 +290,7 @@ static void try_once(struct bide__http_call *call)
         bide__raise(code, &call->client->object);
     if (result != CURLE_OK)
         raise_result(call, result);
-    if (call->sets_cookies && call->client->jar && bide__http_jar_bound(call) < 0)
+    if (bide__http_jar_bound(call) < 0)
         bide__raise(-ENOMEM, &call->client->object);
 }
 

@@ -1,6 +1,6 @@
 /*
  * jar.c: what a client keeps of the cookies that servers set. Called by http_client.c after each
- * reply; calls libcurl, whose jar has no bounds of its own.
+ * reply, by easy.c when a request ends; calls libcurl, whose jar has no bounds of its own.
  *
  * Source: libcurl's manual pages CURLOPT_COOKIELIST(3), CURLINFO_COOKIELIST(3); RFC 6265 section
  * 6.1.
@@ -56,6 +56,9 @@ static CURLcode put_back(CURL *easy, const struct curl_slist *lines, struct bide
 
 int bide__http_jar_bound(struct bide__http_call *call)
 {
+    if (!call->sets_cookies || !call->client->jar)
+        return 0;
+    call->sets_cookies = false;
     struct room room = {BIDE_CAP_CLIENT_COOKIES, BIDE_CAP_CLIENT_COOKIE_BYTES};
     struct curl_slist *lines = NULL;
     const char *authority = strstr(call->url, "//") + 2;
