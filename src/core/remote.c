@@ -20,6 +20,7 @@
 #include "core/loop.h"
 #include "core/runtime.h"
 #include "core/scope.h"
+#include "core/unanswered.h"
 
 #include <bide/spawn_on.h>
 #include <errno.h>
@@ -40,6 +41,7 @@ struct remote {
     struct bide__remote_call call;
     char *args;
     int64_t deadline_ns;
+    bool bare; /* without a deadline, and that is not meant: unanswered.h */
     struct bide__loop *home;
     struct bide__wait wait; /* the child's */
     struct bide__object object;
@@ -92,10 +94,13 @@ static void run_call(void *arg)
     struct remote *remote = *(struct remote **)arg;
     struct bide_task *me = bide__task_current();
     struct bide__scope scope = {0};
-    bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, remote->call.at, INT64_MAX);
-    scope.deadline_ns = remote->deadline_ns; /* to be seen; home has the timer, and cancels */
+    if (!remote->bare) {
+        bide__scope_push(&scope, BIDE__SCOPE_DEADLINE, remote->call.at, INT64_MAX);
+        scope.deadline_ns = remote->deadline_ns; /* to be seen; home has the timer, and cancels */
+    }
     bide_error *error = bide__attempt(remote->call.at, remote->call.thunk, remote->args);
-    bide__scope_pop(&scope);
+    if (!remote->bare)
+        bide__scope_pop(&scope);
     remote->task = NULL;
     if (error && bide__error_is_cancel(error)) {
         remote->cancelled = true;
@@ -121,6 +126,7 @@ static void start_here(struct bide__mail *mail)
         answer(remote);
         return;
     }
+    task->called = true;
     remote->task = task;
     bide__group_add(loop->background, task);
 }
@@ -211,9 +217,11 @@ static void raise_outcome(struct bide_task *me, const struct remote *remote)
 static void call_other_loop(void *arg)
 {
     struct bide_task *me = bide__task_current();
+    int64_t deadline_ns = bide__deadline_ns(me);
     struct remote remote = {.call = *(struct bide__remote_call *)arg,
                             .args = (char *)arg + sizeof(struct bide__remote_call),
-                            .deadline_ns = bide__deadline_ns(me),
+                            .deadline_ns = deadline_ns,
+                            .bare = deadline_ns == INT64_MAX && !bide__unanswered_is_meant(me),
                             .home = me->loop,
                             .start.deliver = start_here,
                             .cancel.deliver = cancel_here,

@@ -78,6 +78,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->visit = 0;
     task->result_wanted = false;
     task->said_ready = false;
+    task->called = false;
     task->cancelled = false;
     task->root_effective = false;
     task->ended_by_cancel = false;

@@ -3,7 +3,8 @@
  * wait, and by the timer; walks over the task tree.
  *
  * Left out: work in the background group, which is there to wait; and what lies in a
- * with_deadline(BIDE_FOREVER), which says that it is meant. Virtual time would run to the timer
+ * with_deadline(BIDE_FOREVER), which says that it is meant. A call of another loop is watched as if
+ * it were made at home: remote.c. Virtual time would run to the timer
  * while nothing happens, so that nothing is watched there.
  */
 #include "core/unanswered.h"
@@ -20,9 +21,7 @@ struct walk {
     int64_t next_ns; /* when the next of them will have lasted too long; INT64_MAX: none */
 };
 
-/* Whether the task, or one above it, is in a with_deadline, which then is one for ever; or in the
-   background. */
-static bool is_meant(const struct bide_task *task)
+bool bide__unanswered_is_meant(const struct bide_task *task)
 {
     const struct bide__scope *scope = task->scope;
     while (task) {
@@ -31,7 +30,7 @@ static bool is_meant(const struct bide_task *task)
                 return true;
         const struct bide_group *group = task->group;
         if (group == task->loop->background)
-            return true;
+            return !task->called;
         scope = group ? &group->scope : NULL;
         task = group ? group->scope.task : NULL;
     }
@@ -44,7 +43,7 @@ static void look_at(struct bide_task *task, int depth, void *arg)
     const struct bide__wait *wait = task->wait;
     (void)depth;
     if (!wait || wait->object->kind != walk->loop->peer_kind ||
-        bide__deadline_ns(task) != INT64_MAX || is_meant(task))
+        bide__deadline_ns(task) != INT64_MAX || bide__unanswered_is_meant(task))
         return;
     int64_t due_ns = wait->since_ns + walk->loop->runtime->options.unanswered.ns;
     if (due_ns > walk->loop->now_ns) {

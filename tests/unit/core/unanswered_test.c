@@ -76,6 +76,79 @@ TEST_PLAIN(what_is_meant_is_not)
     check_str(told(0, bide_ms(0)), ""); /* the default is much longer */
 }
 
+static uint32_t reading; /* atomic */
+
+static void close_both(bide_stream_ptr (*ends)[2])
+{
+    bide_close_stream((*ends)[0]);
+    bide_close_stream((*ends)[1]);
+}
+
+SPAWNABLE(void, read_there)
+async(void) read_there(void)
+{
+    bide_stream_ptr ends[2] __attribute__((cleanup(close_both))) = {NULL};
+    await(bide_stream_pair(ends));
+    __atomic_store_n(&reading, 1, __ATOMIC_RELEASE);
+    await(read_bare(ends[0]));
+    return bide_void;
+}
+
+SPAWNABLE(void, ask_there)
+async(void) ask_there(void)
+{
+    size_t reports = bide__reports;
+    with_group(g) {
+        spawn_void_on(g, 1, read_there);
+        while (!__atomic_load_n(&reading, __ATOMIC_ACQUIRE))
+            await(bide_sleep(bide_ms(1)));
+        if (how == 0)
+            while (__atomic_load_n(&bide__reports, __ATOMIC_RELAXED) == reports)
+                await(bide_sleep(bide_ms(1)));
+        else
+            await(bide_sleep(bide_ms(3 * PATIENCE_MS)));
+        bide_group_cancel(g, "enough");
+    }
+    return bide_void;
+}
+
+static async(void) calls(void)
+{
+    if (bide_loop_index() > 0) {
+        await(bide_until_stop());
+        return bide_void;
+    }
+    reading = 0;
+    if (how == 3) {
+        spawn_void(bide_background(), ask_there);
+    } else if (how == 0) {
+        await(ask_there());
+    } else {
+        with_deadline(how == 1 ? BIDE_FOREVER : bide_s(60))
+            await(ask_there());
+    }
+    while (bide_group_live(bide_background()) > 0)
+        await(bide_sleep(bide_ms(1)));
+    bide_stop("done");
+    return bide_void;
+}
+
+/* What is meant at home is meant there. */
+TEST_PLAIN(a_call_on_another_loop_is_watched_as_one_here)
+{
+    for (how = 3; how >= 0; how--) {
+        test_capture_stderr();
+        check_int(bide_run(calls, .loops = 2, .unanswered = bide_ms(PATIENCE_MS),
+                           .ignore_signals = true, .watchdog = BIDE_FOREVER),
+                  0);
+        const char *text = test_captured();
+        if (how == 0)
+            check_contains(text, "'read_there' waits for stream 'unix:' at ");
+        else
+            check_str(text, "");
+    }
+}
+
 typedef bide_cross_channel(int) numbers;
 
 static numbers *nobody_sends; /* atomic: made by loop 0 */
