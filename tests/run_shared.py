@@ -55,6 +55,8 @@ def main():
     libraries = [name for name in dynamic_entries(library, "NEEDED")
                  if not name.startswith(ALLOWED_LIBRARIES)]
     stack = [words for words in lines_of("readelf", "-lW", library) if words[:1] == ["GNU_STACK"]]
+    loading = subprocess.run([sys.executable, "-c", f"import ctypes; ctypes.CDLL({library!r})"],
+                             check=False, capture_output=True, text=True)
     checks = [
         ("it exports something", exports(library), "nothing is exported"),
         (f"all exports begin with {PUBLIC_PREFIX}", not foreign, " ".join(foreign)),
@@ -63,6 +65,7 @@ def main():
          == ["libbide.so.0"], str(dynamic_entries(library, "SONAME"))),
         ("thread-local data is reached without a call", not any(
             name.startswith("__tls_get_addr") for name in imported), "__tls_get_addr is called"),
+        ("it can be loaded later too", loading.returncode == 0, loading.stderr),
         ("it has no text relocations", not dynamic_entries(library, "TEXTREL"), "TEXTREL"),
         ("its stack is not executable", stack and "E" not in stack[0][-2], str(stack)),
     ]

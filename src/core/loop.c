@@ -514,6 +514,7 @@ void bide__loop_done(struct bide__loop *loop)
     free_records(loop);
     bide__free(loop->reserve);
     bide__free(loop->background);
+    bide__free(loop->lock_order);
     bide__current = bide__outside();
     bide__loop_here = NULL;
     bide__log_set_loop(-1);

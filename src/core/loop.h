@@ -98,6 +98,7 @@ struct bide__loop {
     int tid;
     uint32_t polling; /* atomic: in the poll, so not blocked */
     uint32_t asked;   /* atomic: what signal handlers want: BIDE__ASKED_* of runtime.h */
+    struct bide__lock_order *lock_order; /* sync/lock_order.c; NULL: no lock was watched */
     struct bide__queue until_stop;
     struct bide__object until_stop_object;
     struct bide__stack thread_stack;

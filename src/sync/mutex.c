@@ -45,7 +45,7 @@ void bide__mutex_init(bide_mutex *mutex, const char *name, const struct bide_sit
 static inline void own(bide_mutex *mutex, struct bide_task *task, const struct bide_site *at)
 {
     if (bide__unlikely(task->head.attention & BIDE__ATTENTION_ORDER))
-        bide__lock_order_taken(mutex, task, at);
+        bide__lock_order_taken(mutex, task, at, false);
     mutex->owner = task;
     mutex->locked_at = at;
 }
@@ -105,7 +105,10 @@ bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
         bide__misuse("bide_try_lock outside of tasks at %s:%d", BIDE__AT(at));
     if (mutex->owner)
         return false;
-    own(mutex, me, at);
+    if (bide__unlikely(me->head.attention & BIDE__ATTENTION_ORDER))
+        bide__lock_order_taken(mutex, me, at, true);
+    mutex->owner = me;
+    mutex->locked_at = at;
     return true;
 }
 
@@ -126,7 +129,7 @@ static __attribute__((noinline, cold)) void release_watched(bide_mutex *mutex)
     bide__lock_order_left(mutex);
     hand_over(mutex);
     if (mutex->owner)
-        bide__lock_order_taken(mutex, mutex->owner, mutex->locked_at);
+        bide__lock_order_taken(mutex, mutex->owner, mutex->locked_at, false);
 }
 
 /* The short way calls nothing. All tasks of a loop are watched, or none. */

@@ -140,9 +140,10 @@ static inline const struct bide_task *bide__first_waiting(const struct bide__que
 /* mutex.c: gives the mutex, which the running task holds, to the next one or makes it free. */
 void bide__mutex_release(bide_mutex *mutex);
 
-/* lock_order.c: a mutex was taken, or given back by the running task. */
+/* lock_order.c: a mutex is taken for the task (`tried`: it would not have waited; a free mutex is
+   still as it was), or was given back by the running task. */
 void bide__lock_order_taken(const bide_mutex *mutex, const struct bide_task *task,
-                            const struct bide_site *at);
+                            const struct bide_site *at, bool tried);
 void bide__lock_order_left(const bide_mutex *mutex);
 
 /* mutex.c: takes it back, shielded from cancels for BIDE_CAP_CLEANUP_MS: 0, or -ECANCELED or

@@ -1,6 +1,7 @@
 /*
  * lock_order_test.c: two orders of locks are seen though they never meet.
  */
+#include "base/mem.h"
 #include "sync/sync.h"
 
 #include <bide/bide.h>
@@ -78,4 +79,70 @@ TEST(one_order_is_fine)
     with_lock(&b)
         check(bide_try_lock(&many[0]));
     bide_unlock(&many[0]);
+}
+
+TEST(a_try_is_no_order_but_what_is_taken_behind_it_is, .reports = true)
+{
+    bide_mutex a, b;
+    bide_mutex_init(&a, "a");
+    bide_mutex_init(&b, "b");
+    test_capture_stderr();
+    await(both(&a, &b));
+    await(bide_lock(&b));
+    require(bide_try_lock(&a)); /* cannot wait */
+    bide_unlock(&b);
+    bide_unlock(&a);
+    check_str(test_captured(), "");
+    test_capture_stderr();
+    require(bide_try_lock(&b));
+    with_lock(&a)
+        await(bide_yield());
+    bide_unlock(&b);
+    check(strstr(test_captured(), "takes mutex 'a'"));
+}
+
+static async(void) use_new_ones(bide_mutex *parent, bide_mutex *child)
+{
+    *parent = *child = (bide_mutex){.owner = NULL};
+    await(both(parent, child));
+    return bide_void;
+}
+
+/* All zero ones are known by their place: what is made there later is another one. */
+TEST(new_mutexes_at_the_places_of_old_ones_are_in_no_order_with_them, .reports = true)
+{
+    static bide_mutex first, second;
+    test_capture_stderr();
+    await(use_new_ones(&first, &second));
+    await(use_new_ones(&second, &first));
+    check_str(test_captured(), "");
+    test_capture_stderr();
+    await(both(&first, &second)); /* these are the same */
+    check(strstr(test_captured(), "two orders of locks"));
+}
+
+static bide_mutex kept[2];
+
+static async(void) take_kept(void)
+{
+    await(both(&kept[0], &kept[1]));
+    return bide_void;
+}
+
+static async(void) take_kept_in_turn(void)
+{
+    await(both(&kept[1], &kept[0]));
+    return bide_void;
+}
+
+/* Tasks of two runs do not meet. */
+TEST_PLAIN(what_was_seen_ends_with_the_run)
+{
+    int64_t live = bide__mem_live();
+    test_capture_stderr();
+    bide__lock_order_watched = true;
+    check_int(bide_run(take_kept), 0);
+    check_int(bide_run(take_kept_in_turn), 0);
+    check_str(test_captured(), "");
+    check_int(bide__mem_live(), live);
 }
