@@ -1,5 +1,6 @@
 /*
- * What the tests of sockets share: an echo server, counting descriptors, an unusual peer.
+ * What the tests of sockets share: an echo server, counting descriptors, an unusual peer, a
+ * kernel that refuses.
  */
 #ifndef NET_CASE_H
 #define NET_CASE_H
@@ -11,7 +12,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,6 +102,22 @@ static struct tcp_pair connected_pair(void)
     pair.far = await(bide_accept(listener));
     bide_close(listener);
     return pair;
+}
+
+/* From now on this system call of this process fails; with 0 as `code` it does nothing, and gives
+   0. */
+__attribute__((unused)) static void forbid(long number, unsigned code)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        test_skip("no seccomp here");
 }
 
 #endif
