@@ -79,6 +79,7 @@ struct bide__loop {
     struct bide__list reporters;
     struct bide__timer drain_timer;
     struct bide__timer unanswered_timer; /* unanswered.h */
+    int64_t unanswered_seen_ns;          /* now_ns at its last walk */
     const struct bide__kind *peer_kind;  /* of what it watches */
     int drain_stage;
     struct bide__mail stop_mail;

@@ -16,6 +16,9 @@
 
 #include <stdio.h>
 
+/* Of the time that a wait may last, between two walks at the least: they go over all tasks. */
+enum { WALKS_PER_WAIT = 4 };
+
 struct walk {
     struct bide__loop *loop;
     int64_t next_ns; /* when the next of them will have lasted too long; INT64_MAX: none */
@@ -50,6 +53,8 @@ static void look_at(struct bide_task *task, int depth, void *arg)
         walk->next_ns = due_ns < walk->next_ns ? due_ns : walk->next_ns;
         return;
     }
+    if (due_ns <= walk->loop->unanswered_seen_ns)
+        return; /* told by an earlier walk */
     char label[96];
     const struct bide_site *at = task->head.at;
     bide__find(BIDE__FINDING_NO_DEADLINE, at,
@@ -65,8 +70,11 @@ static void look_around(struct bide__timer *timer)
     struct bide__loop *loop = bide__container_of(timer, struct bide__loop, unanswered_timer);
     struct walk walk = {loop, INT64_MAX};
     bide__each_task(loop, look_at, &walk);
-    if (walk.next_ns != INT64_MAX)
-        bide__timer_arm(&loop->timers, timer, walk.next_ns);
+    loop->unanswered_seen_ns = loop->now_ns;
+    if (walk.next_ns == INT64_MAX)
+        return;
+    int64_t soonest_ns = loop->now_ns + loop->runtime->options.unanswered.ns / WALKS_PER_WAIT;
+    bide__timer_arm(&loop->timers, timer, walk.next_ns > soonest_ns ? walk.next_ns : soonest_ns);
 }
 
 void bide__unanswered_watch(struct bide__loop *loop, const struct bide__kind *kind)

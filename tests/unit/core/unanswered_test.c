@@ -4,7 +4,9 @@
 #include "core/unanswered.h"
 
 #include <bide/bide.h>
+#include <bide/metrics.h>
 #include <bide/test.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PATIENCE_MS = 10 };
@@ -74,6 +76,60 @@ TEST_PLAIN(what_is_meant_is_not)
     check_str(told(3, bide_ms(PATIENCE_MS)), ""); /* in the background */
     check_str(told(0, BIDE_FOREVER), "");
     check_str(told(0, bide_ms(0)), ""); /* the default is much longer */
+}
+
+static long found(void)
+{
+    static const char name[] = "bide_findings_total{kind=\"no_deadline\"} ";
+    bide_buf text;
+    bide_buf_init(&text, 1 << 20);
+    check_int(bide_metrics_write(&text), 0);
+    const char *at = strstr(bide_buf_str(&text), name);
+    long count = at ? strtol(at + sizeof name - 1, NULL, 10) : 0;
+    bide_buf_done(&text);
+    return count;
+}
+
+enum { READERS = 30, PATIENT_MS = 40 };
+
+/* Readers that begin one after the other: each has waited for too long at a time of its own. */
+static async(void) many(void)
+{
+    bide_stream_ptr ends[READERS][2];
+    struct bide__timer *timer = &bide__loop_here->unanswered_timer;
+    int64_t armed_ns = 0;
+    for (int i = 0; i < READERS; i++)
+        await(bide_stream_pair(ends[i]));
+    with_group(g) {
+        for (int i = 0; i < READERS || found() < READERS; i++) {
+            if (i < READERS)
+                spawn_void(g, read_bare, ends[i][0]);
+            await(bide_sleep(bide_ms(1)));
+            if (timer->expires_ns == armed_ns)
+                continue;
+            check(timer->expires_ns - armed_ns >= bide_ms(PATIENT_MS).ns / 4);
+            armed_ns = timer->expires_ns;
+        }
+        spawn_void(g, read_bare, ends[0][1]); /* has the timer armed once more */
+        while (found() == READERS)
+            await(bide_sleep(bide_ms(1)));
+        bide_group_cancel(g, "enough");
+    }
+    check_int(found(), READERS + 1);
+    for (int i = 0; i < READERS; i++) {
+        bide_close_stream(ends[i][0]);
+        bide_close_stream(ends[i][1]);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(each_wait_is_counted_once_and_the_looks_are_far_apart)
+{
+    test_capture_stderr();
+    check_int(bide_run(many, .unanswered = bide_ms(PATIENT_MS), .ignore_signals = true,
+                       .watchdog = BIDE_FOREVER),
+              0);
+    check_contains(test_captured(), "'read_bare' waits for stream 'unix:' at ");
 }
 
 static uint32_t reading; /* atomic */
