@@ -109,6 +109,14 @@ def check_every_rule_is_found_where_it_is():
     expect(sorted((row["line"], row["rule"]) for row in rows) == found, rows)
 
 
+def check_the_page_has_every_rule():
+    named = {rule for name in ("check.c", "rules.c", "call_rules.c") for rule in
+             re.findall(r'"([a-z]+(?:-[a-z]+)+)"', (ROOT / "cli" / name).read_text("utf-8"))}
+    page = (ROOT / "docs/check.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
+    expect(sorted(rows) == sorted(named), rows, named)
+
+
 def check_without_clang_that_is_said():
     compiler = shutil.which(CC[0])
     status, out, err = run("check", str(CASES / "code.c"), "--code", PATH="/nowhere", CC=compiler)

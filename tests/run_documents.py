@@ -296,8 +296,9 @@ def render_page(programs, missing):
              "pieces of code and remarks; each that is here runs, beside a Python twin of our\n"
              "own that shows the original behaviour. Times in seconds are virtual in C; the\n"
              "twins sleep hundredths.\n",
-             f"{len(ROWS) - len(missing)} of {len(ROWS)} rows are here. Later, with the layers\n"
-             f"that they need: {' '.join(missing)}.\n"]
+             f"{len(ROWS) - len(missing)} of {len(ROWS)} rows are here."
+             + (f" Later, with the layers\nthat they need: {' '.join(missing)}." if missing else "")
+             + "\n"]
     for letter, (title, _) in DOCUMENT_TITLES.items():
         own = [program for program in programs if program.rows[0][0] == letter]
         if own:
