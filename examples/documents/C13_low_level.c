@@ -39,10 +39,12 @@ static async(void) look_at_this_file(void)
     char text[2000];
     size_t length = 0, n;
     fflush(stdout);
-    with(bide_child, child, check, &(bide_process_options){.out = BIDE_IO_STREAM}) {
-        while ((n = await(
-                    bide_read(bide_process_out(child), text + length, sizeof text - length))) > 0)
-            length += n;
+    with_deadline(bide_s(100)) {
+        with(bide_child, child, check, &(bide_process_options){.out = BIDE_IO_STREAM}) {
+            while ((n = await(bide_read(bide_process_out(child), text + length,
+                                        sizeof text - length))) > 0)
+                length += n;
+        }
     }
     printf("%.*s", (int)length, text);
     return bide_void;
