@@ -51,10 +51,8 @@ static void find(void *asked_) BIDE__UNCHECKED
     size_t count = bide__name_addresses(host, 0, found);
     for (size_t i = 0; i < count; i++) {
         char text[BIDE_ADDRESS_BYTES];
-        bide__address_format(&found[i], text, sizeof text); /* "192.0.2.1:0", "[2001:db8::1]:0" */
-        bool six = text[0] == '[';
-        *strrchr(text, six ? ']' : ':') = 0;
-        add(asked->to, asked->host, text + six, asked->port);
+        bide__address_host(&found[i], text, sizeof text);
+        add(asked->to, asked->host, text, asked->port);
     }
 }
 

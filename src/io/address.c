@@ -4,6 +4,8 @@
  */
 #include "io/address.h"
 
+#include <bide/net.h>
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -124,6 +126,15 @@ void bide__address_format(const struct bide__address *address, char *text, size_
         format_un(address, text, size);
     else
         snprintf(text, size, "address family %d", address->any.sa_family);
+}
+
+void bide__address_host(const struct bide__address *address, char *text, size_t size)
+{
+    char whole[BIDE_ADDRESS_BYTES];
+    bide__address_format(address, whole, sizeof whole);
+    const char *start = whole + (whole[0] == '['), *end = strrchr(whole, ':');
+    end -= start > whole;
+    snprintf(text, size, "%.*s", (int)(end - start), start);
 }
 
 uint16_t bide__address_port(const struct bide__address *address)

@@ -33,6 +33,9 @@ int bide__address_parse_unix(const char *path, struct bide__address *ret_address
 /* Writes it as above, at most `size` bytes with the NUL; BIDE_ADDRESS_BYTES always fit. */
 void bide__address_format(const struct bide__address *address, char *text, size_t size);
 
+/* The same of an IP address, without its port and brackets: "127.0.0.1", "::1", "fe80::1%eth0". */
+void bide__address_host(const struct bide__address *address, char *text, size_t size);
+
 /* 0 for what has no port. */
 uint16_t bide__address_port(const struct bide__address *address);
 

@@ -325,16 +325,6 @@ size_t bide__name_addresses(const char *host, uint16_t port,
     return count;
 }
 
-/* An address without its port, and without brackets. */
-static void put_host(const struct bide__address *address, char *text, size_t size)
-{
-    char whole[BIDE_ADDRESS_BYTES];
-    bide__address_format(address, whole, sizeof whole);
-    char *start = whole + (whole[0] == '['), *end = strrchr(whole, ':');
-    end -= start > whole;
-    snprintf(text, size, "%.*s", (int)(end - start), start);
-}
-
 bide_async(bide_resolved_list) bide_resolve(const char *host, uint16_t port)
 {
     struct bide__address addresses[BIDE_CAP_NAME_ADDRESSES];
@@ -344,7 +334,7 @@ bide_async(bide_resolved_list) bide_resolve(const char *host, uint16_t port)
     if (!items)
         bide__raise(-ENOMEM, NULL);
     for (size_t i = 0; i < count; i++) {
-        put_host(&addresses[i], items[i].host, sizeof items[i].host);
+        bide__address_host(&addresses[i], items[i].host, sizeof items[i].host);
         items[i].port = port;
     }
     return bide_ready(bide_resolved_list, ((bide_resolved_list){items, count}));

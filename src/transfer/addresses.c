@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "+host:port:address,address": addresses of version 6 stand in brackets. */
+/* "+host:port:address,address", without brackets. */
 struct curl_slist *bide__transfer_addresses(const char *host, uint16_t port)
 {
     struct bide__address found[BIDE_CAP_NAME_ADDRESSES];
@@ -29,8 +29,7 @@ struct curl_slist *bide__transfer_addresses(const char *host, uint16_t port)
     size_t length = (size_t)snprintf(line, sizeof line, "+%s:%u:", host, port);
     for (size_t i = 0; i < count; i++) {
         char address[BIDE_ADDRESS_BYTES];
-        bide__address_format(&found[i], address, sizeof address);
-        *strrchr(address, ':') = 0; /* the port */
+        bide__address_host(&found[i], address, sizeof address);
         length += (size_t)snprintf(line + length, sizeof line - length, "%s%s", i > 0 ? "," : "",
                                    address);
     }

@@ -30,6 +30,23 @@ TEST_PLAIN(numbers_come_back_as_they_went)
     check_str(round_trip("fe80::1%lo", 7), "[fe80::1%lo]:7");
 }
 
+static const char *host_of(const char *host)
+{
+    static char text[BIDE_ADDRESS_BYTES];
+    struct bide__address address;
+    require(bide__address_parse(host, 80, &address) == 0);
+    bide__address_host(&address, text, sizeof text);
+    return text;
+}
+
+TEST_PLAIN(a_host_has_neither_port_nor_brackets)
+{
+    check_str(host_of("127.0.0.1"), "127.0.0.1");
+    check_str(host_of("::1"), "::1");
+    check_str(host_of("2001:db8::1"), "2001:db8::1");
+    check_str(host_of("fe80::1%lo"), "fe80::1%lo");
+}
+
 TEST_PLAIN(what_is_no_number_is_refused)
 {
     static const char *const hosts[] = {
