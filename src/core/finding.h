@@ -1,7 +1,7 @@
 /*
  * Findings: what a running program is told of itself though nothing has failed: a cancel that is
- * ignored, locks in two orders, a query for each row. Each line of a program once, on stderr; all are counted in
- * bide_findings_total, and the test kit fails a test for them.
+ * ignored, locks in two orders, a query for each row. Each line of a program once, on stderr; all
+ * are counted in bide_findings_total, and the test kit fails a test for them.
  */
 #ifndef BIDE_CORE_FINDING_H
 #define BIDE_CORE_FINDING_H

@@ -18,8 +18,8 @@ static void tell(const struct bide_site *site, uint32_t times, bool writes)
 {
     const struct bide_task *me = bide__task_current();
     bide__find(writes ? BIDE__FINDING_COMMIT_PER_ROW : BIDE__FINDING_QUERY_PER_ROW, site,
-               writes ? "%u commits from %s:%d in task #%llu '%s': bide_insert_many, or one with_tx "
-                        "around the loop, commits once"
+               writes ? "%u commits from %s:%d in task #%llu '%s': bide_insert_many, or one "
+                        "with_tx around the loop, commits once"
                       : "%u times the same query from %s:%d in task #%llu '%s': bide_load_many, or "
                         "a join, asks once",
                times, BIDE__AT(site), (unsigned long long)me->head.id, bide__task_label(me));
