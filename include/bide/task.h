@@ -118,7 +118,7 @@ struct bide__memory {
     bide_arena *(*arena_of)(void *owner);
     void *owner;
     bool entered;
-    bool has_effects; /* something was done for the owner that stays done */
+    bool has_effects; /* what was done for the owner stays done, perhaps */
     bide_arena arena; /* without arena_of */
 };
 void bide__arena_enter(struct bide__memory *memory);

@@ -440,8 +440,11 @@ bide_async(bide_client_reply) bide_http_send(bide_http_client *client,
         error = bide_error_new(may_have_changed(&s.call) ? BIDE_OUTCOME_UNKNOWN : BIDE_TIMEOUT,
                                "http: %s: not done within %lld ms", s.call.label,
                                (long long)(timeout.ns / 1000000));
+    bool changed = may_have_changed(&s.call);
+    if (changed)
+        bide__effect_note();
     if (error) {
-        error->never_again |= may_have_changed(&s.call);
+        error->never_again |= changed;
         bide__fail(bide__current->at, error);
     }
     return bide_ready(bide_client_reply, s.reply);

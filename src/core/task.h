@@ -137,8 +137,8 @@ struct bide_task *bide__task_parent(const struct bide_task *task);
    NULL outside of all those. */
 void *bide__memory_owner(bide_arena *(*arena_of)(void *owner));
 
-/* Something was done that stays done (a commit), for the owner of the innermost such memory of this
-   task or a task above it. */
+/* Something was done that stays done (a commit, a POST), or may have been, for the owner of the
+   innermost such memory of this task or a task above it. */
 void bide__effect_note(void);
 
 /* NULL when the handle's task was freed. */

@@ -38,6 +38,8 @@ void bide__db_raise(int code, const struct bide__trouble *trouble,
                     const struct bide__object *object)
 {
     bide_error *error;
+    if (trouble->may_stay)
+        bide__effect_note();
     if (code == -ECANCELED) {
         error = bide__cancel_error(bide__task_current());
         error->never_again = trouble->may_stay;

@@ -135,11 +135,12 @@ int bide__pg_failed(const PGresult *result, struct bide__trouble *trouble)
 
 int bide__pg_lost(const struct bide__pg *pg, bool final, struct bide__trouble *trouble)
 {
-    if (final)
-        return bide__trouble(trouble, BIDE_OUTCOME_UNKNOWN,
-                             "the connection was lost: nobody knows whether this was committed: %s",
-                             pg->why);
-    return bide__trouble(trouble, BIDE_UNREACHABLE, "the connection was lost: %s", pg->why);
+    if (!final)
+        return bide__trouble(trouble, BIDE_UNREACHABLE, "the connection was lost: %s", pg->why);
+    bide__trouble(trouble, BIDE_OUTCOME_UNKNOWN,
+                  "the connection was lost: nobody knows whether this was committed: %s", pg->why);
+    trouble->may_stay = true;
+    return -EBADMSG;
 }
 
 int bide__pg_refused(PGconn *handle, struct bide__trouble *trouble)

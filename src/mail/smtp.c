@@ -452,6 +452,9 @@ bide_async(void) bide__smtp_send(struct bide__smtp *smtp, const struct bide__mes
                                s.step, (long long)(smtp->url->timeout.ns / 1000000000));
     else if (error && bide__error_is_cancel(error))
         error->never_again |= s.handed_over;
+    bool refused = error && (error->code == BIDE_MAIL_REFUSED || error->code == BIDE_MAIL_LATER);
+    if (s.handed_over && !refused)
+        bide__effect_note();
     if (error)
         bide__fail(bide__current->at, error);
     return bide_void;

@@ -122,6 +122,8 @@ bide_async(void) bide__redis_do(bide_redis *r, const bide_redis_arg *args, size_
     bide_redis *kept __attribute__((cleanup(unuse), unused)) = r;
     bide__redis_use(r);
     int code = call_shared(r, args, count, answer);
+    if (bide__redis_may_have_changed(answer))
+        bide__effect_note();
     if (bide__unlikely(code < 0))
         raise_code(r, args, code, answer);
     return bide_void;

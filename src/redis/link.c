@@ -99,6 +99,8 @@ bide_async(void) bide__redis_link_call(const bide_redis *client, struct bide__re
                                   client->address));
     link->busy = true;
     answer->sent = link->in_use;
+    if (bide__redis_may_have_changed(answer))
+        bide__effect_note();
     bide_error *error = bide__boundary(exchange, &arg);
     if (bide__unlikely(error && !link->in_use && error->code == BIDE_SYSTEM && is_told_why(&arg)))
         return bide_void;

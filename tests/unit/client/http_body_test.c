@@ -7,6 +7,7 @@
 
 #if __has_include(<curl/curl.h>)
 #define BIDE_CURL 1
+#include "../effects.h"
 #include "base/mem.h"
 #include "client/client.h"
 #include "core/context.h"
@@ -287,13 +288,16 @@ TEST(a_post_is_not_sent_again_when_its_sink_fails_or_its_reply_is_too_large, .re
         bide_http_request *requests[] = {&sinks, &limited};
         for (int i = 0; i < 4; i++) {
             bide_http_request *request = requests[i % 2];
+            struct bide__memory memory;
             bide_error *error;
             int calls = 0;
+            effects_begin(&memory);
             request->method = i < 2 ? "POST" : "PUT"; /* twice is as good as once */
             retry(&error, &again, ask_into, c, request, &calls);
             require(error);
             check_int(error->code, i % 2 ? BIDE_LIMIT : BIDE_TIMEOUT);
             check_int(calls, i < 2 ? 1 : 3);
+            check_int(effects_end(&memory), i < 2);
         }
         check_int(pieces, 4);
     }

@@ -3,9 +3,8 @@
  * does not know who asks; slow statements, cancelled ones, deadlines, schemas that change.
  */
 #define DB_ON_SERVER
+#include "../effects.h"
 #include "db_case.h"
-
-#include <bide/retry.h>
 
 static async(int64_t) open_transactions(bide_db *db)
 {
@@ -592,9 +591,12 @@ TEST(a_write_that_was_sent_before_a_cancel_is_not_made_again, .real_clock = true
         await(bide_do(db, "create table slow (x int)"));
         for (enum way way = ALONE; way <= READS; way++) {
             bide_error *err;
+            struct bide__memory memory;
             int calls = 0;
             await(use_slowly(db, way, 0)); /* it is connected, and knows the statement */
+            effects_begin(&memory);
             retry(&err, &again, use_beside, db, way, &calls);
+            check_int(effects_end(&memory), way == ALONE);
             check(err && err->code == BIDE_UNREACHABLE);
             check_int(calls, expected[way]);
         }

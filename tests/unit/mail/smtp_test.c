@@ -2,6 +2,7 @@
  * Mails over SMTP to a real server: delivery read back by Python's email package, TLS, logins,
  * refusals, servers that are silent, end in the middle, go and come back.
  */
+#include "../effects.h"
 #include "smtp_case.h"
 
 #include "base/caps.h"
@@ -240,6 +241,7 @@ TEST(refusals, .real_clock = true, .timeout_ms = 60000)
         {"a@example.org", "d450@example.org", BIDE_MAIL_LATER, "the end of the mail: 450"},
     };
     struct smtp_server server = smtp_make(NULL);
+    struct bide__memory memory;
     bide_error *err;
     defer(smtp_end, &server);
     with(bide_mailer, m, smtp_url(&server, "smtp", "", "")) {
@@ -247,10 +249,14 @@ TEST(refusals, .real_clock = true, .timeout_ms = 60000)
             bide_mail mail = letter;
             mail.from = cases[i].from;
             mail.to = cases[i].to;
+            effects_begin(&memory);
             check_int(await(code_of(m, &mail, &err)), cases[i].code);
+            check(!effects_end(&memory));
             check_contains(err->message, cases[i].said);
         }
+        effects_begin(&memory);
         await(bide_mail_send(m, &letter));
+        check(effects_end(&memory));
     }
     check_int(smtp_count(&server, "mails"), 1);
     check_int(smtp_count(&server, "connections"), 1); /* a refusal does not end it */

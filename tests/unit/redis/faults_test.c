@@ -1,10 +1,9 @@
 /*
  * A server that dies, stops, or is none; and a client that goes on by itself.
  */
+#include "../effects.h"
 #include "redis/redis.h"
 #include "redis_case.h"
-
-#include <bide/retry.h>
 
 static async(void) slow(bide_redis_ptr r, int *code);
 SPAWNABLE(void, slow, bide_redis_ptr, int *)
@@ -211,7 +210,7 @@ TEST(a_stopped_server, .real_clock = true, .timeout_ms = 30000)
     }
 }
 
-/* ---- what was sent to a server that does not answer is not made again ---- */
+/* ---- what was sent to a server that does not answer is not made again, and is an effect ---- */
 
 enum way { COUNTS, COUNTS_BESIDE, LEASED_COUNTS, TX_COUNTS, READS, LEASED_READS };
 
@@ -260,16 +259,19 @@ static async(void) ask_again(const struct redis_server *server, bide_redis_ptr p
                              bide_redis_ptr r, enum way way, int expected)
 {
     bide_error *err;
+    struct bide__memory memory;
     int calls = 0;
     await(bide_redis_set(patient, "n", "0", BIDE_FOREVER));
     with(bide_redis_leased, c, r) /* the connection of a further one waits */
         check(c != r);
+    effects_begin(&memory);
     kill(server->pid, SIGSTOP);
     if (r->options.timeout.ns < bide_s(1).ns)
         retry(&err, &again, ask, r, way, &calls);
     else
         retry(&err, &again, ask_within, r, way, &calls);
     kill(server->pid, SIGCONT);
+    check_int(effects_end(&memory), way != READS && way != LEASED_READS);
     require(err);
     check_int(err->code, way == COUNTS_BESIDE ? BIDE_UNREACHABLE : BIDE_TIMEOUT);
     check_int(calls, expected);
