@@ -159,7 +159,8 @@ typedef struct bide_redirect {
 typedef struct bide_sent_file {
     const char *path;         /* NULL: 404. As open(2) takes it, also of a peer's choice if ... */
     const char *below;        /* ... this folder is said: then it is below it, and nowhere else,
-                                 whatever the path or symbolic links say. NULL: anywhere */
+                                 whatever the path or symbolic links say, and a path with a step
+                                 `..` is a 404. NULL: anywhere */
     const char *content_type; /* NULL: by the end of `name`, or of the path */
     const char *name;         /* UTF-8: saved under this name (Content-Disposition: attachment, RFC
                                  6266, 8187); NULL: shown */

@@ -55,8 +55,21 @@ static int walk(int folder, const char *path)
     return at == folder ? -ENOENT : at;
 }
 
+/* No `..` is followed, not even one that stays below: beside any rename(2) of the machine the
+   kernel cannot tell, and a step by itself leads out. */
+static bool goes_up(const char *path)
+{
+    struct bide__slice rest = bide__slice_of(path), step;
+    while (bide__slice_split(&rest, '/', &step))
+        if (bide__slice_equal(step, bide__slice("..", 2)))
+            return true;
+    return false;
+}
+
 static int open_beneath(int folder, const char *path)
 {
+    if (goes_up(path))
+        return -ENOENT;
     struct open_how how = {.flags = READ_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     for (int i = 0; i < TRIES && !bide__folder_walks; i++) {
         long fd = syscall(SYS_openat2, folder, path, &how, sizeof how);

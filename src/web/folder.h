@@ -32,7 +32,7 @@ bool bide__file_stamp_equal(const struct bide__file_stamp *a, const struct bide_
 /* One reading: what is asked for, then what was found. */
 struct bide__file_reading {
     int folder;       /* a descriptor, O_PATH; -1: the path is anywhere */
-    const char *path; /* relative, without `.` and `..` */
+    const char *path; /* below a folder relative, and with a `..` no file: a peer may choose it */
     bool gzip;        /* path.gz in its place, if that is there and no older */
     const struct bide__http_condition *condition; /* if it says 304 or 412, nothing is read */
     const struct bide__file_stamp *known;         /* what the caller has already, or NULL */

@@ -3,6 +3,7 @@
 #include "socket_case.h"
 
 #include "base/caps.h"
+#include "web/folder.h"
 
 #include <bide/middleware.h>
 #include <dirent.h>
@@ -219,23 +220,43 @@ TEST(a_file_of_the_handlers_choice)
     }
 }
 
-TEST(what_is_no_file)
+static void check_no_file(bool walks) BIDE__TASK;
+static void check_no_file(bool walks)
 {
-    static const char *const names[] = {"none.txt", "../etc/passwd", "%2Fetc%2Fpasswd", "link", "",
-                                        "."};
+    static const char *const names[] = {"none.txt", "%2Fetc%2Fpasswd", "link", "", ".", "folder",
+                                        "folder/../small.txt"};
+    /* Out of the folder, and into it again. */
+    static const char *const ways[] = {"../", "folder/../../", "folder/../%2e%2e/", "./../"};
     char target[128];
     bide_app *app = make_app();
-    require(symlink("/etc/passwd", at("link")) == 0);
+    require(symlink("/etc/passwd", at("link")) == 0 && mkdir(at("folder"), 0700) == 0);
+    bide__folder_walks = walks;
     test_capture_stderr();
     with_client(c, app) {
+        check_int(await(client_get(c, "/chosen?name=small.txt")).status, 200);
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             snprintf(target, sizeof target, "/chosen?name=%s", names[i]);
+            check_int(await(client_get(c, target)).status, 404);
+        }
+        for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+            snprintf(target, sizeof target, "/chosen?name=%s%s/small.txt", ways[i],
+                     strrchr(root, '/') + 1);
             check_int(await(client_get(c, target)).status, 404);
         }
         check_int(await(client_get(c, "/anywhere?none=true")).status, 404);
         check_int(await(client_get(c, "/no-folder")).status, 500);
     }
     check_contains(test_captured(), "'no-such-folder/small.txt' cannot be read");
+}
+
+TEST(what_is_no_file)
+{
+    check_no_file(false);
+}
+
+TEST(what_is_no_file_step_by_step)
+{
+    check_no_file(true);
 }
 
 /* ---- on a connection ---- */
