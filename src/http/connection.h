@@ -200,7 +200,8 @@ int bide__http_send_file(struct bide_exchange *exchange, int file, uint64_t at,
 
 /* Reads more input behind what is there: bytes, 0 at the end of the stream, or a negative code:
    -EAGAIN when there is none now and the deadline is 0, -ENOBUFS when the buffer is full,
-   -ETIMEDOUT, -ECANCELED. Waiting sends the output first; the handler's deadline stands still. */
+   -ETIMEDOUT, -ECANCELED. Waiting sends the output first, or, beside a handler, at the end of this
+   turn; the handler's deadline stands still. */
 int bide__http_receive(struct bide__http_connection *connection, int64_t deadline_ns);
 
 /* Reads and drops for a moment what a peer still sends that is not wanted: a close with unread

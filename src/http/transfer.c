@@ -249,8 +249,11 @@ int bide__http_receive(struct bide__http_connection *connection, int64_t deadlin
     int got = fd->io->ops->receive_now(fd, end, room);
     if (got == -EAGAIN && deadline_ns > 0) {
         struct bide__op op = {.kind = BIDE__OP_RECEIVE, .fd = fd, .buffer = end, .size = room};
-        got = bide__http_flush(connection);
-        if (got < 0)
+        /* Beside a handler that reads its body another task may reply, into the same buffer: it may
+           hold nothing that a wait in here still sends. */
+        if (buffers->serving && connection->out_length > 0)
+            bide__http_send_soon(connection);
+        else if ((got = bide__http_flush(connection)) < 0)
             return got;
         got = wait_for_peer(connection, &op, deadline_ns);
     }

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/caps.h"
+#include "http/connection.h"
 
 #include <sys/mman.h>
 
@@ -444,6 +445,109 @@ TEST(a_stop_ends_what_has_no_end, .real_clock = true)
     struct counts counts = {.site = {.options = {.lame_duck = bide_ms(50)}}};
     await(with_site(&counts.site, handle_pieces, client_of_stop));
     check_int(counts.cleaned, 2);
+}
+
+/* ---- a body that is read while the reply is written ---- */
+
+struct duplex {
+    struct counts counts;
+    size_t written;
+    int read;
+    bool is_full, is_done;
+};
+
+/* The byte of the reply at this offset: none looks like its neighbour's. */
+static char byte_at(size_t offset)
+{
+    return (char)((uint32_t)offset * UINT32_C(2654435761) >> 24);
+}
+
+static async(void) write_on(bide_exchange *x, struct duplex *duplex, size_t size)
+{
+    char piece[15000];
+    require(size <= sizeof piece);
+    for (size_t i = 0; i < size; i++)
+        piece[i] = byte_at(duplex->written + i);
+    await(bide_reply_write(x, piece, size));
+    duplex->written += size;
+    return bide_void;
+}
+
+/* Until the socket takes no more, and once more when somebody waits for the body. */
+static async(void) write_beside(bide_exchange *x, struct duplex *duplex);
+SPAWNABLE(void, write_beside, bide_exchange *, struct duplex *)
+static async(void) write_beside(bide_exchange *x, struct duplex *duplex)
+{
+    while (x->connection->out_length == 0) {
+        await(write_on(x, duplex, 15000));
+        await(bide_sleep(bide_ms(1)));
+        await(bide_sleep(bide_ms(1)));
+    }
+    duplex->is_full = true;
+    while (duplex->read == 0)
+        await(bide_sleep(bide_ms(1)));
+    await(bide_sleep(bide_ms(1)));
+    await(write_on(x, duplex, 100));
+    duplex->is_done = true;
+    return bide_void;
+}
+
+static async(void) handle_duplex(bide_exchange *x, void *arg)
+{
+    struct duplex *duplex = arg;
+    int small = 16384;
+    char byte;
+    setsockopt(x->connection->fd.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    (void)await(bide_reply_begin(x, 200, NULL, -1));
+    with_group(g) {
+        spawn_void(g, write_beside, x, duplex);
+        while (await(bide_body_read(x, &byte, 1)) > 0)
+            duplex->read++;
+    }
+    return bide_void;
+}
+
+/* Up to the end: whether it is what was written. An old client: the body is all behind the head. */
+static async(void) check_duplex(struct client *client, const struct duplex *duplex)
+{
+    size_t at = 0;
+    char *body;
+    while (!(body = memmem(client->in, client->held, "\r\n\r\n", 4)))
+        require(await(read_more(client)) > 0);
+    client->held -= (size_t)(body + 4 - client->in);
+    client->in = body + 4;
+    do {
+        for (size_t i = 0; i < client->held; i++, at++)
+            require(client->in[i] == byte_at(at));
+        client->held = 0;
+    } while (await(read_more(client)) > 0);
+    check_int(at, duplex->written);
+    return bide_void;
+}
+
+static async(void) client_of_duplex(struct site *site)
+{
+    struct duplex *duplex = (struct duplex *)site;
+    int small = 16384;
+    with(dial, client, site) {
+        setsockopt(bide_stream_fd(client->stream), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        await(say(client, "POST / HTTP/1.0\r\nHost: x\r\nContent-Length: 2\r\n\r\n"));
+        while (!duplex->is_full)
+            await(bide_sleep(bide_ms(1)));
+        await(say(client, "a"));
+        while (!duplex->is_done)
+            await(bide_sleep(bide_ms(1)));
+        await(say(client, "b"));
+        await(check_duplex(client, duplex));
+    }
+    check_int(duplex->read, 2);
+    return bide_void;
+}
+
+TEST(a_reader_of_the_body_leaves_the_pieces_as_they_are, .real_clock = true)
+{
+    struct duplex duplex = {.read = 0};
+    await(with_site(&duplex.counts.site, handle_duplex, client_of_duplex));
 }
 
 /* ---- misuse ---- */
