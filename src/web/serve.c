@@ -122,7 +122,7 @@ static bide_async(void) serve(bide_exchange *exchange, void *arg)
         send_source(req);
     } else {
         add_fields(req);
-        exchange->ends_so = true;
+        exchange->ends_so = !req->later;
         bide_await(bide_reply(exchange, req->status, req->content_type, req->body, req->body_size));
     }
     bide__web_replied(req);

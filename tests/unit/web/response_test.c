@@ -1,8 +1,12 @@
 /* Shapes of responses, cookies, handlers on the lane, what comes after a reply, problem details. */
 #include "base/caps.h"
-#include "web_case.h"
+#include "socket_case.h"
 
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 GET(some_page, "/page", page(user_out), query(i32, page, dflt(1), range(1, 1000)),
     query(i32, size, dflt(2), range(1, 100)))
@@ -499,6 +503,54 @@ TEST(over_a_socket_the_reply_does_not_wait, .real_clock = true)
 }
 
 /* ---- problem details ---- */
+
+/* What computes afterwards keeps the loop, and yet the peer has its reply. */
+static int peer, looks, replies_seen;
+
+static async(void) look_for_reply(void);
+SPAWNABLE(void, look_for_reply)
+static async(void) look_for_reply(void)
+{
+    struct pollfd wanted = {.fd = peer, .events = POLLIN};
+    int found = 0;
+    for (int i = 0; i < 40 && found <= 0; i++) /* the watchdog interrupts */
+        found = poll(&wanted, 1, 50);
+    replies_seen += found > 0;
+    looks++;
+    return bide_void;
+}
+
+GET(busy_later, "/busy", text)
+{
+    bide_after_reply(req, look_for_reply);
+    return "hello";
+}
+
+/* By a plain socket: nobody takes the reply out of it before it is looked for. */
+static void ask_busy(uint16_t port) BIDE__TASK;
+static void ask_busy(uint16_t port)
+{
+    static const char get[] = "GET /busy HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    char bytes[256];
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    require(connect(peer, (struct sockaddr *)&address, sizeof address) == 0);
+    for (int i = 0; i < 3; i++) {
+        require(send(peer, get, sizeof get - 1, 0) == sizeof get - 1);
+        while (looks <= i)
+            await(bide_sleep(bide_ms(1)));
+        require(recv(peer, bytes, sizeof bytes, 0) > 0);
+    }
+    close(peer);
+}
+
+TEST(a_loop_that_computes_after_the_reply_has_sent_it, .real_clock = true)
+{
+    bide_app *app = bide_app_new(.title = "busy");
+    bide_app_add(app, "", &busy_later_route);
+    with_server(app, port, { ask_busy(port); }) check_int(replies_seen, 3);
+}
 
 TEST(problem_details)
 {
