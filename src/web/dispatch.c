@@ -24,6 +24,7 @@ void bide__web_prepare(bide_request *req, struct bide__web_server *server)
     req->buffer = NULL;
     req->source = NULL;
     req->sending = false;
+    req->writing = false;
     req->later = NULL;
     req->fields = NULL;
     req->fields_end = &req->fields;

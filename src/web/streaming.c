@@ -131,6 +131,12 @@ bide_async(void) bide_send_text(bide_request *req, const char *text)
     return bide_void;
 }
 
+static void written(void *arg)
+{
+    bide_request *req = arg;
+    req->writing = false;
+}
+
 /* What the request's buffer holds; nobody else needs it while a reply is sent. */
 static void write_buf(bide_request *req, bide_buf *buf) BIDE__TASK;
 static void write_buf(bide_request *req, bide_buf *buf)
@@ -141,11 +147,17 @@ static void write_buf(bide_request *req, bide_buf *buf)
     if (error < 0)
         bide__fail(bide__current->at,
                    bide_error_new(BIDE_LIMIT, "a piece of a reply is too large"));
+    req->writing = true;
+    bide_defer(written, req);
     bide__web_write(req, bide_buf_str(buf), bide_buf_length(buf));
 }
 
+/* The buffer for a piece; not while that of another task is sent from it. */
 static bide_buf *start(bide_request *req)
 {
+    if (bide__unlikely(req->writing))
+        bide__misuse("a piece of a reply at %s:%d, while another task's is on its way",
+                     bide__current->at->file, bide__current->at->line);
     bide_buf *buf = bide__web_buf(req);
     if (!buf)
         raise_memory();

@@ -280,6 +280,7 @@ struct bide_request {
     size_t body_size;                /* of what a source makes: so far */
     struct bide__web_source *source; /* of the body, in place of `body`; or NULL */
     bool sending;                    /* it runs */
+    bool writing;                    /* a piece that lies in `buffer` is on its way */
     struct bide__web_field *fields, **fields_end;
     size_t fields_bytes; /* in a head */
     struct bide__web_buffer *buffer;

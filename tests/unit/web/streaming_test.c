@@ -1,9 +1,11 @@
 /* Bodies that are made while they are sent: functions, generators, events; around them middleware,
    providers, the log. */
 #include "socket_case.h"
+#include "web/web.h"
 
 #include <bide/middleware.h>
 #include <bide/observe.h>
+#include <stdlib.h>
 
 /* ---- producers ---- */
 
@@ -344,4 +346,90 @@ TEST(a_peer_that_leaves_ends_the_function, .real_clock = true)
     bide_app *app = make_app();
     cleaned = 0;
     with_server(app, port, { leave_early(port); }) check_int(cleaned, 1);
+}
+
+/* ---- two tasks write at once ---- */
+
+enum { MUCH_BYTES = 1 << 20, MUCH_PIECES = 32 };
+
+static bool is_refused; /* the second one's */
+static bool intact;  /* the first one's bytes */
+
+static async(void) send_much(bide_request *req);
+SPAWNABLE(void, send_much, bide_request *)
+static async(void) send_much(bide_request *req)
+{
+    static char much[MUCH_BYTES + 1];
+    memset(much, 'a', MUCH_BYTES);
+    for (int i = 0; i < MUCH_PIECES; i++)
+        await(bide_send_format(req, "%s", much));
+    return bide_void;
+}
+
+static async(void) send_between(bide_request *req);
+SPAWNABLE(void, send_between, bide_request *)
+static async(void) send_between(bide_request *req)
+{
+    await(bide_send_format(req, "%s", "between\n"));
+    return bide_void;
+}
+
+/* While the other one's piece lies in the request's buffer and the socket takes no more. */
+static async(void) send_beside(bide_request *req);
+SPAWNABLE(void, send_beside, bide_request *)
+static async(void) send_beside(bide_request *req)
+{
+    bide_error *error;
+    with_group(g) {
+        spawn_void(g, send_much, req);
+        while (!req->writing)
+            await(bide_sleep(bide_ms(1)));
+        attempt(&error, send_between, req);
+        is_refused = error && error->code == BIDE_MISUSE;
+    }
+    return bide_void;
+}
+
+GET(overlap, "/overlap", stream("text/plain"))
+{
+    return bide_stream_with(req, send_beside);
+}
+
+static void read_overlap(uint16_t port) BIDE__TASK;
+static void read_overlap(uint16_t port)
+{
+    static char bytes[65536 + 1];
+    const char *body;
+    size_t total = 0, got;
+    with(bide_tcp, stream, "127.0.0.1", port) {
+        await(bide_write(stream, "GET /overlap HTTP/1.0\r\n\r\n", 25));
+        while (!is_refused)
+            await(bide_sleep(bide_ms(1)));
+        intact = true;
+        while ((got = await(bide_read(stream, bytes, sizeof bytes - 1))) > 0) {
+            body = total > 0 ? bytes : strstr(bytes, "\r\n\r\n") + 4;
+            for (; body < bytes + got; body++, total++)
+                intact &= *body == 'a';
+        }
+        intact &= total == (size_t)MUCH_BYTES * MUCH_PIECES;
+    }
+}
+
+static async(void) serve_overlap(void)
+{
+    bide_app *app = bide_app_new(.title = "overlap");
+    bide_app_add(app, "", &overlap_route);
+    with_server(app, port, { read_overlap(port); })
+    return bide_void;
+}
+
+static void write_at_once(void)
+{
+    bide_run(serve_overlap);
+    exit(intact && !BIDE_DEBUG); /* a hostile build has aborted */
+}
+
+TEST_PLAIN(of_two_that_write_at_once_the_second_is_wrong)
+{
+    check_dies(write_at_once, BIDE_DEBUG ? "while another task's is on its way" : "");
 }
