@@ -154,7 +154,8 @@ typedef struct bide_redirect {
  * A file as the response: `return (bide_sent_file){.path = path, .name = "Report.pdf"};`. The reply
  * has an ETag, Last-Modified and Accept-Ranges; conditions and ranges are answered as those of
  * folders are (files.h), and a large file is sent as it says there. What the handler has set in its
- * header stays. A file that is not there, is not a regular one, or may not be read, is a 404.
+ * header stays, and an ETag or a Last-Modified of its own is what conditions are about. A file that
+ * is not there, is not a regular one, or may not be read, is a 404.
  */
 typedef struct bide_sent_file {
     const char *path;         /* NULL: 404. As open(2) takes it, also of a peer's choice if ... */

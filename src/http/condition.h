@@ -9,13 +9,17 @@
 
 #include <stdint.h>
 
-/* The fields of a request; without bytes: not there. */
+/* The fields of a request, without bytes: not there; and what the reply says by itself, which then
+   counts in place of the tag and the time that are given to the functions below. */
 struct bide__http_condition {
     struct bide__slice if_none_match;
     struct bide__slice if_modified_since;
     struct bide__slice if_match;
     struct bide__slice if_unmodified_since;
     struct bide__slice if_range;
+    const char *own_tag; /* or NULL */
+    bool is_own_time;
+    int64_t own_modified_s;
 };
 
 /* Whether the answer to a GET or HEAD is 304, for something with this tag (with its quotes) that
@@ -29,7 +33,7 @@ bool bide__http_not_modified(const struct bide__http_condition *condition, const
 int bide__http_precondition(const struct bide__http_condition *condition, const char *tag,
                             int64_t modified_s, int64_t now_s);
 
-/* Whether a Range field counts: without If-Range, or if that has this tag, which is strong, or just
+/* Whether a Range field counts: without If-Range, or if that has this tag and it is strong, or just
  * this date (RFC 9110 13.1.5). */
 bool bide__http_range_holds(const struct bide__http_condition *condition, const char *tag,
                             int64_t modified_s, int64_t now_s);

@@ -39,9 +39,11 @@ struct bide__http_condition bide__content_condition(const bide_request *req)
 {
     if (req->method != BIDE__HTTP_GET && req->method != BIDE__HTTP_HEAD)
         return (struct bide__http_condition){.if_match = {NULL, 0}};
-    return (struct bide__http_condition){
-        header(req, "if-none-match"), header(req, "if-modified-since"), header(req, "if-match"),
-        header(req, "if-unmodified-since"), header(req, "if-range")};
+    return (struct bide__http_condition){.if_none_match = header(req, "if-none-match"),
+                                         .if_modified_since = header(req, "if-modified-since"),
+                                         .if_match = header(req, "if-match"),
+                                         .if_unmodified_since = header(req, "if-unmodified-since"),
+                                         .if_range = header(req, "if-range")};
 }
 
 void bide__content_refuse(bide_request *req, int precondition)

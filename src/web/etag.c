@@ -2,7 +2,7 @@
  * bide_etags: replies that say which bytes they are, and 304 for those who have them. Called
  * through the list of middleware; calls reply.c, http/condition.c.
  */
-#include <bide/middleware.h>
+#include "web/middleware.h"
 
 #include "base/siphash.h"
 #include "http/condition.h"
@@ -42,7 +42,9 @@ bide_async(void) bide_etags(bide_request *req, bide_next *next, const void *arg)
     bide_text wanted = bide_header_of(req, "if-none-match");
     struct bide__http_condition condition = {
         .if_none_match = bide__slice(wanted.at, wanted.at ? wanted.length : 0)};
-    if (bide__http_not_modified(&condition, tag, 0, bide_now_us() / 1000000))
+    if (bide__http_not_modified(&condition, tag, 0, bide_now_us() / 1000000)) {
+        bide__gzip_vary(req, req->content_type, req->body_size);
         bide__web_reply(req, 304, NULL, "", 0);
+    }
     return bide_void;
 }

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "http/date.h"
 #include "web/media_type.h"
+#include "web/middleware.h"
 #include "web/reply.h"
 
 #include <bide/offload.h>
@@ -83,7 +84,7 @@ static void add_disposition(bide_request *req, const bide_sent_file *file)
 
 /* ---- the reply ---- */
 
-static void add_fields(bide_request *req, const bide_sent_file *file,
+static void add_fields(bide_request *req, const bide_sent_file *file, const char *type,
                        const struct bide__file_stamp *stamp)
 {
     char tag[BIDE__FILE_TAG_BYTES], date[BIDE__HTTP_DATE_BYTES];
@@ -91,6 +92,8 @@ static void add_fields(bide_request *req, const bide_sent_file *file,
     bide__http_date_format(stamp->modified_ns / 1000000000, date);
     bide__web_field_default(req, "ETag", tag);
     bide__web_field_default(req, "Last-Modified", date);
+    if (stamp->size <= BIDE_CAP_FILE_BYTES) /* a larger one is sent from where it is */
+        bide__gzip_vary(req, type, stamp->size);
     if (req->status == 304)
         return;
     bide__web_field_default(req, "Accept-Ranges", "bytes");
@@ -128,17 +131,27 @@ static void reply_read(bide_request *req, const bide_sent_file *file,
             raise_file(file, -ENOMEM);
     }
     if (req->failure.status == 0)
-        add_fields(req, file, &reading->stamp);
+        add_fields(req, file, type, &reading->stamp);
+}
+
+/* Conditions are about what the reply will say, which may be the handler's. */
+static struct bide__http_condition condition_of(const bide_request *req, int64_t now_s)
+{
+    struct bide__http_condition condition = bide__content_condition(req);
+    const struct bide__web_field *tag = bide__web_field(req, "ETag");
+    const struct bide__web_field *date = bide__web_field(req, "Last-Modified");
+    condition.own_tag = tag ? tag->value : NULL;
+    condition.is_own_time = date && bide__http_date_parse(bide__slice_of(date->value), now_s,
+                                                          &condition.own_modified_s) == 0;
+    return condition;
 }
 
 void bide__web_reply_file(bide_request *req, const bide_sent_file *file)
 {
-    const struct bide__http_condition condition = bide__content_condition(req);
-    struct bide__file_reading reading = {.folder = -1,
-                                         .path = file->path,
-                                         .condition = &condition,
-                                         .fd = -1,
-                                         .now_s = bide_now_us() / 1000000};
+    const int64_t now_s = bide_now_us() / 1000000;
+    const struct bide__http_condition condition = condition_of(req, now_s);
+    struct bide__file_reading reading = {
+        .folder = -1, .path = file->path, .condition = &condition, .fd = -1, .now_s = now_s};
     int result = -ENOENT;
     bide_buf_init(&reading.out, BIDE_CAP_FILE_BYTES);
     bide_defer(end_reading, &reading);

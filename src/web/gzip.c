@@ -47,13 +47,29 @@ struct job {
 
 /* ---- whether ---- */
 
-static bool may_compress(const struct gzip *gzip, const bide_request *req)
+/* Whether a whole body of this type and size is one to compress. */
+static bool is_worth_it(const struct gzip *gzip, const bide_request *req, const char *type,
+                        uint64_t size)
 {
-    return req->body_size >= gzip->least_bytes && !req->source && req->status >= 200 &&
-           req->status != 206 && !bide__http_bodiless(req->status) && req->content_type &&
-           bide__media_compressible(req->content_type) &&
+    return size >= gzip->least_bytes && type && bide__media_compressible(type) &&
            !bide__web_field(req, "Content-Encoding") &&
            !bide__web_field_lists(req, "Cache-Control", "no-transform");
+}
+
+static bool may_compress(const struct gzip *gzip, const bide_request *req)
+{
+    return !req->source && req->status >= 200 && req->status != 206 &&
+           !bide__http_bodiless(req->status) &&
+           is_worth_it(gzip, req, req->content_type, req->body_size);
+}
+
+void bide__gzip_vary(bide_request *req, const char *type, uint64_t size)
+{
+    const struct bide__middleware *use = bide_app_of(req)->middleware;
+    while (use && use->fn != bide_gzip)
+        use = use->next;
+    if (use && is_worth_it(use->arg, req, type, size))
+        bide__web_vary(req, "Accept-Encoding");
 }
 
 /* ---- compressing ---- */
@@ -205,6 +221,13 @@ int bide__gzip_prepare(bide_app *app, struct bide__middleware *middleware)
 }
 
 #else
+
+void bide__gzip_vary(bide_request *req, const char *type, uint64_t size)
+{
+    (void)req;
+    (void)type;
+    (void)size;
+}
 
 bide_async(void) bide_gzip(bide_request *req, bide_next *next, const void *arg)
 {

@@ -63,6 +63,15 @@ GET(no_folder, "/no-folder", file)
     return (bide_sent_file){.path = "small.txt", .below = "no-such-folder"};
 }
 
+GET(said, "/said", file, query(str, name), query(str, tag, optional), query(str, date, optional))
+{
+    if (tag)
+        bide_set_header(req, "ETag", tag);
+    if (date)
+        bide_set_header(req, "Last-Modified", date);
+    return (bide_sent_file){.path = name, .below = root};
+}
+
 static bide_app *make_app(void)
 {
     require(mkdtemp(root));
@@ -187,7 +196,81 @@ TEST(compressed_replies_have_no_ranges)
     }
 }
 
+/* What is kept of a reply varies as the whole one does. */
+TEST(parts_and_304_vary_with_what_would_be_compressed)
+{
+    static const struct {
+        const char *target, *vary;
+    } rows[] = {
+        {"/chosen?name=small.txt", "Accept-Encoding"},
+        {"/chosen?name=small.txt&as=x.png", NULL},
+        {"/chosen?name=large.txt", NULL},
+        {"/chosen?name=little.txt", NULL},
+    };
+    bide_app *app = make_app();
+    make_file("little.txt", 100);
+    bide_app_use(app, bide_gzip, NULL);
+    with_client(c, app) {
+        client_header(c, "Accept-Encoding", "gzip");
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            reply r = await(client_get(c, rows[i].target));
+            check_int(r.status, 200);
+            check_str(reply_header(r, "Vary"), rows[i].vary);
+            client_header(c, "If-None-Match", reply_header(r, "ETag"));
+            r = await(client_get(c, rows[i].target));
+            check_int(r.status, 304);
+            check_str(reply_header(r, "Vary"), rows[i].vary);
+            client_header(c, "If-None-Match", NULL);
+            client_header(c, "Range", "bytes=0-9");
+            r = await(client_get(c, rows[i].target));
+            check_int(r.status, 206);
+            check_str(reply_header(r, "Vary"), rows[i].vary);
+            client_header(c, "Range", NULL);
+        }
+    }
+}
+
 /* ---- files that handlers return ---- */
+
+#define TAG "&tag=%22mine%22"
+#define WEAK "&tag=W/%22mine%22"
+#define DATE "&date=Sun,%2006%20Nov%201994%2008:49:37%20GMT"
+
+TEST(conditions_are_about_what_the_handler_says)
+{
+    static const struct {
+        const char *set, *field, *value;
+        int status, part; /* with a Range */
+    } rows[] = {
+        {TAG, "If-Match", "\"mine\"", 200, 206},
+        {TAG, "If-Match", "\"other\"", 412, 412},
+        {WEAK, "If-Match", "W/\"mine\"", 412, 412},
+        {TAG, "If-None-Match", "\"mine\"", 304, 304},
+        {WEAK, "If-None-Match", "W/\"mine\"", 304, 304},
+        {TAG, "If-None-Match", "\"other\"", 200, 206},
+        {TAG, "If-Range", "\"mine\"", 200, 206},
+        {TAG, "If-Range", "\"other\"", 200, 200},
+        {WEAK, "If-Range", "W/\"mine\"", 200, 200},
+        {DATE, "If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT", 304, 304},
+        {DATE, "If-Modified-Since", "Sun, 06 Nov 1994 08:49:36 GMT", 200, 206},
+        {DATE, "If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT", 200, 206},
+        {DATE, "If-Range", "Sun, 06 Nov 1994 08:49:37 GMT", 200, 206},
+    };
+    char target[128];
+    with_client(c, make_app()) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            snprintf(target, sizeof target, "/said?name=small.txt%s", rows[i].set);
+            client_header(c, rows[i].field, rows[i].value);
+            check_int(await(client_get(c, target)).status, rows[i].status);
+            client_header(c, "Range", "bytes=0-9");
+            check_int(await(client_get(c, target)).status, rows[i].part);
+            snprintf(target, sizeof target, "/said?name=large.txt%s", rows[i].set);
+            check_int(await(client_get(c, target)).status, rows[i].part);
+            client_header(c, "Range", NULL);
+            client_header(c, rows[i].field, NULL);
+        }
+    }
+}
 
 TEST(a_file_of_the_handlers_choice)
 {
@@ -223,8 +306,8 @@ TEST(a_file_of_the_handlers_choice)
 static void check_no_file(bool walks) BIDE__TASK;
 static void check_no_file(bool walks)
 {
-    static const char *const names[] = {"none.txt", "%2Fetc%2Fpasswd", "link", "", ".", "folder",
-                                        "folder/../small.txt"};
+    static const char *const names[] = {"none.txt", "%2Fetc%2Fpasswd",    "link", "", ".",
+                                        "folder",   "folder/../small.txt"};
     /* Out of the folder, and into it again. */
     static const char *const ways[] = {"../", "folder/../../", "folder/../%2e%2e/", "./../"};
     char target[128];

@@ -199,6 +199,23 @@ TEST(a_strong_tag_becomes_weak_and_vary_is_one_field)
     }
 }
 
+/* A reply that bide_etags makes to 304 before it comes here says what the whole one says. */
+TEST(a_reply_that_is_not_modified_varies_too)
+{
+    bide_app *app = make_app(NULL);
+    bide_app_use(app, bide_etags, NULL);
+    with_client(c, app) {
+        client_header(c, "accept-encoding", "gzip");
+        client_header(c, "if-none-match", "*");
+        reply r = await(client_get(c, "/letters?size=900"));
+        check_int(r.status, 304);
+        check_str(reply_header(r, "Vary"), "Accept-Encoding");
+        r = await(client_get(c, "/letters?size=400"));
+        check_int(r.status, 304);
+        check_str(reply_header(r, "Vary"), NULL);
+    }
+}
+
 TEST(options_are_heeded_and_checked)
 {
     static const bide_gzip_options small = {.level = 9, .least_bytes = 20}, wrong = {.level = 10};

@@ -353,7 +353,7 @@ TEST(a_peer_that_leaves_ends_the_function, .real_clock = true)
 enum { MUCH_BYTES = 1 << 20, MUCH_PIECES = 32 };
 
 static bool is_refused; /* the second one's */
-static bool intact;  /* the first one's bytes */
+static bool intact;     /* the first one's bytes */
 
 static async(void) send_much(bide_request *req);
 SPAWNABLE(void, send_much, bide_request *)
@@ -419,8 +419,7 @@ static async(void) serve_overlap(void)
 {
     bide_app *app = bide_app_new(.title = "overlap");
     bide_app_add(app, "", &overlap_route);
-    with_server(app, port, { read_overlap(port); })
-    return bide_void;
+    with_server(app, port, { read_overlap(port); }) return bide_void;
 }
 
 static void write_at_once(void)
