@@ -57,6 +57,99 @@ TEST_PLAIN(each_await_is_cancelled)
     }
 }
 
+static bide_event late;
+static bool all_wait;
+static char who[16]; /* was cancelled when all waited, in that order */
+
+static void note_name(void *name)
+{
+    size_t length = strlen(who);
+
+    if (all_wait && length < sizeof who - 1)
+        memcpy(who + length, name, 2);
+}
+
+SPAWNABLE(void, wait_as, const char *)
+async(void) wait_as(const char *name)
+{
+    on_cancel(note_name, (char *)name);
+    await(bide_event_wait(&late));
+    return bide_void;
+}
+
+SPAWNABLE(void, wait_for_child)
+async(void) wait_for_child(void)
+{
+    on_cancel(note_name, "P");
+    with_group(g)
+        spawn_void(g, wait_as, "C");
+    return bide_void;
+}
+
+static void end_the_wait(void *unused)
+{
+    (void)unused;
+    bide_event_set(&late);
+}
+
+SPAWNABLE(void, let_them_wait)
+async(void) let_them_wait(void)
+{
+    defer(end_the_wait, NULL);
+    await(bide_sleep(bide_ms(1)));
+    all_wait = true;
+    await(bide_yield());
+    all_wait = false;
+    return bide_void;
+}
+
+SPAWNABLE(void, four_wait)
+async(void) four_wait(void)
+{
+    with_group(g) {
+        spawn_void(g, wait_as, "A");
+        spawn_void(g, wait_as, "B");
+        spawn_void(g, wait_for_child);
+        spawn_void(g, let_them_wait);
+    }
+    return bide_void;
+}
+
+static async(void) say_who(void)
+{
+    bide_error *error;
+
+    all_wait = false;
+    who[0] = 0;
+    bide_event_init(&late, "late");
+    attempt(&error, four_wait);
+    fprintf(stderr, "cancelled: %s\n", who);
+    return bide_void;
+}
+
+EXPLORE(hidden_four_wait, .hidden = true, .search = TEST_ALL, .preemptions = 1)
+{
+    await(say_who());
+}
+
+EXPLORE(hidden_four_wait_at_random, .hidden = true, .search = TEST_UNIFORM)
+{
+    await(say_who());
+}
+
+TEST_PLAIN(each_task_that_waits_is_cancelled)
+{
+    static const char *const ways[] = {"hidden_four_wait", "hidden_four_wait_at_random"};
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        check_int(run_hidden(ways[i], ""), 0);
+        check_contains(text, "cancelled: A\n");
+        check_contains(text, "cancelled: B\n");
+        check_contains(text, "cancelled: C\n");
+        check_contains(text, "cancelled: CP\n");
+    }
+}
+
 static int first;
 
 SPAWNABLE(void, be_first, int)
@@ -89,12 +182,69 @@ EXPLORE(hidden_first_choice, .hidden = true, .no_cancels = true)
     check(chosen == 0);
 }
 
+static int last, switches;
+
+SPAWNABLE(void, run_in_turn, int)
+async(void) run_in_turn(int number)
+{
+    for (int i = 0; i < 15; i++) {
+        switches += last != number;
+        last = number;
+        await(bide_yield());
+    }
+    return bide_void;
+}
+
+static async(void) two_in_turn(void)
+{
+    last = switches = 0;
+    with_group(g) {
+        spawn_void(g, run_in_turn, 1);
+        spawn_void(g, run_in_turn, 2);
+    }
+    check(switches < 13);
+    return bide_void;
+}
+
+EXPLORE(hidden_in_turn, .hidden = true, .no_cancels = true, .search = TEST_UNIFORM)
+{
+    await(two_in_turn());
+}
+
+EXPLORE(hidden_in_turn_by_priorities, .hidden = true, .no_cancels = true, .search = TEST_PRIORITIES)
+{
+    await(two_in_turn());
+}
+
+EXPLORE(hidden_number, .hidden = true, .no_cancels = true, .search = TEST_UNIFORM, .schedules = 1)
+{
+    fprintf(stderr, "chose %u\n", test_choose(UINT16_MAX));
+}
+
+static unsigned number_of(const char *seed)
+{
+    unsigned number = 0;
+
+    check_int(run_hidden("hidden_number", seed), 0);
+    const char *at = strstr(text, "chose ");
+    check(at && sscanf(at, "chose %u", &number) == 1);
+    return number;
+}
+
+TEST_PLAIN(the_seed_says_which_schedules_are_drawn)
+{
+    check(number_of("--seed 1") == number_of("--seed 1"));
+    check(number_of("--seed 1") != number_of("--seed 2"));
+}
+
 TEST_PLAIN(random_schedules_go_where_the_search_does_not)
 {
     check_int(run_hidden("hidden_last_comes_first", ""), 1);
     check_contains(text, "check failed: first != 5");
     check_int(run_hidden("hidden_first_choice", ""), 1);
     check_contains(text, "    replay: BIDE_SCHEDULE=1.1 ");
+    check_int(run_hidden("hidden_in_turn", ""), 1);
+    check_int(run_hidden("hidden_in_turn_by_priorities", ""), 0);
 }
 
 EXPLORE(hidden_two_of_many_choices, .hidden = true, .no_cancels = true, .search = TEST_UNIFORM)
@@ -204,6 +354,7 @@ TEST_PLAIN(each_of_these_fails)
     check_int(count("lost update of a cell"), 1);
     check_fails("hidden_stops", "bide_stop ends all schedules");
     check_fails("hidden_leaves_a_task", "tasks still run in the background:");
+    check_int(count("tasks still run in the background:"), 1);
 }
 
 /* ---- what is not the same when it is run again ---- */
