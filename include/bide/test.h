@@ -48,10 +48,9 @@ struct bide__test_options {
     bool real_clock;  /* TEST only: timers follow the real clock, not the virtual one */
     uint64_t seed;    /* the seed if neither --seed nor BIDE_TEST_SEED names one */
     bool in_order;    /* TEST only: never shuffled, for tests about the order itself */
-    bool loose_ends;  /* TEST only: results never read and the like are reported, but do not fail it
-                       */
-    bool reports; /* TEST only: a query or a commit for each row, a transaction that keeps others
-                     waiting (db.h) are reported, but do not fail it */
+    bool loose_ends;  /* TEST, EXPLORE: what is left at the end is reported, but does not fail it */
+    bool reports; /* TEST, EXPLORE: what is reported while it runs, such as a lost update of a cell
+                     or a query for each row (db.h), does not fail it */
     bool cancel_everywhere; /* TEST only: once more for each n, with the n-th await cancelled */
     bool no_blocking;       /* TEST, EXPLORE: a system call that blocks the loop fails the test, and
                            is reported with who made it, in whatever library; as BIDE_TRAP=1
@@ -82,8 +81,8 @@ struct bide__test {
 /*
  * TEST(name, options...) { body }: the body runs inside a task of a fresh runtime, on the virtual
  * clock, which jumps to the next timer when every task waits. It may await. An error that leaves
- * the body fails the test, and so does what the runtime reports at its end (tasks left, results
- * never read).
+ * the body fails the test, and so does what the runtime finds at its end: tasks and errors that
+ * nobody freed.
  * EXPLORE(name, options...) { body }: the body runs again and again, in a task and on the virtual
  * clock, each time by another schedule. A schedule says which of the ready tasks runs, at every
  * await of what may wait, also where it need not wait this time; which tasks are cancelled, at such

@@ -136,7 +136,7 @@ BIDE__TASK static bool run_schedule(struct bide__explorer *e)
 {
     struct bide__loop *loop = bide__loop_here;
     int failures = atomic_load(&bide__test_verdict->failures);
-    size_t loose_ends = bide__loose_ends, reports = bide__reports, deadlocks = bide__deadlocks;
+    size_t reports = bide__reports, deadlocks = bide__deadlocks;
 
     bide__decide_begin(e);
     bide__mem_fail_at(0, false);
@@ -149,10 +149,6 @@ BIDE__TASK static bool run_schedule(struct bide__explorer *e)
     bide_await(linger(loop));
     e->active = false;
     bide__random_fix(0);
-    if (bide__loose_ends > loose_ends && !e->options->loose_ends) {
-        fprintf(stderr, "what was left behind, see above, fails the test\n");
-        e->failed = true;
-    }
     if (bide__reports > reports && !e->options->reports) {
         fprintf(stderr, "what was reported, see above, fails the test; `.reports = true` in its "
                         "options allows it\n");
@@ -344,6 +340,7 @@ static void forget_all(struct bide__explorer *e)
 int bide__test_explore(void (*body)(void), const struct bide__test_options *options)
 {
     struct bide__explorer *e = &bide__explorer;
+    size_t loose_ends = bide__loose_ends;
     int status;
 
     forget_all(e);
@@ -367,5 +364,9 @@ int bide__test_explore(void (*body)(void), const struct bide__test_options *opti
     bide__chooser = NULL;
     bide__mem_fail_at(0, false);
     free(e->branches);
+    if (bide__loose_ends > loose_ends && !options->loose_ends) {
+        fprintf(stderr, "what was left behind in some schedule, see above, fails the test\n");
+        return -EIO;
+    }
     return status == 0 ? 0 : -EIO;
 }

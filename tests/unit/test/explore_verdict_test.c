@@ -8,6 +8,8 @@
 
 #include "self.h"
 
+#include "core/error.h"
+
 #include <stdlib.h>
 
 /* ---- which schedules are run ---- */
@@ -336,6 +338,17 @@ EXPLORE(hidden_leaves_a_task, .hidden = true, .no_cancels = true)
     spawn_void(bide_background(), go_on_for_ever);
 }
 
+/* An error that nothing owns is found only at the end of all schedules. */
+EXPLORE(hidden_leaves_an_error, .hidden = true, .no_cancels = true)
+{
+    bide__error_disown(bide_error_new(BIDE_CLOSED, "the shop is closed"));
+}
+
+EXPLORE(hidden_may_leave_an_error, .hidden = true, .no_cancels = true, .loose_ends = true)
+{
+    bide__error_disown(bide_error_new(BIDE_CLOSED, "the shop is closed"));
+}
+
 static void check_fails(const char *name, const char *why)
 {
     check_int(run_hidden(name, ""), 1);
@@ -355,6 +368,9 @@ TEST_PLAIN(each_of_these_fails)
     check_fails("hidden_stops", "bide_stop ends all schedules");
     check_fails("hidden_leaves_a_task", "tasks still run in the background:");
     check_int(count("tasks still run in the background:"), 1);
+    check_fails("hidden_leaves_an_error", "what was left behind in some schedule");
+    check_int(run_hidden("hidden_may_leave_an_error", ""), 0);
+    check_contains(text, "errors that nobody freed");
 }
 
 /* ---- what is not the same when it is run again ---- */
