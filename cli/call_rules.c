@@ -97,8 +97,10 @@ void check_calls(const struct source *source, const struct function *function,
     for (int i = function->from; i < function->to; i++) {
         const struct call *call =
             is_name(source, i) && is_word(source, i + 1, "(") ? find_call(source, i) : NULL;
-        /* a member, or a declaration, of the same name */
-        if (!call || is_word(source, i - 1, ".") || is_word(source, i - 1, ">") ||
+        bool is_awaited = is_word(source, i - 1, "(") &&
+                          (is_word(source, i - 2, "await") || is_word(source, i - 2, "bide_await"));
+        /* a member, a declaration, or an async function, of the same name */
+        if (!call || is_awaited || is_word(source, i - 1, ".") || is_word(source, i - 1, ">") ||
             (is_name(source, i - 1) && !is_word(source, i - 1, "return")))
             continue;
         add_finding(findings, source->file, source->tokens[i].line, call->rule,

@@ -56,6 +56,7 @@ static size_t keep_below(struct unit *units, size_t count, const char *path)
 {
     char whole[PATH_MAX], here[PATH_MAX];
     size_t kept = 0, length;
+    struct words wholes = {NULL, 0};
     if (!realpath(path, whole) || !getcwd(here, sizeof here))
         die(EXIT_USAGE, "%s: %s", path, strerror(errno));
     length = strlen(whole);
@@ -65,10 +66,14 @@ static size_t keep_below(struct unit *units, size_t count, const char *path)
         if (!realpath(*name == '/' ? name : text_of("%s/%s", units[i].folder, name), file))
             continue; /* it was made meanwhile, or is gone */
         size_t end = strlen(file);
+        for (size_t k = 0; k < kept && end; k++) /* it is compiled twice: the first counts */
+            if (strcmp(wholes.all[k], file) == 0)
+                end = 0;
         if (strncmp(file, whole, length) != 0 || (file[length] && file[length] != '/') || end < 2 ||
             strcmp(file + end - 2, ".c") != 0)
             continue;
         bool below = strncmp(file, here, strlen(here)) == 0 && file[strlen(here)] == '/';
+        add_word(&wholes, file);
         units[kept] = units[i];
         units[kept++].file = text_of("%s", below ? file + strlen(here) + 1 : file);
     }
@@ -81,11 +86,10 @@ static struct unit *find_units(const char *path, size_t *ret_count)
     struct stat status;
     if (stat(path, &status) < 0)
         die(EXIT_USAGE, "%s: %s", path, strerror(errno));
-    bool is_folder = S_ISDIR(status.st_mode);
-    const char *beside = text_of("%s/compile_commands.json", is_folder ? path : ".");
+    const char *beside = text_of("%s/compile_commands.json", S_ISDIR(status.st_mode) ? path : ".");
     if (read_compile_commands(beside, &units, ret_count)) {
         *ret_count = keep_below(units, *ret_count, path);
-        if (is_folder || *ret_count > 0)
+        if (*ret_count > 0)
             return units;
     }
     *ret_count = 0;
@@ -124,8 +128,12 @@ static void start(struct run *run, const struct unit *unit, const struct words *
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
         close(ends[1]);
-        if (chdir(unit->folder) == 0)
-            execvp("clang", words.all);
+        if (chdir(unit->folder) < 0) {
+            dprintf(STDERR_FILENO, "error: the folder %s of compile_commands.json: %s\n",
+                    unit->folder, strerror(errno));
+            _exit(126);
+        }
+        execvp("clang", words.all);
         _exit(127);
     }
     close(ends[1]);
@@ -190,26 +198,46 @@ static void read_line(struct findings *findings, const struct unit *unit, char *
         add_finding(findings, unit->file, atoi(at + 3), rule, text_of("%s", message));
 }
 
+/* The flag that a line says clang does not know; NULL: none. */
+static char *not_known_flag(const char *line)
+{
+    static const char *const before[] = {"unknown argument: '", "unsupported option '"};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        const char *flag = strstr(line, before[i]);
+        if (flag) {
+            flag += strlen(before[i]);
+            return text_of("%.*s", (int)strcspn(flag, "'"), flag);
+        }
+    }
+    return NULL;
+}
+
 /* Reads all; false: there is no clang. A flag that clang does not know goes into `not_known`. */
 static bool finish(struct run *run, struct findings *findings, struct words *not_known)
 {
-    static const char unknown[] = "unknown argument: '", other[] = "unsupported option '";
-    char *line = NULL;
-    size_t size = 0;
+    char *line = NULL, *first = NULL;
+    size_t size = 0, found = findings->count;
     int status;
     while (getline(&line, &size, run->said) > 0) {
-        const char *flag = strstr(line, unknown);
-        flag = flag ? flag + sizeof unknown - 1 : strstr(line, other);
-        if (flag && flag == strstr(line, other))
-            flag += sizeof other - 1;
+        char *flag = not_known_flag(line);
+        if (!first && strstr(line, "error: "))
+            first = text_of("%.*s", (int)strcspn(line, "\n"), line);
         if (flag)
-            add_word(not_known, text_of("%.*s", (int)strcspn(flag, "'"), flag));
+            add_word(not_known, flag);
         else
             read_line(findings, run->unit, line);
     }
     fclose(run->said);
-    return waitpid(run->pid, &status, 0) == run->pid &&
-           !(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+    if (waitpid(run->pid, &status, 0) != run->pid ||
+        (WIFEXITED(status) && WEXITSTATUS(status) == 127))
+        return false;
+    bool is_told = status == 0;
+    for (size_t i = found; i < findings->count; i++)
+        is_told |= strcmp(findings->all[i].rule, "does-not-compile") == 0;
+    if (!is_told) /* in a header, or in the flags: clang looked at nothing */
+        add_finding(findings, run->unit->file, 1, "does-not-compile",
+                    first ? first : "clang did not come to its end");
+    return true;
 }
 
 /* Once more without the flags that it does not know, a few times. */
@@ -271,7 +299,21 @@ static int by_place(const void *a_, const void *b_)
 {
     const struct finding *a = a_, *b = b_;
     int order = strcmp(a->file, b->file);
-    return order ? order : a->line != b->line ? a->line - b->line : strcmp(a->rule, b->rule);
+    if (!order)
+        order = a->line != b->line ? a->line - b->line : strcmp(a->rule, b->rule);
+    return order ? order : strcmp(a->message, b->message);
+}
+
+/* Sorts them; what is found twice is one finding: in two loops around it, say. */
+static void put_in_order(struct findings *findings)
+{
+    size_t kept = 0;
+    if (findings->count)
+        qsort(findings->all, findings->count, sizeof *findings->all, by_place);
+    for (size_t i = 0; i < findings->count; i++)
+        if (kept == 0 || by_place(&findings->all[kept - 1], &findings->all[i]) != 0)
+            findings->all[kept++] = findings->all[i];
+    findings->count = kept;
 }
 
 static void print_text(const char *text)
@@ -322,8 +364,7 @@ int check_code(const char *path, bool json, struct findings *findings)
         check_rules(source, findings);
         suppress(findings, 0, source);
     }
-    if (findings->count)
-        qsort(findings->all, findings->count, sizeof *findings->all, by_place);
+    put_in_order(findings);
     if (!json) {
         print_findings(findings, false, NULL);
         printf("%zu file%s, %zu finding%s\n", count, count == 1 ? "" : "s", findings->count,

@@ -147,6 +147,20 @@ static void check_transaction(const struct source *source, int i, struct finding
                              source->tokens[at].text));
 }
 
+/* Words that wait, whatever stands inside of them; `awaits` has those that may. */
+static bool surely_awaits(const struct source *source, int i)
+{
+    static const char *const words[] = {"await",     "await_task",     "attempt",
+                                        "gather",    "gather_settled", "with_lock",
+                                        "with_slot", "with_group",     "with_tx"};
+    int skipped = begins(source, i, "bide_") ? 5 : 0, length = source->tokens[i].length - skipped;
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        if (length == (int)strlen(words[k]) &&
+            strncmp(source->tokens[i].text + skipped, words[k], (size_t)length) == 0)
+            return true;
+    return false;
+}
+
 /* pthread_mutex_lock(x) ... await ... pthread_mutex_unlock(x), in the order of the text. */
 static void check_thread_locks(const struct source *source, const struct function *function,
                                struct findings *findings)
@@ -172,7 +186,7 @@ static void check_thread_locks(const struct source *source, const struct functio
             for (int k = count - 1; k >= 0; k--)
                 if (same_text(source, held[k] + 2, after_brackets(source, held[k]), i + 2, close))
                     held[k] = held[--count];
-        if (count > 0 && is_name(source, i) && awaits(source, i, i + 1)) {
+        if (count > 0 && surely_awaits(source, i)) {
             find(findings, source, i, "lock-across-await",
                  text_of("the thread's lock of line %d is held across this await: a bide_mutex, "
                          "or with_no_await around what needs it",
@@ -192,9 +206,11 @@ static int group_parameter(const struct source *source, const struct function *f
     return -1;
 }
 
-/* Whether the name is a variable of the function that ends with it. */
+/* Whether `name`, after `&`, leads to a variable of the function, which ends with it. */
 static bool is_local(const struct source *source, const struct function *function, int name)
 {
+    if (is_word(source, name + 1, "-") && is_word(source, name + 2, ">"))
+        return false; /* what it points to */
     for (int i = function->from; i < name; i++) {
         if (!has_same(source, i, i + 1, name))
             continue;
@@ -205,7 +221,8 @@ static bool is_local(const struct source *source, const struct function *functio
         while (first > function->from && !is_word(source, first - 1, ";") &&
                !is_word(source, first - 1, "{") && !is_word(source, first - 1, "}"))
             first--;
-        return typed && ends && !is_word(source, first, "static") &&
+        bool inside = !is_word(source, name + 1, "[") || is_word(source, i + 1, "[");
+        return typed && ends && inside && !is_word(source, first, "static") &&
                !is_word(source, first, "return");
     }
     return false;
@@ -232,8 +249,17 @@ static void check_frames(const struct source *source, const struct function *fun
     }
 }
 
+/* Whether the `while` at `i` is the end of a `do`, of those that begin at `from` or behind. */
+static bool ends_do(const struct source *source, int from, int i)
+{
+    for (; from < i; from++)
+        if (is_word(source, from, "do") && end_of_statement(source, from + 1) == i)
+            return true;
+    return false;
+}
+
 /* What begins at a word of a function that runs in a task. */
-static void check_word(const struct source *source, int i, struct findings *findings)
+static void check_word(const struct source *source, int from, int i, struct findings *findings)
 {
     if (is_word(source, i, "with_deadline") || is_word(source, i, "bide_with_deadline"))
         check_deadline(source, i, findings);
@@ -243,7 +269,7 @@ static void check_word(const struct source *source, int i, struct findings *find
         check_double_lock(source, i, findings);
     else if (is_word(source, i, "with_tx") || is_word(source, i, "bide_with_tx"))
         check_transaction(source, i, findings);
-    else if (is_word(source, i, "while"))
+    else if (is_word(source, i, "while") && !ends_do(source, from, i))
         check_busy(source, i, findings);
     if (is_word(source, i, "while") || is_word(source, i, "for"))
         check_swallowed(source, i, findings);
@@ -259,6 +285,6 @@ void check_rules(const struct source *source, struct findings *findings)
         check_calls(source, &function, findings);
         check_thread_locks(source, &function, findings);
         for (int i = function.from; i < function.to; i++)
-            check_word(source, i, findings);
+            check_word(source, function.from, i, findings);
     }
 }

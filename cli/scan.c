@@ -44,6 +44,36 @@ static void read_comment(struct source *source, const char *from, const char *to
         line, text_of("%.*s", (int)(end - at), at), *end == ':' && reason < to};
 }
 
+/* The word of the preprocessor line that begins here; NULL: it is another line. */
+static const char *directive(const char *line)
+{
+    line += strspn(line, " \t");
+    return *line == '#' ? line + 1 + strspn(line + 1, " \t") : NULL;
+}
+
+/* Whether it is `if 0`, and no more than a comment follows. */
+static bool is_if_0(const char *word)
+{
+    const char *number = word + 2 + (strncmp(word, "if", 2) == 0 ? strspn(word + 2, " \t") : 0);
+    return number > word + 2 && *number == '0' &&
+           strchr("/\r\n", number[1 + strspn(number + 1, " \t")]);
+}
+
+/* The line that ends the `#if 0` of the lines that begin here, which nobody compiles. */
+static const char *end_of_if_0(const char *line)
+{
+    for (int depth = 1; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *word = directive(line);
+        if (!word)
+            continue;
+        bool ends = strncmp(word, "endif", 5) == 0;
+        if (depth == 1 && (ends || strncmp(word, "el", 2) == 0))
+            break;
+        depth += (strncmp(word, "if", 2) == 0) - ends;
+    }
+    return line;
+}
+
 /* The end of what is not a token: space, a comment, a preprocessor line; or `at`. */
 static const char *skip(struct source *source, const char *at, const char *text, int line)
 {
@@ -69,6 +99,8 @@ static const char *skip(struct source *source, const char *at, const char *text,
         end++;
     if (at[0] == '/')
         read_comment(source, at, end, line);
+    else if (*end && is_if_0(directive(at)))
+        return end_of_if_0(end + 1);
     return end;
 }
 
@@ -164,7 +196,13 @@ int end_of_statement(const struct source *source, int i)
 {
     if (is_word(source, i, "{"))
         return source->tokens[i].match < 0 ? source->count : source->tokens[i].match + 1;
-    if (is_word(source, i, "do") || is_word(source, i, "else"))
+    if (is_word(source, i, "do")) {
+        int end = end_of_statement(source, i + 1);
+        bool whole = is_word(source, end, "while") && is_word(source, end + 1, "(") &&
+                     source->tokens[end + 1].match > end;
+        return whole ? end_of_statement(source, source->tokens[end + 1].match + 1) : end;
+    }
+    if (is_word(source, i, "else"))
         return end_of_statement(source, i + 1);
     if (is_heading(source, i)) {
         int next = i + 1;
@@ -230,11 +268,14 @@ static bool is_async_before(const struct source *source, int name)
     return is_word(source, word, "async") || is_word(source, word, "bide_async");
 }
 
-/* GET(...) { }, TEST(...) { } and their kind. */
+/* GET(...) { }, TEST(...) { } and their kind; a blocking one runs on a thread of its own. */
 static bool is_async_macro(const struct source *source, int name)
 {
     static const char *const words[] = {"GET",  "POST",     "PUT",        "PATCH",  "DELETE",
                                         "TEST", "PROVIDER", "MIDDLEWARE", "EXPLORE"};
+    for (int i = name + 2; i < source->tokens[name + 1].match; i++)
+        if (is_word(source, i, "blocking"))
+            return false;
     for (size_t k = 0; k < sizeof words / sizeof *words; k++)
         if (is_word(source, name, words[k]))
             return true;

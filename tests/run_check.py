@@ -149,9 +149,41 @@ int plain(void) { return await(count()); }
         expect(status == 1 and re.findall(r"^[\w/]+\.c:7: 'count' waits", out, re.MULTILINE)
                == ["one.c:7: 'count' waits", "src/three.c:7: 'count' waits"], out, err)
     expect("2 files, " in out, out)
+    (folder / "compile_commands.json").write_text(json.dumps(entries + entries))
+    expect("2 files, " in run("check", ".", "--code", cwd=folder)[1])
+    for nothing in [], [{**entries[0], "directory": "/nowhere"}]:  # as if it were not there
+        (folder / "compile_commands.json").write_text(json.dumps(nothing))
+        status, out, err = run("check", ".", "--code", cwd=folder)
+        expect(status in (1, 2) and re.search(r"^[1-9]\d* files?, ", out, re.MULTILINE), out, err)
     (folder / "compile_commands.json").write_text('[{"file": 3}]')
     status, out, err = run("check", ".", "--code", cwd=folder)
     expect(status == 2 and "is no compile_commands.json" in err, err)
+
+
+def check_what_clang_could_not_look_at_is_a_finding():
+    folder = pathlib.Path(FOLDER) / "unlooked"
+    folder.mkdir()
+    (folder / "bad.h").write_text("typedef int x;\nstatic int f(void) { return undeclared; }\n")
+    (folder / "app.c").write_text('#include "bad.h"\nint main(void) { return f(); }\n')
+    (folder / "good.c").write_text("int main(void) { return 0; }\n")
+    gone = {"directory": "/nowhere", "command": "gcc -c good.c", "file": str(folder / "good.c")}
+    here = {**gone, "directory": str(folder)}
+    for file, entry, words in (("app.c", None, "undeclared"),
+                               ("good.c", {**here, "command": "gcc -march=bogus -c good.c"},
+                                "unknown target CPU 'bogus'"),
+                               ("good.c", gone, "the folder /nowhere of compile_commands.json: No"),
+                               ("good.c", here, None)):
+        path = folder / "compile_commands.json"
+        path.unlink(missing_ok=True)
+        if entry:
+            path.write_text(json.dumps([entry]))
+        status, out, err = run("check", file, "--code", cwd=folder)
+        if HAS_CLANG and words:
+            expect(status == 1 and re.search(rf"^{file}:1: .*{re.escape(words)}.* "
+                                             r"\[does-not-compile\]$", out, re.MULTILINE)
+                   and err == "", status, out, err)
+        elif HAS_CLANG:
+            expect(status == 0, out, err)
 
 
 def check_the_code_and_the_queries_are_one_list():
@@ -166,8 +198,9 @@ def check_the_code_and_the_queries_are_one_list():
 
 
 def check_the_code_of_this_tree():
+    flags = f"-I{ROOT}/apps/frodo '-DFRODO_FOLDER=\"x\"'"  # as meson.build has them
     for path in ("apps/frodo", "examples/18_app.c", "examples/16_web.c"):
-        out = run("check", str(ROOT / path), "--code")[1]
+        out = run("check", str(ROOT / path), "--code", CFLAGS=flags)[1]
         expect(out.endswith(", 0 findings\n"), out)
 
 

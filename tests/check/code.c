@@ -12,6 +12,13 @@ async(void) work(int *number);
 async(int) count(void);
 extern bool done, changed;
 extern pthread_mutex_t lock, other;
+extern int best;
+struct peer {
+    int number, numbers[4];
+};
+struct peer *make_peer(void);
+async(void) recv(int number);
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 int helper(void);
 int helper(void)
@@ -44,6 +51,19 @@ async(void) blocks(char *name)
     return bide_void;
 }
 
+MODEL(user, "users", (i64, id), (str, name));
+GET(slow, "/slow", user, blocking)
+{
+    usleep(50);
+    return (user){.id = 1};
+}
+
+GET(fast, "/fast", user)
+{
+    usleep(50); // <- blocking-call
+    return (user){.id = 1};
+}
+
 async(void) locks(bide_mutex *m, bide_mutex *n);
 async(void) locks(bide_mutex *m, bide_mutex *n)
 {
@@ -61,6 +81,16 @@ async(void) locks(bide_mutex *m, bide_mutex *n)
     await(bide_yield()); // <- lock-across-await
     pthread_mutex_unlock(&other);
     await(bide_yield());
+    pthread_mutex_lock(&lock);
+    best = MAX(best, 3);
+    spawn_void(bide_background(), work, NULL);
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&lock);
+    with_lock(m) // <- lock-across-await
+        best = 0;
+    pthread_mutex_unlock(&lock);
+    await(recv(3));
+    recv(3); // <- low-level-call
     with_no_await {
         pthread_mutex_lock(&lock);
         (void)await(count()); // <- await-in-no-await
@@ -82,8 +112,30 @@ async(void) waits(void)
     while (!done) { // <- busy-wait
         await(bide_sleep(bide_ms(5)));
     }
+    do {
+        await(bide_sleep(bide_ms(5)));
+    } while (!done);
+    if (changed)
+        do
+            await(bide_yield());
+        while (!done);
+    else
+        while (!done) { // <- busy-wait
+        }
+#if 0 /* nobody compiles it */
+    while (!done) {
+    }
+#if 1
+    usleep(5);
+#endif
+#else
+    usleep(6); // <- blocking-call
+#endif
     while (true)
         await(bide_sleep(bide_ms(5)));
+    for (int k = 0; k < 3; k++) // the same twice is one finding
+        for (int i = 0; i < 3; i++)
+            attempt(&error, work, NULL); // <- cancel-swallowed
     while (!done) {
         await(bide_sleep(bide_ms(5)));
         done = changed;
@@ -106,7 +158,15 @@ async(void) starts(bide_group *g, int *given)
     spawn_void(g, work, &own); // <- pointer-to-frame
     spawn_void(g, work, &kept);
     spawn_void(g, work, given);
-    with_group(inner) // <- group-with-one-task
+    struct peer *peer = make_peer();
+    struct peer here = *peer;
+    int *list = peer->numbers;
+    int many[2];
+    spawn_void(g, work, &peer->number);
+    spawn_void(g, work, &list[1]);
+    spawn_void(g, work, &many[1]);     // <- pointer-to-frame
+    spawn_void(g, work, &here.number); // <- pointer-to-frame
+    with_group(inner)                  // <- group-with-one-task
         spawn_void(inner, work, &own);
     with_group(inner) {
         spawn_void(inner, work, &own);
