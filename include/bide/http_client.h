@@ -18,7 +18,7 @@
  * a body, counted behind gzip, and BIDE_CAP_CLIENT_COOKIES (1000) cookies of
  *     BIDE_CAP_CLIENT_COOKIE_BYTES (1 MiB) in all: of a host that sets more, those are kept that
  *     fit beside the cookies of other hosts. A body that goes into a `sink` is never held as a
- *     whole.
+ *     whole; it is not asked for in gzip, as 64 KiB of that may be 64 MiB.
  *  4. Certificates are verified, always. Credentials of a request go to its host only, also when
  *     it is sent elsewhere; so do the fields Authorization, Cookie and Host.
  *  5. No text of a request becomes another request or field: a control character in a URL, a name
@@ -102,7 +102,8 @@ typedef struct bide_http_request {
     bide_duration timeout;       /* in place of the client's */
     uint64_t most_bytes;         /* in place of the client's, which does not hold for a sink */
     bide_http_sink *sink; /* takes the body of a reply with a status of 2xx, whose own is then
-                             empty; that of others is held as ever */
+                             empty; that of others is held as ever. Nothing is decoded: where a
+                             server sends Content-Encoding unasked, these are its bytes */
     void *sink_arg;
     bide_http_source *source; /* in place of body.data and body.size. It can be sent only once: the
                                  connection is a new one, and a redirection that would repeat it

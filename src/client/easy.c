@@ -269,8 +269,9 @@ static CURLcode set_all(struct bide__http_call *call)
                      (long)(options->connect_timeout.ns / 1000000));
     set_once(call);
     CURLcode result = curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy ? options->proxy : "");
+    /* While the receiving side is paused libcurl keeps what it has decoded, whatever its size. */
     if (result == CURLE_OK)
-        result = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+        result = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, call->request->sink ? NULL : "");
     if (result == CURLE_OK)
         result = curl_easy_setopt(easy, CURLOPT_USERAGENT, "bide/" BIDE_VERSION);
     if (result == CURLE_OK && options->ca) {

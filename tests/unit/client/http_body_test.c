@@ -84,12 +84,19 @@ static bool is_path(bide_exchange *x, const char *wanted)
 
 static int held; /* requests for /hold */
 
+/* "a"; the zero at the end belongs to it */
+static const char a_in_gzip[] = "\x1f\x8b\x08\0\0\0\0\0\x02\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0";
+
 static async(void) handle(bide_exchange *x, void *unused)
 {
     (void)unused;
     if (is_path(x, "/stream"))
         await(stream_down(x));
-    else if (is_path(x, "/count"))
+    else if (is_path(x, "/encoded")) {
+        bide_reply_header(x, "X-Asked", field(x, "Accept-Encoding"));
+        bide_reply_header(x, "Content-Encoding", "gzip");
+        await(bide_reply(x, 200, "text/plain", a_in_gzip, sizeof a_in_gzip));
+    } else if (is_path(x, "/count"))
         await(count_up(x));
     else if (is_path(x, "/hold")) {
         held++;
@@ -192,6 +199,33 @@ TEST(a_large_reply_goes_into_a_sink, .real_clock = true, .timeout_ms = 60000)
         r = await(bide_http_send(c, &request));
         check_str(r.body, "nothing here");
         check_int(w.bytes, LARGE);
+    }
+}
+
+static async(void) check_encoded(void *times, const void *bytes, size_t size)
+{
+    ++*(int *)times;
+    check_int(size, sizeof a_in_gzip);
+    check(memcmp(bytes, a_in_gzip, size) == 0);
+    return bide_void;
+}
+
+/* While it waits libcurl would keep all that it has decoded. */
+TEST(what_goes_into_a_sink_is_not_decoded, .real_clock = true)
+{
+    with_site(base) with(bide_http_client, c, OPEN(.base_url = base))
+    {
+        int times = 0;
+        bide_http_request request = {.url = "/encoded"};
+        bide_client_reply r = await(bide_http_send(c, &request));
+        check_contains(bide_client_reply_header(r, "X-Asked"), "gzip");
+        check_str(r.body, "a");
+        request.sink = check_encoded;
+        request.sink_arg = &times;
+        r = await(bide_http_send(c, &request));
+        check_str(bide_client_reply_header(r, "X-Asked"), "-");
+        check_str(bide_client_reply_header(r, "Content-Encoding"), "gzip");
+        check_int(times, 1);
     }
 }
 
