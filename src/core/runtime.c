@@ -101,8 +101,9 @@ int bide__runtime_post(struct bide__runtime *runtime, int index, struct bide__ma
     struct bide__place *place = &runtime->places[index];
     int result = 0;
     pthread_mutex_lock(&runtime->lock);
-    if (runtime->loops[index]) {
-        bide__loop_post(runtime->loops[index], mail);
+    struct bide__loop *loop = runtime->loops[index];
+    if (loop) {
+        bide__loop_hold(loop);
     } else if (place->ended) {
         result = -ESHUTDOWN;
     } else {
@@ -110,6 +111,8 @@ int bide__runtime_post(struct bide__runtime *runtime, int index, struct bide__ma
         place->early = mail;
     }
     pthread_mutex_unlock(&runtime->lock);
+    if (loop)
+        bide__loop_post_held(loop, mail);
     return result;
 }
 
@@ -240,11 +243,13 @@ static int open_loop(struct bide__runtime *runtime, int index, struct bide__loop
     return 0;
 }
 
-/* Whether nothing was posted since the last look: then nothing more will be. */
+/* Whether nothing was posted since the last look, and nobody has taken hold of the loop to post:
+   then nothing more will be. In this order: who lets go has posted. */
 static bool retire(struct bide__runtime *runtime, struct bide__loop *loop)
 {
     pthread_mutex_lock(&runtime->lock);
-    bool idle = !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE);
+    bool idle = __atomic_load_n(&loop->posting, __ATOMIC_ACQUIRE) == 0 &&
+                !__atomic_load_n(&loop->mail, __ATOMIC_ACQUIRE);
     if (idle) {
         runtime->loops[loop->index] = NULL;
         runtime->places[loop->index].ended = true;
@@ -258,6 +263,7 @@ static void run_loop(struct bide__runtime *runtime, struct bide__loop *loop)
 {
     bide__loop_run(loop);
     while (!retire(runtime, loop)) {
+        sched_yield();
         bide__loop_take_mail(loop);
         bide__loop_run(loop);
     }

@@ -43,9 +43,9 @@ static size_t share(const bide_pool *pool)
     return each ? each : 1;
 }
 
-/* With the lock: has the shard's loop look. A loop that has ended without closing its part is not
-   there any more: false. */
-static bool post(struct bide__shard *shard)
+/* With the lock: has the shard's loop look, when the letter is sent. A loop that has ended without
+   closing its part is not there any more: false. */
+static bool write_to(struct bide__shard *shard, struct bide__mail **letters)
 {
     struct bide__runtime *runtime = __atomic_load_n(&bide__runtime_here, __ATOMIC_ACQUIRE);
     bool there = false;
@@ -58,10 +58,23 @@ static bool post(struct bide__shard *shard)
         there |= runtime->loops[i] == shard->loop;
     if (there) {
         shard->mail_posted = true;
-        bide__loop_post(shard->loop, &shard->mail);
+        bide__loop_hold(shard->loop);
+        shard->mail.next = *letters;
+        *letters = &shard->mail;
     }
     pthread_mutex_unlock(&runtime->lock);
     return there;
+}
+
+/* Gives the lock back, then sends the letters: the loops take it first. */
+static void unlock_and_send(bide_pool *pool, struct bide__mail *letters)
+{
+    pthread_mutex_unlock(&pool->lock);
+    while (letters) {
+        struct bide__mail *next = letters->next;
+        bide__loop_post_held(bide__container_of(letters, struct bide__shard, mail)->loop, letters);
+        letters = next;
+    }
 }
 
 static void deliver(struct bide__mail *mail)
@@ -144,13 +157,14 @@ void bide__room_give(struct bide__shard *shard, bool closed)
 {
     bide_pool *pool = shard->pool;
     struct bide__shard *next;
+    struct bide__mail *letters = NULL;
     pthread_mutex_lock(&pool->lock);
     set(&pool->open, pool->open - 1);
     shard->owned--;
     if (closed)
         pool->closing--;
     while ((next = neediest(pool))) {
-        if (next != shard && !post(next)) {
+        if (next != shard && !write_to(next, &letters)) {
             set_wanted(next, 0);
             continue;
         }
@@ -162,7 +176,7 @@ void bide__room_give(struct bide__shard *shard, bool closed)
         break;
     }
     update_pressure(pool);
-    pthread_mutex_unlock(&pool->lock);
+    unlock_and_send(pool, letters);
     if (next == shard)
         bide__pool_refill(shard);
 }
@@ -179,6 +193,7 @@ void bide__room_closing(struct bide__shard *shard)
 void bide__room_want(struct bide__shard *shard, size_t wanted)
 {
     bide_pool *pool = shard->pool;
+    struct bide__mail *letters = NULL;
     pthread_mutex_lock(&pool->lock);
     if (wanted != shard->wanted) {
         bool begins = shard->wanted == 0;
@@ -189,11 +204,11 @@ void bide__room_want(struct bide__shard *shard, size_t wanted)
             for (size_t i = 0; pool->attached > 1 && i < bide__shards_top(pool); i++) {
                 struct bide__shard *other = bide__shard_at(pool, i);
                 if (other && other != shard)
-                    (void)post(other);
+                    (void)write_to(other, &letters);
             }
         }
     }
-    pthread_mutex_unlock(&pool->lock);
+    unlock_and_send(pool, letters);
 }
 
 size_t bide__room_granted(struct bide__shard *shard)

@@ -3,11 +3,13 @@
  * that have not started, and that have ended. The clock is the real one: there are two threads.
  */
 #include "../loops_case.h"
+#include "../wake_case.h"
 
 #include <bide/bide.h>
 #include <bide/test.h>
 
 #include "base/mem.h"
+#include "core/runtime.h"
 
 #include <stdlib.h>
 #include <stdio.h>
@@ -108,6 +110,33 @@ static async(void) count_from_everywhere(void)
 TEST_PLAIN(calls_cross_each_other, .timeout_ms = 20000)
 {
     run_on(3, count_from_everywhere);
+}
+
+static async(void) call_a_sleeper(void)
+{
+    for (int i = 0; i < 4; i++) {
+        await(bide_sleep(bide_ms(1)));
+        with_group(g) {
+            spawn_void_on(g, 0, count);
+        }
+    }
+    return bide_void;
+}
+SPAWNABLE(void, call_a_sleeper)
+
+static async(void) sleep_and_be_called(void)
+{
+    watch_wakes(&bide__loop_here->runtime->lock);
+    with_group(g) {
+        spawn_void_on(g, 1, call_a_sleeper);
+    }
+    return bide_void;
+}
+
+TEST_PLAIN(who_calls_a_loop_wakes_it_without_the_lock, .timeout_ms = 20000)
+{
+    run_on(2, sleep_and_be_called);
+    check_int(woken_under_it, 0);
 }
 
 static async(int) deep(void)

@@ -446,6 +446,48 @@ static void run_virtual_loops(void)
     bide_run(virtual_loops, .loops = 2, .virtual_clock = true);
 }
 
+static struct bide__mail late;
+static uint32_t took_hold; /* atomic */
+static bool arrived, was_there;
+
+static void arrive(struct bide__mail *mail)
+{
+    (void)mail;
+    arrived = true;
+    was_there = bide__loop_here->runtime->loops[1] == bide__loop_here;
+}
+
+/* Loop 1 is about to end, and another thread has taken hold of it to send a letter. */
+static async(void) send_late(void)
+{
+    struct bide__runtime *runtime = bide__loop_here->runtime;
+    struct bide__loop *other = NULL;
+    if (bide_loop_index() == 1) {
+        while (!__atomic_load_n(&took_hold, __ATOMIC_ACQUIRE))
+            await(bide_sleep(bide_ms(1)));
+        return bide_void;
+    }
+    while (!other) {
+        await(bide_sleep(bide_ms(1)));
+        pthread_mutex_lock(&runtime->lock);
+        if ((other = runtime->loops[1]))
+            bide__loop_hold(other);
+        pthread_mutex_unlock(&runtime->lock);
+    }
+    __atomic_store_n(&took_hold, 1, __ATOMIC_RELEASE);
+    await(bide_sleep(bide_ms(20)));
+    late.deliver = arrive;
+    bide__loop_post_held(other, &late);
+    return bide_void;
+}
+
+TEST_PLAIN(a_loop_takes_what_is_on_its_way_before_it_ends)
+{
+    check_int(bide_run(send_late, .loops = 2), 0);
+    check(arrived);
+    check(was_there);
+}
+
 TEST_PLAIN(a_virtual_clock_is_for_one_loop)
 {
     check_dies(run_virtual_loops, "a virtual clock is for one loop");

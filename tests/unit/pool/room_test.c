@@ -1,7 +1,10 @@
 /*
  * room_test.c: one limit over two loops, on the real clock: room moves to the loop that lacks it.
  */
+#include "../wake_case.h"
 #include "pool_case.h"
+
+#include "pool/pool.h"
 
 #include <stdatomic.h>
 
@@ -114,6 +117,29 @@ static async(void) use_what_comes_back_elsewhere(void)
 TEST_PLAIN(one_given_back_on_another_loop_makes_room)
 {
     run_both(bide_s(30), 1, use_what_comes_back_elsewhere);
+}
+
+static async(void) sleep_until_there_is_room(void)
+{
+    if (bide_loop_index() == 0) {
+        watch_wakes(&pool->lock);
+        await(meet(2));
+        check_int(await(use_code(pool, bide_ms(1))), 0);
+    } else {
+        with_pooled(connection, pool) {
+            await(meet(2));
+            await(bide_sleep(bide_ms(20)));
+        }
+    }
+    await(meet(4));
+    await(bide_pool_close(pool, bide_s(10)));
+    return bide_void;
+}
+
+TEST_PLAIN(who_makes_room_wakes_the_other_loop_without_the_lock)
+{
+    run_both(bide_s(30), 1, sleep_until_there_is_room);
+    check_int(woken_under_it, 0);
 }
 
 /* A loop that is busy now and then keeps its share for that long. */
