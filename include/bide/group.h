@@ -49,7 +49,8 @@ typedef struct bide_group {
     bool child_cancelled;      /* a child was ended by a cancel of the whole group */
     bool never_again;          /* a cancelled child may have done something (retry.h) */
     const void *loop;          /* whose tasks may spawn into it */
-    const char *floor;         /* where the frame of its block ends: calls from there lie below */
+    const char *floor;         /* where the frame of its block ends: calls from there lie below;
+                                  set at its begin, and when its end waits */
 } bide_group;
 
 /*

@@ -77,22 +77,54 @@ __attribute__((noinline)) void bide__group_enter(bide_group *group, const struct
     group->floor = __builtin_dwarf_cfa();
 }
 
-void bide__group_check_args(const struct bide_group *group, const struct bide_site *at,
-                            const char *name, const void *args, uint64_t pointers)
+/* Before the arguments of a child that may start when a frame which they point into is gone. */
+struct suspect {
+    _Alignas(16) void (*thunk)(void *);
+    const char *pointer;
+};
+
+/* In place of its function: tells if the pointer lies below all that is left of the stack. While
+   the end of the group waits, that is the frame of the function with the block. */
+static void run_suspect(void *arg)
 {
-    const char *here = __builtin_frame_address(0), *pointer;
-    for (; pointers != 0; pointers &= pointers - 1) {
-        const char *at_word = (const char *)args + __builtin_ctzll(pointers) * sizeof pointer;
-        memcpy(&pointer, at_word, sizeof pointer);
-        if (bide__likely(pointer < here || pointer >= group->floor))
-            continue;
+    struct suspect *suspect = arg;
+    const struct bide_task *me = bide__task_current();
+    const struct bide_group *group = me->group;
+    const struct bide_site *at = me->object.made;
+    const char *left = group->state == GROUP_ENDING ? group->floor : group->scope.task->sp;
+    if (suspect->pointer < left)
         bide__find(BIDE__FINDING_FRAME_ENDS, at,
                    "task '%s' gets a pointer to a variable of a function that ends before the "
                    "task does: it was spawned in %s at %s:%d, its group ends at that of %s:%d",
-                   name, at->function, at->file, at->line, group->scope.site->file,
+                   bide__task_label(me), at->function, at->file, at->line, group->scope.site->file,
                    group->scope.site->line);
+    suspect->thunk(suspect + 1);
+}
+
+static void suspect(struct bide_task *child, size_t args_size, const char *pointer)
+{
+    struct suspect *args = bide__alloc(sizeof *args + args_size);
+    if (!args)
         return;
+    *args = (struct suspect){child->thunk, pointer};
+    memcpy(args + 1, child->args, args_size);
+    if (child->args != child->small_args)
+        bide__free(child->args);
+    child->args = (char *)args;
+    child->thunk = run_suspect;
+}
+
+void bide__group_check_args(struct bide_task *child, size_t args_size, uint64_t pointers)
+{
+    const char *here = __builtin_frame_address(0), *lowest = NULL, *pointer;
+    const char *floor = child->group->floor;
+    for (; pointers != 0; pointers &= pointers - 1) {
+        memcpy(&pointer, child->args + __builtin_ctzll(pointers) * sizeof pointer, sizeof pointer);
+        if (bide__unlikely(pointer >= here && pointer < floor && (!lowest || pointer < lowest)))
+            lowest = pointer;
     }
+    if (bide__unlikely(lowest != NULL))
+        suspect(child, args_size, lowest);
 }
 
 void bide__group_add(bide_group *group, struct bide_task *child)
@@ -287,7 +319,8 @@ static void merge(struct bide__loop *loop, bide_error *in_flight, bide_error *fa
     }
 }
 
-void bide__group_leave(bide_group *group)
+/* Not inline: see bide__group_enter. */
+__attribute__((noinline)) void bide__group_leave(bide_group *group)
 {
     struct bide_task *me = bide__task_current();
     if (group->state != GROUP_OPEN)
@@ -295,8 +328,10 @@ void bide__group_leave(bide_group *group)
     if (bide__unwinding_since(group->scope.was))
         bide__scope_cancel(&group->scope, "the group's block was left by an error");
     bool waited = group->live > 0;
-    if (waited)
+    if (waited) {
+        group->floor = __builtin_dwarf_cfa();
         wait_for_children(me, group);
+    }
     group->state = GROUP_ENDED;
     bool unwinding = bide__unwinding_since(group->scope.was);
     if (bide__unlikely(!bide__list_empty(&group->children)))

@@ -235,9 +235,9 @@ bide_task_ref bide__spawn(struct bide_group *group, const struct bide_site *at, 
 void bide__spawn_void(struct bide_group *group, const struct bide_site *at, const char *name,
                       void (*thunk)(void *), const void *args, size_t args_size, uint64_t pointers)
 {
-    (void)bide__spawn(group, at, name, thunk, args, args_size, false);
+    bide_task_ref child = bide__spawn(group, at, name, thunk, args, args_size, false);
     if (pointers != 0 && group->scope.task == bide__task_current() && group->floor)
-        bide__group_check_args(group, at, name, args, pointers);
+        bide__group_check_args(child.task, args_size, pointers);
 }
 
 /* A dead canary is found when the stack is given back: then its task is gone already. */

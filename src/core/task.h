@@ -157,10 +157,9 @@ void bide__group_init(struct bide_group *group, const struct bide_site *at,
 bool bide__group_open(const struct bide_group *group);
 void bide__group_add(struct bide_group *group, struct bide_task *child);
 
-/* group.c: tells if arguments of a child, whose end nobody waits for but the group of the running
-   task, point into frames that end before the group does. */
-void bide__group_check_args(const struct bide_group *group, const struct bide_site *at,
-                            const char *name, const void *args, uint64_t pointers);
+/* group.c: of a child that has not started, whose end nobody waits for but the group of the running
+   task: if it starts when its arguments point into frames that are gone, that is told. */
+void bide__group_check_args(struct bide_task *child, size_t args_size, uint64_t pointers);
 
 /* group.c: a group that holds its children back until all are moved to another, or dropped. */
 void bide__group_init_held(struct bide_group *group, const struct bide_site *at);

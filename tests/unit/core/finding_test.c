@@ -151,3 +151,107 @@ TEST(pointers_that_live_long_enough_are_not)
         await(bide_sleep(bide_ms(1)));
     }
 }
+
+/* Deep below what the function that called it needs for a wait. */
+static __attribute__((noinline)) void start_with_deep(bide_group *g)
+{
+    int deep[2000];
+    spawn_void(g, read_it, &deep[0]);
+    __asm__ volatile("" : : "r"(deep) : "memory");
+}
+
+TEST(a_frame_that_is_gone_before_the_group_ends_is_told, .reports = true)
+{
+    if (BIDE__ASAN)
+        test_skip("variables lie elsewhere than in frames");
+    test_capture_stderr();
+    with_group(g) {
+        start_with_deep(g);
+        await(bide_yield());
+        check_contains(test_captured(), "spawned in start_with_deep at ");
+    }
+}
+
+struct job {
+    int number;
+    bide_event done;
+};
+
+SPAWNABLE(void, work, struct job *)
+async(void) work(struct job *job)
+{
+    await(bide_sleep(bide_ms(1)));
+    job->number *= 2;
+    bide_event_set(&job->done);
+    return bide_void;
+}
+
+static __attribute__((noinline)) async(int) ask_worker(bide_group *g, int number)
+{
+    struct job job = {.number = number};
+    spawn_void(g, work, &job);
+    await(bide_event_wait(&job.done));
+    return ready(int, job.number);
+}
+
+TEST(a_frame_that_waits_for_the_task_is_not)
+{
+    with_group(g)
+        check_int(await(ask_worker(g, 21)), 42);
+}
+
+SPAWNABLE(void, read_later, const int *)
+async(void) read_later(const int *value)
+{
+    await(bide_yield());
+    check_int(*value, 7);
+    return bide_void;
+}
+
+/* Memory of the function of the block, below what it had when it entered the block. */
+TEST(what_the_block_takes_from_its_stack_is_not)
+{
+    with_group(g) {
+        int *taken = __builtin_alloca(sizeof *taken);
+        *taken = 7;
+        spawn_void(g, read_later, taken);
+    }
+    with_group(g) {
+        int *taken = __builtin_alloca(sizeof *taken);
+        *taken = 7;
+        spawn_void(g, read_later, taken);
+        await(bide_yield());
+    }
+}
+
+/* What a suspect is given comes to it as it is, however much that is. */
+struct large {
+    int numbers[400];
+};
+
+SPAWNABLE(void, add_up, const int *, struct large)
+async(void) add_up(const int *pointer, struct large large)
+{
+    (void)pointer;
+    int sum = 0;
+    for (int i = 0; i < 400; i++)
+        sum += large.numbers[i];
+    check_int(sum, 400 * 399 / 2);
+    return bide_void;
+}
+
+static __attribute__((noinline)) void start_large(bide_group *g)
+{
+    int own = 7;
+    struct large large;
+    for (int i = 0; i < 400; i++)
+        large.numbers[i] = i;
+    spawn_void(g, add_up, &own, large);
+    __asm__ volatile("" : : "r"(&own) : "memory");
+}
+
+TEST(a_suspect_gets_its_arguments, .reports = true)
+{
+    with_group(g)
+        start_large(g);
+}
