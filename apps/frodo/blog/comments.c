@@ -56,7 +56,10 @@ static async(int64_t) wait_of(bide_redis *redis, const char *id, int32_t most)
                 "if n > tonumber(ARGV[1]) then return redis.call('pttl', KEYS[1]) end return 0"};
     const char *key = bide_arena_printf(bide_task_arena(), "frodo:comments:%s", id);
     const bide_redis_arg args[] = {bide_redis_arg(key), bide_redis_arg(most)};
-    return ready(int64_t, await(bide_redis_eval(redis, &count, args, 1, 2)).integer);
+    int64_t wait_ms = 0;
+    with_deadline(bide_ms(500)) /* while it is away nobody waits longer for it */
+        wait_ms = await(bide_redis_eval(redis, &count, args, 1, 2)).integer;
+    return ready(int64_t, wait_ms);
 }
 SPAWNABLE(int64_t, wait_of, bide_redis *, const char *, int32_t)
 
