@@ -86,14 +86,13 @@ struct bide__test {
  * EXPLORE(name, options...) { body }: the body runs again and again, in a task and on the virtual
  * clock, each time by another schedule. A schedule says which of the ready tasks runs, at every
  * await of what may wait, also where it need not wait this time; which tasks are cancelled, at such
- * an await or while they wait; and what test_fault and test_choose give. So a check that could fail
- * by an unlucky order does fail. A function that stands in the place of one that waits awaits
- * bide_yield(), or nobody else runs there. The body begins with what it needs: it gives statics
- * their first values. It also fails by a deadlock, by not ending (`.steps`), and by not doing the
- * same when a schedule is run twice. In a schedule in which something was cancelled or failed an
- * error may leave the body; checks count always.
- * A failure prints the schedule, made as small as possible, as `BIDE_SCHEDULE=...`, which runs it
- * again.
+ * an await or while they wait and another is about to run; and what test_fault and test_choose
+ * give. So a check that could fail by an unlucky order does fail. A function that stands in the
+ * place of one that waits awaits bide_yield(), or nobody else runs there. The body begins with what
+ * it needs: it gives statics their first values. It also fails by a deadlock, by not ending
+ * (`.steps`), and by not doing the same when a schedule is run twice. In a schedule in which
+ * something was cancelled or failed an error may leave the body; checks count always. A failure
+ * prints the schedule, made as small as possible, as `BIDE_SCHEDULE=...`, which runs it again.
  *
  * The network of an EXPLORE is a simulated one of this process: TCP between its own tasks, at any
  * numeric address. Connections are refused, late, cut off for a minute or reset, bytes come late or
