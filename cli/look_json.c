@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Texts of a picture are UTF-8 without control characters; a program's name may be anything. */
+/* What is shown is UTF-8 without control characters. */
 void json_text(FILE *out, const char *text)
 {
     fputc('"', out);

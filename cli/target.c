@@ -24,7 +24,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_HEADERS = 64, MAX_NOTE_BYTES = 65536, PATIENCE_MS = 3000, STEP_MS = 10 };
+enum {
+    MAX_HEADERS = 64,
+    MAX_NOTE_BYTES = 65536,
+    PATIENCE_MS = 3000, /* until the answer begins */
+    WHOLE_MS = 60000,   /* until it has ended */
+    STEP_MS = 10,
+};
 
 /* The reader that src/core/look.c is given. */
 struct memory {
@@ -179,11 +185,29 @@ static char *why_forbidden(int pid)
 
 /* ---- by its socket ---- */
 
-static bool receive(int fd, void *to, size_t size)
+struct talk {
+    int fd;
+    int64_t end_ns; /* when patience ends */
+    bool late;      /* it has */
+};
+
+static void set_patience(struct talk *talk, int64_t ms)
 {
+    talk->end_ns = clock_ns() + ms * 1000000;
+}
+
+static bool receive(struct talk *talk, void *to, size_t size)
+{
+    struct pollfd input = {.fd = talk->fd, .events = POLLIN};
     for (size_t done = 0; done < size;) {
-        ssize_t n = recv(fd, (char *)to + done, size - done, 0);
-        if (n < 0 && errno == EINTR)
+        int64_t left_ns = talk->end_ns - clock_ns();
+        talk->late = left_ns <= 0;
+        if (talk->late)
+            return false;
+        if (poll(&input, 1, (int)(left_ns / 1000000) + 1) <= 0)
+            continue;
+        ssize_t n = recv(talk->fd, (char *)to + done, size - done, MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n <= 0)
             return false;
@@ -195,26 +219,34 @@ static bool receive(int fd, void *to, size_t size)
 static bool receive_part(void **bytes, size_t size, void *arg)
 {
     *bytes = malloc(size ? size : 1);
-    return *bytes && receive(*(int *)arg, *bytes, size);
+    return *bytes && receive(arg, *bytes, size);
 }
 
-/* Whether all numbers in a picture that was sent are in their ranges. */
+/* Whether a text begins there. */
+static bool is_text(const struct bide__look *look, uint32_t text)
+{
+    return text < look->text_bytes && (text == 0 || look->texts[text - 1] == '\0');
+}
+
+/* Whether all numbers in a picture that was sent are in their ranges. Its texts are made harmless:
+   who sent it may have written anything. */
 static bool is_valid(const struct bide__look *look)
 {
     bool valid = look->text_bytes > 0 && look->texts[look->text_bytes - 1] == '\0' &&
                  look->site_count > 0 && look->kind_count > 0 && look->loop_count > 0;
+    for (size_t at = 0; valid && at < look->text_bytes;)
+        at += bide__look_clean_text(look->texts + at, look->text_bytes - at) + 1;
     for (uint32_t i = 0; valid && i < look->site_count; i++)
-        valid = look->sites[i].file < look->text_bytes &&
-                look->sites[i].function < look->text_bytes &&
-                look->sites[i].what < look->text_bytes;
+        valid = is_text(look, look->sites[i].file) && is_text(look, look->sites[i].function) &&
+                is_text(look, look->sites[i].what);
     for (uint32_t i = 0; valid && i < look->kind_count; i++)
-        valid = look->kinds[i].noun < look->text_bytes && look->kinds[i].verb < look->text_bytes;
+        valid = is_text(look, look->kinds[i].noun) && is_text(look, look->kinds[i].verb);
     for (uint32_t i = 0; valid && i < look->task_count; i++) {
         const struct bide__look_task *task = &look->tasks[i];
         valid = task->loop < look->loop_count &&
                 (task->parent < look->task_count || task->parent == BIDE__LOOK_NOBODY) &&
                 (task->holder < look->task_count || task->holder == BIDE__LOOK_NOBODY) &&
-                task->name < look->text_bytes && task->object < look->text_bytes &&
+                is_text(look, task->name) && is_text(look, task->object) &&
                 task->kind < look->kind_count && task->made < look->site_count &&
                 task->at < look->site_count && task->object_made < look->site_count;
     }
@@ -229,74 +261,109 @@ static bool is_valid(const struct bide__look *look)
     return valid;
 }
 
-static int connect_to(int pid)
+/* Anybody may take the name of a socket: it must be this process, and one that may answer us.
+   proc(5), /proc/pid/status: the second number of "Uid:" is the effective one, as the socket has.
+ */
+static bool is_answer_of(int fd, int pid)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
     struct ucred peer;
     socklen_t size = sizeof peer;
-    int length =
-        snprintf(address.sun_path + 1, sizeof address.sun_path - 1, BIDE__LOOK_SOCKET, pid);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (connect(fd, (struct sockaddr *)&address,
-                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0 &&
-        /* Anybody may take the name: it must be this process. */
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == pid)
-        return fd;
-    close(fd);
-    return -1;
+    uid_t user;
+    char *status = read_file(text_of("/proc/%d/status", pid));
+    char *line = status ? strstr(status, "\nUid:") : NULL;
+    return line && sscanf(line, " Uid: %*u %u", &user) == 1 &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == pid &&
+           peer.uid == user && (geteuid() == 0 || peer.uid == geteuid());
 }
 
-/* Has the process listen, and waits until it does. -1: it does not. */
-static int ask_to_listen(int pid)
+static bool connect_to(struct talk *talk, int pid)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int64_t left_us = (talk->end_ns - clock_ns()) / 1000;
+    struct timeval patience = {left_us / 1000000, left_us % 1000000};
+    int length =
+        snprintf(address.sun_path + 1, sizeof address.sun_path - 1, BIDE__LOOK_SOCKET, pid);
+    if (left_us <= 0)
+        return false;
+    talk->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (talk->fd < 0)
+        return false;
+    /* unix(7): connect(2) waits while its backlog is full, as long as a send may. */
+    setsockopt(talk->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(talk->fd, (struct sockaddr *)&address,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0) {
+        if (is_answer_of(talk->fd, pid))
+            return true;
+    } else {
+        talk->late = errno == EAGAIN;
+    }
+    close(talk->fd);
+    return false;
+}
+
+static bool has_ended(int pid)
+{
+    return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* Has the process listen, and waits until it does. */
+static bool ask_to_listen(struct talk *talk, int pid)
 {
     union sigval value = {.sival_int = BIDE__LOOK_SIGNAL_VALUE};
-    int fd = connect_to(pid);
-    if (fd >= 0)
-        return fd;
-    if (sigqueue(pid, SIGURG, value) < 0)
-        return -1;
-    for (int waited_ms = 0; fd < 0 && waited_ms < PATIENCE_MS; waited_ms += STEP_MS) {
+    if (connect_to(talk, pid))
+        return true;
+    if (talk->late || sigqueue(pid, SIGURG, value) < 0)
+        return false;
+    while (talk->end_ns > clock_ns() && !has_ended(pid)) {
         poll(NULL, 0, STEP_MS);
-        if (kill(pid, 0) < 0)
-            return -1;
-        fd = connect_to(pid);
+        if (connect_to(talk, pid))
+            return true;
     }
-    return fd;
+    return false;
+}
+
+/* What went wrong with the answer of a process that is connected; NULL: nothing. */
+static char *receive_look(struct talk *talk, int pid, enum bide__look_what what,
+                          struct bide__look *look)
+{
+    char asked = (char)what, pointers[sizeof *look - offsetof(struct bide__look, loops)];
+    if (send(talk->fd, &asked, 1, MSG_NOSIGNAL) != 1 ||
+        !receive(talk, look, offsetof(struct bide__look, loops)))
+        return text_of("process %d did not say what it does: no bide_run runs in it", pid);
+    if (memcmp(look->magic, BIDE__DEBUG_MAGIC, sizeof look->magic) != 0 ||
+        look->version != BIDE__DEBUG_VERSION)
+        return text_of("process %d has another version of bide (layout %u; this command knows %d)",
+                       pid, look->version, BIDE__DEBUG_VERSION);
+    set_patience(talk, WHOLE_MS);
+    if (!receive(talk, pointers, sizeof pointers) || !bide__look_parts(look, receive_part, talk) ||
+        !is_valid(look))
+        return text_of("what process %d sent is damaged", pid);
+    return NULL;
 }
 
 static char *look_by_socket(struct target *target, enum bide__look_what what,
                             struct bide__look *look)
 {
-    char asked = (char)what;
-    int fd = ask_to_listen(target->pid);
-    if (fd < 0 && kill(target->pid, 0) < 0 && errno == ESRCH)
-        return gone(target->pid);
-    if (fd < 0)
-        return text_of("the memory of process %d may not be read, and it did not answer on its "
-                       "socket: %s",
-                       target->pid, why_forbidden(target->pid));
+    struct talk talk = {.fd = -1};
     char *problem = NULL;
+    set_patience(&talk, PATIENCE_MS);
     memset(look, 0, sizeof *look);
-    if (send(fd, &asked, 1, MSG_NOSIGNAL) != 1 ||
-        !receive(fd, look, offsetof(struct bide__look, loops)))
-        problem =
-            text_of("process %d did not say what it does: no bide_run runs in it", target->pid);
-    else if (memcmp(look->magic, BIDE__DEBUG_MAGIC, sizeof look->magic) != 0 ||
-             look->version != BIDE__DEBUG_VERSION)
-        problem = text_of("process %d has another version of bide (layout %u; this command knows "
-                          "%d)",
-                          target->pid, look->version, BIDE__DEBUG_VERSION);
-    else {
-        char pointers[sizeof *look - offsetof(struct bide__look, loops)];
-        if (!receive(fd, pointers, sizeof pointers) || !bide__look_parts(look, receive_part, &fd) ||
-            !is_valid(look))
-            problem = text_of("what process %d sent is damaged", target->pid);
+    bool connected = ask_to_listen(&talk, target->pid);
+    if (connected) {
+        problem = receive_look(&talk, target->pid, what, look);
+        close(talk.fd);
+    } else if (!talk.late) {
+        problem = text_of("the memory of process %d may not be read, and it did not answer on its "
+                          "socket: %s",
+                          target->pid, why_forbidden(target->pid));
     }
-    close(fd);
+    if (!connected || problem) {
+        if (has_ended(target->pid))
+            return gone(target->pid);
+        if (talk.late)
+            return text_of("process %d did not answer within %d s: it is stopped, or too busy",
+                           target->pid, PATIENCE_MS / 1000);
+    }
     return problem;
 }
 
@@ -310,10 +377,11 @@ char *target_look(struct target *target, enum bide__look_what what, struct bide_
     enum bide__look_result result = bide__look_take(&memory.reader, target->debug, what, look);
     uint32_t version = look->version;
     look->pid = (uint32_t)target->pid;
-    if (result == BIDE__LOOK_DONE && kill(target->pid, 0) == 0)
+    bool ended = has_ended(target->pid);
+    if (result == BIDE__LOOK_DONE && !ended)
         return NULL;
     bide__look_free(&memory.reader, look);
-    if (kill(target->pid, 0) < 0 && errno == ESRCH)
+    if (ended)
         return gone(target->pid);
     switch (result) {
     case BIDE__LOOK_NO_MEMORY:
@@ -363,6 +431,7 @@ char *target_open(struct target *target, int pid)
         comm[strcspn(comm, "\n")] = '\0';
     target->program = length > 0 ? text_of("%s", strrchr(file, '/') ? strrchr(file, '/') + 1 : file)
                                  : text_of("%s", comm ? comm : "?");
+    bide__look_clean_text(target->program, strlen(target->program) + 1);
     target->began_ns = start_of(pid);
     enum access access = find_debug(target, &target->debug);
     if (access == ENDED)

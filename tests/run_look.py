@@ -18,6 +18,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -271,6 +272,71 @@ def check_forbidden():
         status, out, error = bide("tree", process.pid, preexec_fn=forbid_reading)
         expect(status == 1 and "may not be read" in error and "ptrace" in error and not out, error)
         expect(process.poll() is None, "it died of the question")
+
+
+def check_lies():
+    """Nothing that a process answers, or is called, reaches the terminal as it is."""
+    with running("lie", 1) as process:
+        for words in ("ps", process.pid), ("ps", process.pid, "--json"):
+            status, out, error = bide(*words, preexec_fn=forbid_reading)
+            expect(status == 0 and "?[31mEVIL?]0;owned? \u011b?" in out, out, error)
+            expect(not re.search(r"[\0-\x09\x0b-\x1f\x7f-\x9f]", out), out)
+    with running("lie", 21) as process:  # the second byte of a character, which is CSI
+        status, out, error = bide("ps", process.pid, preexec_fn=forbid_reading)
+        expect(status == 1 and "is damaged" in error, out, error)
+    name = os.fsencode(FOLDER) + b"/s\x1b[31m\xff"
+    shutil.copy("/bin/sh", name)
+    with running("-c", "echo up; read x", program=name, stdin=subprocess.PIPE) as process:
+        status, out, error = bide("ps", process.pid)
+        expect(status == 1 and "(s?[31m?) is no program" in error, out, error)
+    shutil.copy(f"{FOLDER}/app", os.fsencode(FOLDER) + b"/z\xff")
+    with running("tree", program=os.fsencode(FOLDER) + b"/z\xff") as process:
+        expect(tasks_of(process)[1]["program"] == "z?")
+
+
+def check_other_users():
+    """Another user's answer is refused; a program that may be read but not be signalled is not."""
+    if os.geteuid() != 0:
+        return
+    os.chmod(FOLDER, 0o755)
+    with running("lie", 1, user=65534) as process:
+        status, out, error = bide("ps", process.pid, user=65533)
+        expect(status == 1 and "belongs to another user" in error and not out, status, out, error)
+        expect(bide("ps", process.pid, preexec_fn=forbid_reading)[0] == 0, "root may be answered")
+    with running("tree", user=65534) as process:
+        status, out, error = bide("ps", process.pid,  # PR_CAPBSET_DROP, CAP_KILL
+                                  preexec_fn=lambda: ctypes.CDLL(None).prctl(24, 5, 0, 0, 0))
+        expect(status == 0 and "12 tasks" in out, out, error)
+
+
+def check_stopped():
+    """A program that is stopped is said to be, also when nobody can connect any more."""
+    with running("tree") as process:
+        expect(bide("ps", process.pid, preexec_fn=forbid_reading)[0] == 0)  # now it listens
+        process.send_signal(signal.SIGSTOP)
+        others = [subprocess.Popen([BIDE, "ps", str(process.pid)], preexec_fn=forbid_reading,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)]
+        sockets = []
+        try:
+            while len(sockets) < 64:  # until its backlog is full
+                sockets.append(socket.socket(socket.AF_UNIX))
+                sockets[-1].setblocking(False)
+                if sockets[-1].connect_ex(f"\0bide-look/{process.pid}"):
+                    break
+            expect(len(sockets) < 64)
+            others.append(subprocess.Popen(
+                [BIDE, "ps", str(process.pid)], preexec_fn=forbid_reading, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True))
+            for other in others:
+                out, error = other.communicate(timeout=PATIENCE_S)
+                expect(other.returncode == 1 and not out and "did not answer within 3 s: it is "
+                       "stopped, or too busy" in error, out, error)
+        finally:
+            for one in sockets:
+                one.close()
+            for other in others:
+                other.kill()
+                other.wait()
 
 
 def check_top():

@@ -123,6 +123,10 @@ enum bide__look_result bide__look_take(struct bide__look_reader *reader, uint64_
                                        enum bide__look_what what, struct bide__look *ret_look);
 void bide__look_free(struct bide__look_reader *reader, struct bide__look *look);
 
+/* look_tasks.c: ends a text that came from elsewhere within `size` bytes, and makes it harmless on
+   a terminal: UTF-8 without control characters. Gives its length. */
+size_t bide__look_clean_text(char *text, size_t size);
+
 /* look_process.c, for readers: reads what it can from a process. 0 or an errno: EFAULT when a piece
    is not there, ESRCH without the process, EPERM when its memory may not be read. */
 int bide__look_process_read(int pid, struct bide__look_piece *pieces, size_t count);

@@ -283,24 +283,29 @@ static void take_sites(struct bide__look_taker *taker)
     taker->reader->resize(sites, 0);
 }
 
-/* The bytes of the printable character at `text`, in UTF-8; 0: there is none. */
+/* The bytes of the printable character at `text`, in UTF-8 (RFC 3629, section 4); 0: there is
+   none. */
 static size_t character(const unsigned char *text)
 {
-    size_t more = text[0] < 0x80             ? 0
-                  : (text[0] & 0xe0) == 0xc0 ? 1
-                  : (text[0] & 0xf0) == 0xe0 ? 2
-                                             : 3;
-    if (text[0] < ' ' || text[0] == 0x7f || text[0] >= 0xf8 || (text[0] & 0xc0) == 0x80 ||
-        text[0] == 0xc0 || text[0] == 0xc1 || (text[0] == 0xc2 && text[1] < 0xa0))
+    unsigned char low = 0x80, high = 0xbf; /* of the second byte */
+    size_t more = text[0] < 0x80 ? 0 : text[0] < 0xe0 ? 1 : text[0] < 0xf0 ? 2 : 3;
+    if (text[0] < ' ' || (text[0] >= 0x7f && text[0] < 0xc2) || text[0] > 0xf4)
         return 0;
-    for (size_t i = 1; i <= more; i++)
-        if ((text[i] & 0xc0) != 0x80)
+    if (text[0] == 0xc2 || text[0] == 0xe0) /* below are control characters; overlong forms */
+        low = 0xa0;
+    if (text[0] == 0xed)
+        high = 0x9f;
+    if (text[0] == 0xf0)
+        low = 0x90;
+    if (text[0] == 0xf4)
+        high = 0x8f;
+    for (size_t i = 1; i <= more; i++, low = 0x80, high = 0xbf)
+        if (text[i] < low || text[i] > high)
             return 0;
     return more + 1;
 }
 
-/* Ends a text that was read and makes it harmless on a terminal; gives its length. */
-static size_t clean_text(char *text, size_t size)
+size_t bide__look_clean_text(char *text, size_t size)
 {
     size_t length = strnlen(text, size - 1);
     text[length] = '\0';
@@ -339,7 +344,7 @@ static void take_texts(struct bide__look_taker *taker, uint32_t *offsets)
     offsets[0] = 0;
     for (uint32_t i = 1; i < taker->text_count; i++) {
         char *text = raw + (size_t)i * MAX_TEXT_BYTES;
-        size_t length = clean_text(text, MAX_TEXT_BYTES);
+        size_t length = bide__look_clean_text(text, MAX_TEXT_BYTES);
         offsets[i] = length ? look->text_bytes : 0;
         memcpy(look->texts + look->text_bytes, text, length + 1);
         look->text_bytes += length ? (uint32_t)length + 1 : 0;

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "core/debug.h" /* which stands alone */
+#include "core/look.h" /* which stands alone */
 
 static const char *kind = "tree";
 static int count = 5;
@@ -87,6 +89,52 @@ static void stay(void)
     up();
     for (;;)
         pause();
+}
+
+static bool send_all(void **bytes, size_t size, void *arg)
+{
+    return send(*(int *)arg, *bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+/* Answers as bide would, with a picture that is made up: COUNT is where the task's name begins. */
+static void lie(void)
+{
+    static char texts[] = "\0\033[31mEVIL\033]0;owned\007 \xc4\x9b\xff";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path + 1, 100, BIDE__LOOK_SOCKET, getpid());
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    size_t size = offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length;
+    if (bind(listener, (void *)&address, (socklen_t)size) < 0 || listen(listener, 4) < 0)
+        abort();
+    up();
+    for (;;) {
+        char what;
+        int fd = accept(listener, NULL, NULL);
+        struct bide__look_loop loop = {.task_count = 1};
+        struct bide__look_task task = {.id = 1,
+                                       .name = (uint32_t)count,
+                                       .parent = BIDE__LOOK_NOBODY,
+                                       .holder = BIDE__LOOK_NOBODY,
+                                       .deadline_ns = INT64_MAX};
+        struct bide__look_site site = {0};
+        struct bide__look_kind wait = {0};
+        struct bide__look look = {.magic = BIDE__DEBUG_MAGIC,
+                                  .version = BIDE__DEBUG_VERSION,
+                                  .loop_count = 1,
+                                  .task_count = 1,
+                                  .site_count = 1,
+                                  .kind_count = 1,
+                                  .text_bytes = sizeof texts,
+                                  .loops = &loop,
+                                  .tasks = &task,
+                                  .sites = &site,
+                                  .kinds = &wait,
+                                  .texts = texts};
+        void *head = &look;
+        if (recv(fd, &what, 1, 0) == 1 && send_all(&head, sizeof look, &fd))
+            bide__look_parts(&look, send_all, &fd);
+        close(fd);
+    }
 }
 
 static async(void) tree(void)
@@ -216,6 +264,8 @@ int main(int argc, char **argv)
         count = atoi(argv[2]);
     if (strcmp(kind, "plain") == 0)
         stay();
+    if (strcmp(kind, "lie") == 0)
+        lie();
     if (strcmp(kind, "deaf") == 0)
         return bide_run(tree, .ignore_signals = true);
     if (strcmp(kind, "loops") == 0)

@@ -167,3 +167,26 @@ TEST(a_layout_that_leads_out_of_a_record_is_damaged)
     debug.offsets[BIDE__AT_task_object] = debug.sizes[BIDE__SIZE_task] - 8;
     check_int(take(&debug, NULL), BIDE__LOOK_DAMAGED);
 }
+
+TEST_PLAIN(texts_from_elsewhere_are_harmless)
+{
+    static const char *const texts[][2] = {
+        {"\033[31mred\a\x7f", "?[31mred??"},
+        {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf",
+         "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf"},
+        {"\xc2\x9b \xc2\xa0", "?? \xc2\xa0"},
+        {"\xc0\xaf \xc1\x81 \xe0\x9f\xbf \xf0\x8f\xbf\xbf", "?? ?? ??? ????"},
+        {"\xed\xa0\x80 \xed\x9f\xbf", "??? \xed\x9f\xbf"},
+        {"\xf4\x90\x80\x80 \xf5\x80\x80\x80 \xff", "???? ???? ?"},
+        {"\x80 \xe2\x82 \xe2", "? ?? ?"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[64];
+        strcpy(text, texts[i][0]);
+        check_int(bide__look_clean_text(text, sizeof text), strlen(texts[i][1]));
+        check_str(text, texts[i][1]);
+    }
+    char cut[] = "12\xc3\xbc";
+    check_int(bide__look_clean_text(cut, 4), 3);
+    check_str(cut, "12?");
+}
