@@ -110,8 +110,9 @@ const bide_template *bide_template_of(bide_templates *templates, const char *nam
 /*
  * Appends what the template makes of a row. `row` is the struct of its model, `site` of the second
  * one, or NULL without. What computed fields allocate is in `arena`. Never suspends. Returns 0; the
- * buffer's error; -ERANGE: an instant or a date outside of the years 1 to 9999; -EAGAIN: it names
- * an async computed field, use bide_template_render; -ELOOP: items, objects and partials that
+ * buffer's error; -ERANGE: an instant or a date outside of the years 1 to 9999; -EDOM: what a
+ * {{@route}} has in its path is absent, "", "." or ".."; -EAGAIN: it names an async computed field,
+ * use bide_template_render; -ELOOP: items, objects and partials that
  * include themselves inside each other, deeper than BIDE_CAP_TEMPLATE_FRAMES (192); -EINVAL: a file
  * has changed, and bide_templates_problem says what is wrong with it now.
  */

@@ -75,9 +75,9 @@ struct bide__linked {
 /*
  * The URL in the request's arena, or in the task's (bide_task_arena) for an application; with the
  * root path. Never suspends. Raises BIDE_INVALID for a value of the path that no URL can carry
- * ("", ".", "..", NULL), an instant or a date that cannot be written; BIDE_MISUSE when the
- * application has no such route, or is not checked yet; BIDE_NO_MEMORY. Of a route that was added
- * several times it is the first one.
+ * ("", ".", "..", NULL; of {x:path} only the last three, also between its slashes), an instant or a
+ * date that cannot be written; BIDE_MISUSE when the application has no such route, or is not
+ * checked yet; BIDE_NO_MEMORY. Of a route that was added several times it is the first one.
  */
 #define bide_url_for(of, ...) BIDE__URL_FOR(of, __VA_ARGS__, )
 const char *bide__url_for_request(struct bide_request *req, const struct bide__linked *to,

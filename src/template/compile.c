@@ -70,10 +70,10 @@ static int emit_place(struct bide__compiler *compiler, enum bide__op_code code, 
                               .code = (uint8_t)code, .reg = (uint16_t)reg, .place = kept});
 }
 
-int bide__compiler_put(struct bide__compiler *compiler, const struct bide__place *place,
-                       enum bide__escape escape)
+int bide__compiler_put(struct bide__compiler *compiler, enum bide__op_code code,
+                       const struct bide__place *place, enum bide__escape escape)
 {
-    int result = emit_place(compiler, BIDE__OP_VALUE, 0, place);
+    int result = emit_place(compiler, code, 0, place);
     if (result == 0)
         compiler->ops[compiler->op_count - 1].escape = (uint8_t)escape;
     return result;
@@ -149,7 +149,7 @@ static int add_value(struct bide__compiler *compiler, const struct bide__source 
                     (struct bide__template_op){.code = BIDE__OP_STR,
                                                .reg = (uint16_t)place.reg,
                                                .offset = place.offset + place.field->offset});
-    return bide__compiler_put(compiler, &place, escape);
+    return bide__compiler_put(compiler, BIDE__OP_VALUE, &place, escape);
 }
 
 /* ---- sections ---- */

@@ -67,10 +67,10 @@ int bide__compiler_resolve(struct bide__compiler *compiler, const struct bide__s
                            const struct bide__names *scope, const struct bide__token *token,
                            struct bide__place *ret_place);
 
-/* compile.c: a value, a pair of a query as operations; both are copied. 0, -ENOMEM, or the error of
-   the literals before. */
-int bide__compiler_put(struct bide__compiler *compiler, const struct bide__place *place,
-                       enum bide__escape escape);
+/* compile.c: a value (`code`: VALUE or PART), a pair of a query as operations; both are copied. 0,
+   -ENOMEM, or the error of the literals before. */
+int bide__compiler_put(struct bide__compiler *compiler, enum bide__op_code code,
+                       const struct bide__place *place, enum bide__escape escape);
 int bide__compiler_put_query(struct bide__compiler *compiler, const struct bide__query *query);
 
 /* link.c: {{@route ...}}. */

@@ -158,20 +158,16 @@ static bool is_harmless(const char *text, size_t length)
            bide__url_scheme_is_harmless(bide__slice(text, colon));
 }
 
-size_t bide__link_encode(struct bide__slice text, char *out)
+bool bide__url_part_fits(struct bide__slice text, bool is_rest)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    size_t length = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        if (is_kept(BIDE__ESCAPE_URL_QUERY, text.bytes[i])) {
-            out[length++] = text.bytes[i];
-        } else {
-            out[length++] = '%';
-            out[length++] = digits[(unsigned char)text.bytes[i] >> 4];
-            out[length++] = digits[text.bytes[i] & 15];
-        }
-    }
-    return length;
+    struct bide__slice rest = text, segment;
+    if (!is_rest && (text.length == 0 || memchr(text.bytes, '/', text.length)))
+        return text.length > 0; /* its slashes are encoded */
+    while (bide__slice_split(&rest, '/', &segment))
+        if (bide__slice_equal(segment, bide__slice(".", 1)) ||
+            bide__slice_equal(segment, bide__slice("..", 2)))
+            return false;
+    return true;
 }
 
 static void put_percent(struct bide__out *out, const char *bytes, size_t length)

@@ -12,8 +12,10 @@ void bide__out_text(struct bide__out *out, enum bide__escape escape, const char 
                     size_t length);
 void bide__out_html(struct bide__out *out, const char *text, size_t length);
 
-/* A part of a URL, percent-encoded, into room for 3 * text.length bytes. Gives its length. */
-size_t bide__link_encode(struct bide__slice text, char *out);
+/* Whether a path can have the text as the value of a parameter: "" would make it another path, and
+   browsers take `.` and `..` away (RFC 3986 5.2.4). `is_rest`: one of many segments, which has
+   neither of the two in it. */
+bool bide__url_part_fits(struct bide__slice text, bool is_rest);
 
 /* Whether a URL of this scheme may be one of a page: it runs nothing. */
 bool bide__url_scheme_is_harmless(struct bide__slice scheme);

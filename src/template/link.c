@@ -237,29 +237,38 @@ static int check_literal(struct link_tag *tag, const bide_field *field, struct b
                           : 0;
 }
 
-/* A parameter of the path: what the tag says, or the field of its name. */
-static int add_parameter(struct link_tag *tag, const struct bide__link_part *part)
+/* A literal as a part of a path. */
+static int put_part(struct link_tag *tag, const struct bide__link_part *part,
+                    struct bide__slice text, enum bide__escape escape)
 {
+    struct bide__out out = {.buf = &tag->compiler->literal};
+    if (part->field && check_literal(tag, part->field, text) < 0)
+        return -EINVAL;
+    if (!bide__url_part_fits(text, part->is_rest))
+        return refuse(tag, "`%.*s` cannot be \"%.*s\": no path can have it", (int)part->text.length,
+                      part->text.bytes, (int)text.length, text.bytes);
+    bide__out_text(&out, escape, text.bytes, text.length);
+    bide__out_flush(&out);
+    return 0;
+}
+
+/* A parameter of the path: what the tag says, or the field of its name. `is_root`: only a `/`
+   stands before it. */
+static int add_parameter(struct link_tag *tag, const struct bide__link_part *part, bool is_root)
+{
+    enum bide__escape escape = !part->is_rest ? BIDE__ESCAPE_URL_QUERY
+                               : is_root      ? BIDE__ESCAPE_URL_ROOT
+                                              : BIDE__ESCAPE_URL_PATH;
     const char *name = copy_of(tag, part->text);
     struct argument *argument = find_argument(tag, name);
     struct bide__place place;
     if (argument)
         argument->is_used = true;
-    if (argument && argument->is_literal) {
-        char encoded[3 * 256];
-        if (argument->value.length > 256)
-            return refuse(tag, "the text of `%s` is longer than 256 bytes", name);
-        if (part->field && check_literal(tag, part->field, argument->value) < 0)
-            return -EINVAL;
-        put_literal(tag, bide__slice(encoded, bide__link_encode(argument->value, encoded)));
-        return 0;
-    }
+    if (argument && argument->is_literal)
+        return put_part(tag, part, argument->value, escape);
     int result =
         find_place(tag, argument ? argument->value : part->text, part->field, name, &place);
-    return result < 0
-               ? result
-               : bide__compiler_put(tag->compiler, &place,
-                                    part->is_rest ? BIDE__ESCAPE_URL_PATH : BIDE__ESCAPE_URL_QUERY);
+    return result < 0 ? result : bide__compiler_put(tag->compiler, BIDE__OP_PART, &place, escape);
 }
 
 /* ---- queries ---- */
@@ -268,17 +277,13 @@ static int add_query(struct link_tag *tag, const bide_field *field, struct argum
                      bool is_first)
 {
     struct bide__query query = {.is_first = is_first, .is_html = tag->compiler->is_html};
-    bide_arena *arena = &tag->compiler->code->arena;
-    char encoded[3 * 256];
     argument->is_used = true;
     query.name = field->json_name;
     if (argument->is_literal) {
-        if (argument->value.length > 256)
-            return refuse(tag, "the text of `%s` is longer than 256 bytes", field->json_name);
         if (check_literal(tag, field, argument->value) < 0)
             return -EINVAL;
-        query.text =
-            bide_arena_strndup(arena, encoded, bide__link_encode(argument->value, encoded));
+        query.text = bide_arena_strndup(&tag->compiler->code->arena, argument->value.bytes,
+                                        argument->value.length);
         if (!query.text)
             return -ENOMEM;
     } else {
@@ -364,8 +369,9 @@ static int add_route(struct link_tag *tag, const struct bide__links *links)
             link->parts[i].is_parameter && find_argument(tag, copy_of(tag, link->parts[i].text));
     int result = add_start(tag, links, tag->count > parameters);
     for (unsigned i = 0; i < link->part_count && result == 0; i++) {
+        bool is_root = i == 1 && link->parts[0].text.length == 1 && !*links->root;
         if (link->parts[i].is_parameter)
-            result = add_parameter(tag, &link->parts[i]);
+            result = add_parameter(tag, &link->parts[i], is_root);
         else
             put_literal(tag, link->parts[i].text);
     }

@@ -287,11 +287,22 @@ static void put_value(struct run *run, enum bide__escape escape, enum bide_kind 
     }
 }
 
+/* Of a parameter in a path. */
+static bool is_part(const struct bide__template_op *op, const void *value)
+{
+    if (!value || op->place->kind != BIDE_KIND_STR || op->place->aspect != BIDE__ASPECT_VALUE)
+        return value != NULL;
+    const char *text = *(const char *const *)value;
+    return text && bide__url_part_fits(bide__slice_of(text), op->escape != BIDE__ESCAPE_URL_QUERY);
+}
+
 static void put_place(struct run *run, const struct bide__template_op *op)
 {
     const struct bide__place *place = op->place;
     union value scratch;
     const void *value = value_of(run, place, &scratch);
+    if (op->code == BIDE__OP_PART && run->error == 0 && !is_part(op, value))
+        run->error = -EDOM;
     if (!value)
         return;
     if (place->aspect == BIDE__ASPECT_COUNT)
@@ -313,7 +324,7 @@ static void put_pair(struct run *run, const struct bide__query *query, enum bide
     bide__out_text(out, BIDE__ESCAPE_URL_QUERY, query->name, strlen(query->name));
     bide__out_put(out, "=", 1);
     if (query->text)
-        bide__out_put(out, query->text, strlen(query->text));
+        bide__out_text(out, BIDE__ESCAPE_URL_QUERY, query->text, strlen(query->text));
     else
         put_value(run, BIDE__ESCAPE_URL_QUERY, kind, query->place.type, value);
     run->has_query = true;
@@ -429,6 +440,7 @@ run_ops(struct run *run, const struct bide__code *code, bool collects)
             break;
         }
         case BIDE__OP_VALUE:
+        case BIDE__OP_PART:
             if (!collects)
                 put_place(run, op);
             else if (is_pending(op->place))

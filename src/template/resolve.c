@@ -29,6 +29,7 @@ static __attribute__((noreturn, cold)) void raise_code(const char *name, const c
     const char *why = error == -EMSGSIZE ? "it is larger than its buffer may be"
                       : error == -ENOMEM ? "there is no memory"
                       : error == -ERANGE ? "a value has no text"
+                      : error == -EDOM   ? "a value of a path is absent, empty, '.' or '..'"
                       : error == -ELOOP  ? "its items and partials stand inside each other too deep"
                       : error == -EAGAIN ? "it has async fields: use bide_template_render"
                                          : problem;

@@ -111,7 +111,7 @@ struct bide__place {
 /* A pair of a query: a text, or a value. */
 struct bide__query {
     const char *name; /* as it is written */
-    const char *text; /* percent-encoded; NULL: the value of `place` */
+    const char *text; /* NULL: the value of `place` */
     struct bide__place place;
     bool is_first; /* of its URL */
     bool is_html;  /* `&` is an entity */
@@ -121,6 +121,7 @@ enum bide__op_code {
     BIDE__OP_TEXT,   /* literal */
     BIDE__OP_STR,    /* a plain text member, escaped for HTML */
     BIDE__OP_VALUE,  /* place, escape */
+    BIDE__OP_PART,   /* the same of a parameter in a path: there is one, and paths can have it */
     BIDE__OP_QUERY,  /* a pair of the query of a URL, or nothing without a value */
     BIDE__OP_IF,     /* place; false: to target */
     BIDE__OP_UNLESS, /* place; true: to target */

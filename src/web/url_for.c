@@ -1,11 +1,12 @@
 /*
  * From a route and values to its URL. Called by users through url_for.h; calls the writers of
- * values, url.c.
+ * values, url.c, and what links in templates share with it (template/escape.c).
  */
 #include "web/web.h"
 
 #include "http/url.h"
 #include "model/model.h"
+#include "template/escape.h"
 
 #include <bide/middleware.h>
 #include <errno.h>
@@ -43,27 +44,18 @@ static void put_encoded(bide_buf *url, struct bide__slice text)
         bide_buf_commit(url, bide__url_encode(text, BIDE__URL_PLUS, room));
 }
 
-/* Whether a path could have it between two slashes. */
-static bool is_segment(struct bide__slice text)
+/* What is left of a path: its slashes stay, but one that would make a host of what follows. */
+static void put_rest(bide_buf *url, struct bide__slice rest)
 {
-    return text.length > 0 && !bide__slice_equal(text, bide__slice(".", 1)) &&
-           !bide__slice_equal(text, bide__slice("..", 2));
-}
-
-/* What is left of a path: its slashes stay. */
-static bool put_rest(bide_buf *url, struct bide__slice rest)
-{
-    for (;;) {
-        const char *slash = rest.length > 0 ? memchr(rest.bytes, '/', rest.length) : NULL;
-        struct bide__slice segment =
-            bide__slice(rest.bytes, slash ? (size_t)(slash - rest.bytes) : rest.length);
-        if (segment.length > 0 && !is_segment(segment))
-            return false;
-        put_encoded(url, segment);
-        if (!slash)
-            return true;
-        bide_buf_append_char(url, '/');
-        rest = bide__slice_from(rest, segment.length + 1);
+    bool is_root = bide_buf_length(url) == 1;
+    while (rest.length > 0) {
+        const char *slash = memchr(rest.bytes, '/', rest.length);
+        size_t length = slash ? (size_t)(slash - rest.bytes) : rest.length;
+        put_encoded(url, bide__slice(rest.bytes, length));
+        if (slash)
+            bide_buf_append_str(url, is_root && length == 0 ? "%2F" : "/");
+        is_root = false;
+        rest = bide__slice_from(rest, length + (slash != NULL));
     }
 }
 
@@ -121,11 +113,12 @@ static void put_parameter(struct making *making, const struct bide__link_part *p
         refuse(BIDE_INVALID, making->to->name, "a value of the path is NULL");
     check(making, put_text(&making->text, member->kind, member->type(), value));
     struct bide__slice text = text_of(&making->text, member->kind);
-    bool fits = part->is_rest ? put_rest(&making->url, text) : is_segment(text);
-    if (!fits)
+    if (!bide__url_part_fits(text, part->is_rest))
         refuse(BIDE_INVALID, making->to->name,
                "a value of the path is empty, '.' or '..': no path can have it");
-    if (!part->is_rest)
+    if (part->is_rest)
+        put_rest(&making->url, text);
+    else
         put_encoded(&making->url, text);
 }
 

@@ -26,6 +26,16 @@ GET(get_it_all, "/it's&all", text)
     return "";
 }
 
+GET(get_any, "/{path:path}", text, path(str, path))
+{
+    return path;
+}
+
+GET(get_named, "/named", html("named", shown), query(str, page, dflt("")))
+{
+    return (shown){.page = strcmp(page, "null") == 0 ? NULL : page};
+}
+
 static const item items[] = {
     {.id = 7, .slug = "a/b?c", .state = item_state_published, .hot = true},
     {.id = -1, .slug = "\xC3\xA4&\"'", .comments = 2, .bide_set = UINT64_C(1) << 2},
@@ -118,6 +128,70 @@ TEST(a_link_is_a_path_of_ours)
                "<script src=\"/items/%C3%A4%26%22%27.js\"></script>");
 }
 
+/* What the template makes of the queries: rows of a query and the page, or "500". `page` is the
+   value, NULL for "null". */
+static void check_named(const char *template, const char *root_path,
+                        const char *const *rows) BIDE__TASK;
+static void check_named(const char *template, const char *root_path, const char *const *rows)
+{
+    char target[64];
+    bide_app *app = app_with("", .root_path = root_path);
+    bide_templates_add(bide_app_templates(app), "named.html", template);
+    bide_app_add(app, "", &get_named_route, &get_any_route);
+    with_client(c, app) {
+        for (; *rows; rows += 2) {
+            snprintf(target, sizeof target, "/named%s", rows[0]);
+            reply r = await(client_get(c, target));
+            check_int(r.status, rows[1][0] == '5' ? 500 : 200);
+            if (r.status == 200)
+                check_str(r.body, rows[1]);
+        }
+    }
+}
+
+/* A second slash would begin a host. */
+TEST(no_value_names_another_host)
+{
+    static const char *const rows[] = {"?page=/evil.example/x.js",
+                                       "/%2Fevil.example/x.js",
+                                       "?page=//evil.example",
+                                       "/%2F/evil.example",
+                                       "?page=%5Cevil.example",
+                                       "/%5Cevil.example",
+                                       "?page=a/b",
+                                       "/a/b",
+                                       "?page=",
+                                       "/",
+                                       NULL};
+    static const char *const below[] = {"?page=/x", "/blog//x", NULL};
+    static const char *const script[] = {"?page=/evil.example/x.js",
+                                         "<script src=\"/%2Fevil.example/x.js\"></script>", NULL};
+    static const char *const literal[] = {"", "/%2Fevil.example /a/b?c", NULL};
+    check_named("{{@get_any path=page}}", NULL, rows);
+    check_named("{{@get_any path=page}}", "/blog", below);
+    check_named("<script src=\"{{@get_any path=page}}\"></script>", NULL, script);
+    check_named("{{@get_any path=\"/evil.example\"}} {{@get_any path=\"a/b\"}}?c", NULL, literal);
+}
+
+/* As url_for has it. */
+TEST(values_that_no_path_has_are_refused)
+{
+    static const char *const segments[] = {"?page=null", "500",
+                                           "?page=",     "500",
+                                           "?page=.",    "500",
+                                           "?page=..",   "500",
+                                           "?page=...",  "/items/...?hot=true",
+                                           "?page=../x", "/items/..%2Fx?hot=true",
+                                           NULL};
+    static const char *const rests[] = {"?page=null", "500", "?page=",      "/numbers/1/of/",
+                                        "?page=../x", "500", "?page=a/./b", "500",
+                                        "?page=a/..", "500", "?page=/..a/", "/numbers/1/of//..a/",
+                                        NULL};
+    test_capture_stderr();
+    check_named("{{@get_item slug=page hot=true}}", NULL, segments);
+    check_named("{{@get_number id=1 rest=page}}", NULL, rests);
+}
+
 TEST(what_is_wrong_is_found_at_the_start)
 {
     static const struct {
@@ -137,6 +211,10 @@ TEST(what_is_wrong_is_found_at_the_start)
         {"{{@get_item slug=q comments=100}}", "`comments` cannot be \"100\": "},
         {"{{@get_item slug=q state=\"old\"}}", "`state` cannot be \"old\": "},
         {"{{@get_number id=\"x\" rest=q}}", "`id` cannot be \"x\": "},
+        {"{{@get_item slug=\"\"}}", "`slug` cannot be \"\": no path can have it"},
+        {"{{@get_item slug=\".\"}}", "`slug` cannot be \".\": "},
+        {"{{@get_item slug=\"..\"}}", "`slug` cannot be \"..\": "},
+        {"{{@get_number id=1 rest=\"a/../b\"}}", "`rest` cannot be \"a/../b\": "},
         {"{{@get_item slug}}", "parameters are written name=field"},
         {"{{@get_item slug=\"x}}", "does not end with its quote"},
         {"{{@}}", "a tag without a name"},

@@ -48,6 +48,11 @@ GET(get_rest, "/rest", text, query(str, rest))
     return url_for(req, get_file, 1, rest);
 }
 
+GET(get_any, "/{path:path}", text, path(str, path))
+{
+    return bide_arena_printf(bide_arena_of(req), "%s %s", path, url_for(req, get_any, path));
+}
+
 GET(get_absolute, "/absolute", text)
 {
     return bide_absolute_url(req, url_for(req, get_item, "x"));
@@ -97,7 +102,31 @@ TEST(values_that_no_path_has_are_refused)
         check_int(await(client_get(c, "/links?name=..")).status, 500);
         check_int(await(client_get(c, "/links?name=...")).status, 200);
         check_int(await(client_get(c, "/rest?rest=a/../b")).status, 500);
+        check_int(await(client_get(c, "/rest?rest=..")).status, 500);
+        check_int(await(client_get(c, "/rest?rest=a/.")).status, 500);
         check_str(await(client_get(c, "/rest?rest=")).body, "/a%20b/1/");
+        check_str(await(client_get(c, "/rest?rest=/a/")).body, "/a%20b/1//a/");
+    }
+}
+
+/* A second slash would begin a host. What is made leads back to the same value. */
+TEST(no_value_names_another_host)
+{
+    bide_app *app = bide_app_new(.title = "any");
+    bide_app_add(app, "", &get_any_route);
+    with_client(c, app) {
+        check_str(await(client_get(c, "//evil.example/x")).body,
+                  "/evil.example/x /%2Fevil.example/x");
+        check_str(await(client_get(c, "/%2Fevil.example/x")).body,
+                  "/evil.example/x /%2Fevil.example/x");
+        check_str(await(client_get(c, "///evil.example")).body, "//evil.example /%2F/evil.example");
+        check_str(await(client_get(c, "/%5Cevil.example")).body, "\\evil.example /%5Cevil.example");
+        check_str(await(client_get(c, "/a//b/")).body, "a//b/ /a//b/");
+    }
+    app = bide_app_new(.root_path = "/blog");
+    bide_app_add(app, "", &get_any_route);
+    with_client(c, app) {
+        check_str(await(client_get(c, "//x")).body, "/x /blog//x");
     }
 }
 
