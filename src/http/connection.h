@@ -228,6 +228,18 @@ void bide__http_cut_pieces(struct bide_exchange *exchange);
 int bide__http_put_head(struct bide_exchange *exchange, int status, const char *content_type,
                         int64_t size);
 
+/* The begin of a reply: a cancel is raised; a second one is misuse. */
+static inline void bide__http_enter_reply(struct bide_task *me,
+                                          const struct bide_exchange *exchange)
+{
+    int result = bide__checkpoint(me);
+    if (bide__unlikely(result < 0))
+        bide__raise(result, &exchange->connection->fd.object);
+    if (bide__unlikely(exchange->replied))
+        bide__misuse("a second reply to one request, at %s:%d", me->head.at->file,
+                     me->head.at->line);
+}
+
 /* reply.c. Raises what a reply has failed with. */
 __attribute__((noreturn, cold)) void bide__http_raise_reply(struct bide_task *me,
                                                             const struct bide_exchange *exchange,

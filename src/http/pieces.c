@@ -109,13 +109,8 @@ bide_async(bool) bide_reply_begin(bide_exchange *exchange, int status, const cha
 {
     struct bide_task *me = bide__task_current();
     struct bide__http_connection *connection = exchange->connection;
-    int result = bide__checkpoint(me);
-    if (bide__unlikely(result < 0))
-        bide__raise(result, &connection->fd.object);
-    if (bide__unlikely(exchange->replied))
-        bide__misuse("a second reply to one request, at %s:%d", me->head.at->file,
-                     me->head.at->line);
-    result = bide__http_put_head(exchange, status, content_type, size);
+    bide__http_enter_reply(me, exchange);
+    int result = bide__http_put_head(exchange, status, content_type, size);
     if (result == -EINVAL)
         bide__http_raise_reply(me, exchange, result, status);
     exchange->replied = BIDE__HTTP_IN_PIECES;

@@ -279,13 +279,8 @@ bide_async(void) bide_reply(bide_exchange *exchange, int status, const char *con
 {
     struct bide_task *me = bide__task_current();
     struct bide__http_connection *connection = exchange->connection;
-    int result = bide__checkpoint(me);
-    if (bide__unlikely(result < 0))
-        bide__raise(result, &connection->fd.object);
-    if (bide__unlikely(exchange->replied))
-        bide__misuse("a second reply to one request, at %s:%d", me->head.at->file,
-                     me->head.at->line);
-    result = bide__http_reply(exchange, status, content_type, body, size);
+    bide__http_enter_reply(me, exchange);
+    int result = bide__http_reply(exchange, status, content_type, body, size);
     /* Whatever the handler does next, its peer need not wait for it. */
     if (bide__likely(result == 0 && connection->start == connection->end))
         result =
