@@ -29,21 +29,16 @@ static __attribute__((noreturn, cold)) void raise_memory(void)
     bide__fail(bide__current->at, bide_error_new(BIDE_NO_MEMORY, "no memory for a file"));
 }
 
-static struct bide__slice header(const bide_request *req, const char *name)
-{
-    bide_text text = bide_header_of(req, name);
-    return bide__slice(text.at, text.length);
-}
-
 struct bide__http_condition bide__content_condition(const bide_request *req)
 {
     if (req->method != BIDE__HTTP_GET && req->method != BIDE__HTTP_HEAD)
         return (struct bide__http_condition){.if_match = {NULL, 0}};
-    return (struct bide__http_condition){.if_none_match = header(req, "if-none-match"),
-                                         .if_modified_since = header(req, "if-modified-since"),
-                                         .if_match = header(req, "if-match"),
-                                         .if_unmodified_since = header(req, "if-unmodified-since"),
-                                         .if_range = header(req, "if-range")};
+    return (struct bide__http_condition){
+        .if_none_match = bide__web_header(req, "if-none-match"),
+        .if_modified_since = bide__web_header(req, "if-modified-since"),
+        .if_match = bide__web_header(req, "if-match"),
+        .if_unmodified_since = bide__web_header(req, "if-unmodified-since"),
+        .if_range = bide__web_header(req, "if-range")};
 }
 
 void bide__content_refuse(bide_request *req, int precondition)
@@ -60,7 +55,7 @@ void bide__content_refuse(bide_request *req, int precondition)
 static int ranges_of(const bide_request *req, const struct bide__file_stamp *stamp,
                      const struct bide__http_condition *condition, struct parts *parts)
 {
-    struct bide__slice value = header(req, "range");
+    struct bide__slice value = bide__web_header(req, "range");
     char tag[BIDE__FILE_TAG_BYTES];
     if (req->method != BIDE__HTTP_GET || !value.bytes)
         return BIDE__HTTP_RANGE_WHOLE;

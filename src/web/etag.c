@@ -39,9 +39,8 @@ bide_async(void) bide_etags(bide_request *req, bide_next *next, const void *arg)
             return bide_void;
         bide_set_header(req, "ETag", tag);
     }
-    bide_text wanted = bide_header_of(req, "if-none-match");
-    struct bide__http_condition condition = {
-        .if_none_match = bide__slice(wanted.at, wanted.at ? wanted.length : 0)};
+    const struct bide__http_condition condition = {.if_none_match =
+                                                       bide__web_header(req, "if-none-match")};
     if (bide__http_not_modified(&condition, tag, 0, bide_now_us() / 1000000)) {
         bide__gzip_vary(req, req->content_type, req->body_size);
         bide__web_reply(req, 304, NULL, "", 0);

@@ -78,12 +78,6 @@ static struct bide__slice last_part(const bide_request *req)
 
 /* ---- the reply ---- */
 
-static struct bide__slice header(const bide_request *req, const char *name)
-{
-    bide_text text = bide_header_of(req, name);
-    return bide__slice(text.at, text.length);
-}
-
 /* A folder without its slash: relative to what the peer asked for, so that neither a proxy's prefix
    nor a path like "//elsewhere" leads astray. */
 static void redirect_to_folder(bide_request *req)
@@ -232,7 +226,7 @@ static int serve_file(bide_request *req, const struct bide__files *files, const 
 {
     struct serving serving = {.req = req, .files = files, .type = bide__media_type(path)};
     bool gzip = bide__media_compressible(serving.type) &&
-                bide__http_takes_gzip(header(req, "accept-encoding"));
+                bide__http_takes_gzip(bide__web_header(req, "accept-encoding"));
     serving.key = (struct bide__file_key){files, path, gzip};
     serving.is_page = is_page || strncmp(serving.type, "text/html", 9) == 0;
     serving.condition = bide__content_condition(req);
@@ -255,7 +249,7 @@ static bool wants_page(const bide_request *req)
 {
     struct bide__slice last = last_part(req);
     return !(last.length > 0 && memchr(last.bytes, '.', last.length)) &&
-           bide__http_prefers_page(header(req, "accept"));
+           bide__http_prefers_page(bide__web_header(req, "accept"));
 }
 
 static void serve_below(bide_request *req) BIDE__UNCHECKED;

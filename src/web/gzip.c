@@ -172,8 +172,7 @@ bide_async(void) bide_gzip(bide_request *req, bide_next *next, const void *arg)
     if (!may_compress(gzip, req))
         return bide_void;
     bide__web_vary(req, "Accept-Encoding");
-    bide_text accepted = bide_header_of(req, "accept-encoding");
-    if (!bide__http_takes_gzip(bide__slice(accepted.at, accepted.length)))
+    if (!bide__http_takes_gzip(bide__web_header(req, "accept-encoding")))
         return bide_void;
     struct job job = {.gzip = gzip, .body = req->body, .size = req->body_size};
     bide_buf_init(&job.out, BIDE_CAP_WEB_RESPONSE_BYTES);

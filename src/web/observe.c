@@ -146,11 +146,6 @@ static const char *text_of(struct bide__slice text, char *out, size_t room)
     return out;
 }
 
-static struct bide__slice slice_of(bide_text text)
-{
-    return bide__slice(text.at, text.length);
-}
-
 /* Of the reply's body as it is sent. */
 static size_t body_bytes(const bide_request *req)
 {
@@ -171,11 +166,11 @@ static void log_request(bide_request *req, uint64_t ns)
     fields[n++] = bide_field_int("status", req->status);
     fields[n++] = bide_field_int("bytes", (int64_t)body_bytes(req));
     fields[n++] = bide_field_int("duration_us", (int64_t)(ns / 1000));
-    fields[n++] =
-        bide_field_str("client", text_of(slice_of(bide_client_of(req)), client, sizeof client));
-    fields[n++] = bide_field_str("request_id", bide__web_id(req));
     fields[n++] = bide_field_str(
-        "user_agent", text_of(slice_of(bide_header_of(req, "user-agent")), agent, sizeof agent));
+        "client", text_of(bide__web_slice(bide_client_of(req)), client, sizeof client));
+    fields[n++] = bide_field_str("request_id", bide__web_id(req));
+    fields[n++] = bide_field_str("user_agent",
+                                 text_of(bide__web_header(req, "user-agent"), agent, sizeof agent));
     fields[n] = (bide_log_field){NULL, NULL, 0};
     bide_log_with(BIDE_LOG_INFO, fields, "request");
 }

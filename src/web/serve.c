@@ -99,11 +99,6 @@ static void send_source(bide_request *req)
         bide__http_raise_reply(bide__task_current(), exchange, result, req->status);
 }
 
-static struct bide__slice slice_of(bide_text text)
-{
-    return bide__slice(text.at, text.length);
-}
-
 static bide_async(void) serve(bide_exchange *exchange, void *arg);
 static bide_async(void) serve(bide_exchange *exchange, void *arg)
 {
@@ -112,9 +107,9 @@ static bide_async(void) serve(bide_exchange *exchange, void *arg)
     request.exchange = exchange;
     req->transport = &http_transport;
     req->method = (enum bide__http_method)exchange->head->method;
-    req->method_text = slice_of(bide_request_method(exchange));
-    req->path = slice_of(bide_request_path(exchange));
-    req->query = slice_of(bide_request_query(exchange));
+    req->method_text = bide__web_slice(bide_request_method(exchange));
+    req->path = bide__web_slice(bide_request_path(exchange));
+    req->query = bide__web_slice(bide_request_query(exchange));
     bide__web_prepare(req, arg);
     bide_defer(bide__web_release, req);
     bide__web_answer(req);

@@ -292,6 +292,17 @@ struct bide_request {
     char id[BIDE__WEB_ID_BYTES];       /* "": none yet */
 };
 
+static inline struct bide__slice bide__web_slice(bide_text text)
+{
+    return bide__slice(text.at, text.length);
+}
+
+/* A field of a request; without bytes: not there. */
+static inline struct bide__slice bide__web_header(const bide_request *req, const char *name)
+{
+    return bide__web_slice(req->transport->header(req, name));
+}
+
 /* Gets a request ready: all but transport, method, method_text, path, query. */
 void bide__web_prepare(bide_request *req, struct bide__web_server *server);
 
