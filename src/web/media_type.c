@@ -84,18 +84,28 @@ static bool ends_with(struct bide__slice text, const char *end)
                                     bide__slice(end, length));
 }
 
+/* Without its parameters. */
+static struct bide__slice essence(const char *content_type)
+{
+    struct bide__slice rest = bide__slice_of(content_type), type = {NULL, 0};
+    bide__slice_split(&rest, ';', &type);
+    return bide__slice_trim(type);
+}
+
+bool bide__media_is_events(const char *content_type)
+{
+    return bide__slice_equal_nocase(essence(content_type), bide__slice_of("text/event-stream"));
+}
+
 bool bide__media_compressible(const char *content_type)
 {
     static const char *const types[] = {"application/json",     "application/javascript",
                                         "application/xml",      "application/wasm",
                                         "application/x-ndjson", "application/yaml"};
-    struct bide__slice rest = bide__slice_of(content_type), type;
-    if (!bide__slice_split(&rest, ';', &type))
-        return false;
-    type = bide__slice_trim(type);
+    const struct bide__slice type = essence(content_type);
     if (type.length > 5 &&
         bide__slice_equal_nocase(bide__slice(type.bytes, 5), bide__slice("text/", 5)))
-        return !bide__slice_equal_nocase(type, bide__slice_of("text/event-stream"));
+        return !bide__media_is_events(content_type);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (bide__slice_equal_nocase(type, bide__slice_of(types[i])))
             return true;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/model.h"
+#include "web/media_type.h"
 
 #include <errno.h>
 #include <string.h>
@@ -132,7 +133,8 @@ static void render_stream(bide_request *req, const bide_streamed *streamed)
                                                      req->plan->route->callable.name));
     bide__web_reply(req, status_of(req), type, "", 0);
     req->source = streamed->source;
-    if (strncmp(type, "text/event-stream", 17) == 0) {
+    req->source->is_events = bide__media_is_events(req->content_type);
+    if (req->source->is_events) {
         bide__web_field_default(req, "Cache-Control", "no-cache");
         bide__web_field_default(req, "X-Accel-Buffering", "no");
     }

@@ -8,8 +8,6 @@
 #include "core/error.h"
 #include "http/connection.h"
 
-#include <string.h>
-
 struct http_request {
     bide_request base;
     bide_exchange *exchange;
@@ -68,7 +66,7 @@ static bool begin(bide_request *req, int64_t size)
     bide_exchange *exchange = exchange_of(req);
     add_fields(req);
     bool wanted = bide_await(bide_reply_begin(exchange, req->status, req->content_type, size));
-    if (wanted && req->content_type && strncmp(req->content_type, "text/event-stream", 17) == 0)
+    if (wanted && req->source->is_events)
         bide_reply_ends_at_stop(exchange);
     return wanted;
 }

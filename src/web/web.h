@@ -215,7 +215,8 @@ struct bide__transport {
 
 /* A body that is made while it is sent. */
 struct bide__web_source {
-    int64_t size; /* bytes; -1: nobody knows */
+    int64_t size;   /* bytes; -1: nobody knows */
+    bool is_events; /* it has no end of its own */
     void (*run)(bide_request *req,
                 struct bide__web_source *source);  /* in a task; bide__web_write */
     void (*drop)(struct bide__web_source *source); /* nobody needs it any more; or NULL */

@@ -23,6 +23,11 @@ TEST_PLAIN(texts_compress_and_pictures_do_not)
     check(bide__media_compressible("application/problem+json"));
     check(bide__media_compressible("Application/JSON"));
     check(!bide__media_compressible("text/event-stream"));
+    check(bide__media_is_events("text/event-stream"));
+    check(bide__media_is_events("Text/Event-Stream ; charset=utf-8"));
+    check(!bide__media_is_events("text/event-streams"));
+    check(!bide__media_is_events("text/plain"));
+    check(!bide__media_is_events(""));
     check(!bide__media_compressible("image/png"));
     check(!bide__media_compressible("application/jsonx"));
     check(!bide__media_compressible(""));

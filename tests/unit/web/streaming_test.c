@@ -128,6 +128,12 @@ GET(events, "/events", stream("text/event-stream"), header(str, last_event_id, o
 {
     return bide_stream_with(req, send_events, last_event_id);
 }
+GET(typed, "/typed", stream("text/plain"), query(str, type))
+{
+    bide_set_header(req, "Content-Type", type);
+    return bide_stream_with(req, send_lines, 1, "line");
+}
+
 GET(bad_events, "/bad-events", stream("text/event-stream"))
 {
     return bide_stream_with(req, bad_event, "two\nlines");
@@ -228,6 +234,17 @@ static async(int) status_of(bide_client_ptr client, const char *target)
 {
     reply r = await(client_get(client, target));
     return ready(int, r.status);
+}
+
+TEST(the_type_of_the_reply_says_whether_it_is_events)
+{
+    with_client(c, make_app()) {
+        reply r = await(client_get(c, "/typed?type=text/event-stream;charset=utf-8"));
+        check_str(reply_header(r, "Content-Type"), "text/event-stream;charset=utf-8");
+        check_str(reply_header(r, "Cache-Control"), "no-cache");
+        r = await(client_get(c, "/typed?type=text/csv"));
+        check_str(reply_header(r, "Cache-Control"), NULL);
+    }
 }
 
 TEST(what_a_body_fails_with_is_raised_to_a_test)
