@@ -30,7 +30,7 @@
 /* ms without a new slice, until the loop is reported as blocked: far above a healthy slice, below
  * what users notice */
 #define BIDE_CAP_WATCHDOG_MS 50
-/* lines of a program of which something was noticed; awaits in a row that a cancel has refused; ms
+/* lines of a program of which something was noticed; awaits of a task that a cancel has refused; ms
  * of a wait for a peer without a deadline */
 #define BIDE_CAP_FINDINGS 256
 #define BIDE_CAP_CANCELS_IGNORED 32

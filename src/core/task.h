@@ -79,7 +79,7 @@ struct bide_task {
     bool called : 1;          /* it runs a call of another loop, where it has a task above it */
     uint16_t no_await_depth;  /* nesting of with_no_await */
     uint16_t error_count;
-    uint16_t refused;       /* awaits in a row that a cancel has refused */
+    uint16_t refused;       /* awaits that a cancel has refused, whatever a shield let through */
     uint32_t spawned_ticks; /* the tick's clock >> BIDE__SPAWN_TICK_BITS, when it was spawned */
 
     struct bide__memory *memory; /* bide_task_arena's; NULL: that of the task above, or none yet */
