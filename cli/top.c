@@ -43,12 +43,18 @@ static void on_end(int number)
     ended = 1;
 }
 
-/* Keys come at once and are not shown, as long as this runs. */
-static bool read_keys(void)
+static void handle_ends(void)
 {
     struct sigaction action = {.sa_handler = on_end};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+/* Keys come at once and are not shown, as long as this runs: on a terminal, where nothing kills it
+   but what handle_ends is for. */
+static bool read_keys(void)
+{
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
         return false;
     struct termios keys = before;
@@ -226,7 +232,8 @@ static void print_lines(const struct moment *old, const struct moment *now, size
     free(folds);
 }
 
-static void draw(const struct target *target, const struct moment *old, const struct moment *now,
+/* Whether it was written. */
+static bool draw(const struct target *target, const struct moment *old, const struct moment *now,
                  bool clears)
 {
     size_t height, width = terminal_width(&height);
@@ -237,7 +244,7 @@ static void draw(const struct target *target, const struct moment *old, const st
     printf("bide top  pid %d  %s  %u tasks\n", target->pid, target->program, now->look.task_count);
     print_loops(old, now, width);
     print_lines(old, now, width, most);
-    fflush(stdout);
+    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static void end_moment(struct moment *moment)
@@ -249,7 +256,9 @@ static void end_moment(struct moment *moment)
 int run_top(struct target *target, double interval_s, bool once)
 {
     struct moment moments[2];
-    bool keys = !once && read_keys(), clears = !once && isatty(STDOUT_FILENO);
+    if (!once)
+        handle_ends();
+    bool clears = !once && isatty(STDOUT_FILENO), keys = clears && read_keys();
     for (int i = 0;; i++) {
         struct moment *now = &moments[i & 1], *old = i > 0 ? &moments[(i - 1) & 1] : NULL;
         if (i > 1)
@@ -262,8 +271,8 @@ int run_top(struct target *target, double interval_s, bool once)
         sorted = &now->look;
         qsort(now->folds, now->count, sizeof *now->folds, compare_folds);
         compare_moments(old, now);
-        if (!once || old)
-            draw(target, old, now, clears);
+        if ((!once || old) && !draw(target, old, now, clears))
+            return EXIT_BUILD; /* nobody reads it any more */
         if ((once && old) || !pause_for(interval_s, keys))
             return 0;
     }

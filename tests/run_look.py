@@ -364,6 +364,38 @@ def check_top():
         os.close(slave)
 
 
+def check_top_into_a_pipe():
+    """`bide top PID | head`: it ends, and the terminal is as it was."""
+    master, slave = pty.openpty()
+    wanted = termios.tcgetattr(slave)
+    with running("tree") as process:
+        for restores in True, False:  # without, SIGPIPE is ignored
+            top = subprocess.Popen([BIDE, "top", str(process.pid), "--interval", "0.05"],
+                                   stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   restore_signals=restores)
+            try:
+                expect(top.stdout.readline().startswith(b"bide top"))
+                expect(termios.tcgetattr(slave) == wanted, "the terminal is changed")
+                top.stdout.close()
+                expect(top.wait(timeout=PATIENCE_S) != 0)
+                expect(termios.tcgetattr(slave) == wanted, "the terminal stays changed")
+            finally:
+                top.kill()
+                top.wait()
+                top.stderr.close()
+        with subprocess.Popen([BIDE, "top", str(process.pid)], stdin=slave, stdout=slave) as top:
+            try:
+                os.read(master, 16)
+                expect(termios.tcgetattr(slave) != wanted, "keys are not read")
+                top.send_signal(signal.SIGHUP)
+                expect(top.wait(timeout=PATIENCE_S) == 0)
+                expect(termios.tcgetattr(slave) == wanted, "the terminal stays changed")
+            finally:
+                top.kill()
+    os.close(master)
+    os.close(slave)
+
+
 def check_warnings():
     """A place where tasks pile up is worth a warning, at the top; nothing else here is."""
     with running("growth") as process:
