@@ -241,6 +241,7 @@ static inline __attribute__((__always_inline__)) bide_async(void)
 bide__send(struct bide__channel *channel, const void *value, size_t size)
 {
     struct bide__head *me = bide__current;
+    BIDE__IN_ORDER(channel);
     if (__builtin_expect(channel->count < channel->capacity && !channel->receivers.first &&
                              !channel->special && !me->attention && --me->budget > 0,
                          1)) {
@@ -250,6 +251,7 @@ bide__send(struct bide__channel *channel, const void *value, size_t size)
         channel->put = put == channel->buffer_end ? channel->buffer : put;
         if (++channel->count > channel->high_water)
             channel->high_water = channel->count;
+        BIDE__RELEASE(channel);
     } else {
         struct bide__parking parking;
         int how = bide__send_begin(channel, value, &parking);
@@ -265,6 +267,7 @@ static inline __attribute__((__always_inline__)) bide_async(bool)
 bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
 {
     struct bide__head *me = bide__current;
+    BIDE__IN_ORDER(channel);
     if (__builtin_expect(channel->count > 0 && !channel->senders.first && !channel->special &&
                              !me->attention && --me->budget > 0,
                          1)) {
@@ -273,6 +276,7 @@ bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
         take += size;
         channel->take = take == channel->buffer_end ? channel->buffer : take;
         channel->count--;
+        BIDE__RELEASE(channel);
     } else {
         struct bide__parking parking;
         int how = bide__receive_begin(channel, ret_value, &parking);

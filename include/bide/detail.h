@@ -110,6 +110,28 @@ struct bide__head {
 /* The running task of this thread; outside of tasks a head with BIDE__ATTENTION_OUTSIDE. */
 extern __thread struct bide__head *bide__current __attribute__((__tls_model__("initial-exec")));
 
+/*
+ * Under ThreadSanitizer: what tasks do is in the order of their use of an object of the library. A
+ * build that takes each task for a thread (core/context.h) sees no other order between them.
+ */
+#if defined(__has_feature)
+#define BIDE__HAS_TSAN __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define BIDE__HAS_TSAN 1
+#endif
+#if BIDE__HAS_TSAN || BIDE_TASK_RACES
+#define BIDE__TSAN 1
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define BIDE__ACQUIRE(object) __tsan_acquire((void *)(uintptr_t)(object))
+#define BIDE__RELEASE(object) __tsan_release((void *)(uintptr_t)(object))
+#else
+#define BIDE__TSAN 0
+#define BIDE__ACQUIRE(object) ((void)(object))
+#define BIDE__RELEASE(object) ((void)(object))
+#endif
+#define BIDE__IN_ORDER(object) (BIDE__ACQUIRE(object), BIDE__RELEASE(object))
+
 /* Intrusive doubly linked lists; the functions are in src/base/list.h. */
 struct bide__list_node {
     struct bide__list_node *next, *previous;

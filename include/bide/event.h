@@ -35,11 +35,14 @@ void bide_event_set(bide_event *event);
 /* Clears it: later waits suspend again. Never suspends. */
 static inline void bide_event_clear(bide_event *event)
 {
+    BIDE__ACQUIRE(event);
     event->set = false;
+    BIDE__RELEASE(event);
 }
 
 static inline bool bide_event_is_set(const bide_event *event)
 {
+    BIDE__IN_ORDER(event);
     return event->set;
 }
 

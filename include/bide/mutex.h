@@ -69,6 +69,7 @@ static inline bide_async(void) bide_lock(bide_mutex *mutex);
 /* Whether the running task holds it. Never suspends. */
 static inline bool bide_mutex_is_mine(const bide_mutex *mutex)
 {
+    BIDE__IN_ORDER(mutex);
     return (const void *)mutex->owner == (const void *)bide__current;
 }
 
@@ -81,10 +82,12 @@ static inline __attribute__((__always_inline__)) bool bide__lock_free(bide_mutex
                                                                       const struct bide_site *at)
 {
     struct bide__head *me = bide__current;
+    BIDE__IN_ORDER(mutex);
     if (__builtin_expect(mutex->owner || me->attention, 0))
         return false;
     mutex->owner = (struct bide_task *)(void *)me;
     mutex->locked_at = at;
+    BIDE__RELEASE(mutex);
     return true;
 }
 
@@ -114,10 +117,12 @@ static inline __attribute__((__always_inline__)) void bide__unlock(bide_mutex *m
                                                                    const struct bide_site *at)
 {
     if (__builtin_expect(
-            bide_mutex_is_mine(mutex) && !mutex->waiting.first && !bide__current->attention, 1))
+            bide_mutex_is_mine(mutex) && !mutex->waiting.first && !bide__current->attention, 1)) {
         mutex->owner = NULL;
-    else
+        BIDE__RELEASE(mutex);
+    } else {
         bide__unlock_slow(mutex, at);
+    }
 }
 
 /* The end of a with_lock block. */
@@ -132,10 +137,12 @@ bide__locked_leave(struct bide__locked *locked)
     bide_mutex *mutex = locked->mutex;
     if (__builtin_expect(mutex && bide_mutex_is_mine(mutex) && !mutex->waiting.first &&
                              !bide__current->attention,
-                         1))
+                         1)) {
         mutex->owner = NULL;
-    else
+        BIDE__RELEASE(mutex);
+    } else {
         bide__locked_leave_slow(mutex, locked->at); /* by value: the block stays in registers */
+    }
 }
 
 #define BIDE__WITH_LOCK(n, mutex, text) BIDE__WITH_LOCK2(n, mutex, text)

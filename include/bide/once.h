@@ -45,6 +45,7 @@ bide_async(void) bide_once_run(bide_once *once, bide__async_handler *fn, void *a
 
 static inline bool bide_once_is_done(const bide_once *once)
 {
+    BIDE__IN_ORDER(once);
     return once->done;
 }
 

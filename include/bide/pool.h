@@ -250,6 +250,7 @@ bide__pool_take(const bide_pool *pool, const struct bide_site *at)
     struct bide__pool_part *part = bide__pool_recent.part;
     if (__builtin_expect(bide__pool_recent.pool != pool || me->attention, 0))
         return NULL;
+    BIDE__ACQUIRE(part);
     bide_pooled *lease = part->idle;
     const struct bide__pool_rules *rules = part->rules;
     int64_t now_ns = *part->now_ns;
@@ -261,6 +262,7 @@ bide__pool_take(const bide_pool *pool, const struct bide_site *at)
         return NULL;
     part->idle = lease->below;
     bide__pooled_hold(part, lease, me, at, now_ns);
+    BIDE__RELEASE(part);
     return lease;
 }
 
@@ -271,6 +273,7 @@ bide__pooled_keep(struct bide__pool_part *part, bide_pooled *lease)
     lease->since_ns = *part->now_ns;
     lease->below = part->idle;
     part->idle = lease;
+    BIDE__RELEASE(part);
 }
 
 /* The end of a with_pooled block. */
@@ -284,6 +287,7 @@ bide__pooled_leave(struct bide__pooled_scope *scope)
     bide_pooled *lease = scope->lease;
     struct bide__pool_part *part = lease->part;
     const struct bide__pool_rules *rules = part->rules;
+    BIDE__ACQUIRE(part);
     if (__builtin_expect(part->quick && lease->state == BIDE__POOLED_HELD &&
                              !__atomic_load_n(&rules->pressure, __ATOMIC_RELAXED) &&
                              rules->is_idle(lease->connection),

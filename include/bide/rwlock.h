@@ -65,10 +65,12 @@ typedef struct bide_rwlock {
 /* How many tasks read now, and whether one writes. Never suspend. */
 static inline size_t bide_rwlock_readers(const bide_rwlock *lock)
 {
+    BIDE__IN_ORDER(lock);
     return lock->readers;
 }
 static inline bool bide_rwlock_written(const bide_rwlock *lock)
 {
+    BIDE__IN_ORDER(lock);
     return lock->written;
 }
 

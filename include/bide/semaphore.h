@@ -71,6 +71,7 @@ BIDE__MUST_USE bool bide_try_acquire(bide_semaphore *semaphore);
 /* How many slots are free now; the others are taken. */
 static inline size_t bide_semaphore_available(const bide_semaphore *semaphore)
 {
+    BIDE__IN_ORDER(semaphore);
     return semaphore->available;
 }
 

@@ -92,7 +92,10 @@ void *bide__alloc(size_t size)
         return NULL;
     if (size == 0)
         size = 1;
-    return obtained(malloc(size), size);
+    BIDE__UNSEEN_BEGIN();
+    void *memory = obtained(malloc(size), size);
+    BIDE__UNSEEN_END();
+    return memory;
 }
 
 void *bide__calloc(size_t count, size_t size)
@@ -102,7 +105,10 @@ void *bide__calloc(size_t count, size_t size)
         return NULL;
     if (total == 0)
         count = size = 1;
-    return obtained(calloc(count, size), 0);
+    BIDE__UNSEEN_BEGIN();
+    void *memory = obtained(calloc(count, size), 0);
+    BIDE__UNSEEN_END();
+    return memory;
 }
 
 void *bide__realloc(void *memory, size_t size)
@@ -111,7 +117,10 @@ void *bide__realloc(void *memory, size_t size)
         return bide__alloc(size);
     if (bide__mem_should_fail())
         return NULL;
-    return realloc(memory, size ? size : 1);
+    BIDE__UNSEEN_BEGIN();
+    memory = realloc(memory, size ? size : 1);
+    BIDE__UNSEEN_END();
+    return memory;
 }
 
 void *bide__alloc_aligned(size_t alignment, size_t size)
@@ -123,9 +132,12 @@ void *bide__alloc_aligned(size_t alignment, size_t size)
     void *memory = NULL;
     if (size == 0)
         size = 1;
+    BIDE__UNSEEN_BEGIN();
     if (posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) != 0)
-        return NULL;
-    return obtained(memory, size);
+        memory = NULL;
+    memory = obtained(memory, size);
+    BIDE__UNSEEN_END();
+    return memory;
 }
 
 char *bide__strdup(const char *text)
@@ -142,7 +154,9 @@ void bide__free(void *memory)
     if (!memory)
         return;
     count_live(-1);
+    BIDE__UNSEEN_BEGIN();
     free(memory);
+    BIDE__UNSEEN_END();
 }
 
 static size_t round_to_pages(size_t size)

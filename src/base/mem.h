@@ -70,6 +70,26 @@ int64_t bide__mem_live(void);
 #define bide__is_poisoned(memory) ((void)(memory), 0)
 #endif
 
+/*
+ * Built with BIDE_TASK_RACES, and not itself under ThreadSanitizer, the library shows each task as a
+ * thread to it: a switch orders nothing then, only what the macros of bide/detail.h say does. So a
+ * value that a task reads, and writes after an await, is a race with the task that wrote meanwhile.
+ * What a loop does itself is left out, as it reads and writes for tasks in the order of their waits;
+ * and the library's own memory, which changes hands without them.
+ */
+#ifndef BIDE_TASK_RACES
+#define BIDE_TASK_RACES 0
+#endif
+#if BIDE_TASK_RACES
+void __tsan_ignore_thread_begin(void);
+void __tsan_ignore_thread_end(void);
+#define BIDE__UNSEEN_BEGIN() __tsan_ignore_thread_begin()
+#define BIDE__UNSEEN_END() __tsan_ignore_thread_end()
+#else
+#define BIDE__UNSEEN_BEGIN() ((void)0)
+#define BIDE__UNSEEN_END() ((void)0)
+#endif
+
 /* What debug builds fill memory with: fresh memory and given-back memory. */
 enum { BIDE__FILL_FRESH = 0xA5, BIDE__FILL_FREED = 0xDB };
 

@@ -10,19 +10,9 @@
 
 #include "base/mem.h"
 
+#include <bide/detail.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#if defined(__SANITIZE_THREAD__)
-#define BIDE__TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BIDE__TSAN 1
-#endif
-#endif
-#ifndef BIDE__TSAN
-#define BIDE__TSAN 0
-#endif
 
 #if BIDE__ASAN
 #include <sanitizer/common_interface_defs.h>
@@ -138,7 +128,7 @@ bide__context_go(struct bide__stack *from, void **save_sp, struct bide__stack *t
     __sanitizer_start_switch_fiber(&from->fake_stack, to->low, (size_t)(to->high - to->low));
 #endif
 #if BIDE__TSAN
-    __tsan_switch_to_fiber(to->fiber, 0);
+    __tsan_switch_to_fiber(to->fiber, BIDE_TASK_RACES ? __tsan_switch_to_fiber_no_sync : 0);
 #endif
     bide__context_switch(save_sp, to_sp);
 #if BIDE__ASAN

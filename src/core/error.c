@@ -79,6 +79,7 @@ void bide__error_free(struct bide__loop *loop, bide_error *error)
 {
     while (error) {
         bide_error *next = error->next;
+        BIDE__RELEASE(error);
         bide__error_disown(error);
         bide__error_free(loop, error->cause);
         bide__error_free(loop, error->also);
@@ -134,6 +135,7 @@ static bide_error *error_make(int code)
         error = take_reserve(loop, inside ? me : NULL);
         code = BIDE_NO_MEMORY;
     }
+    BIDE__ACQUIRE(error);
     memset(error, 0, offsetof(bide_error, awaits));
     error->code = code;
     error->node = (struct bide__list_node){NULL, NULL};

@@ -332,6 +332,7 @@ __attribute__((noinline)) void bide__group_leave(bide_group *group)
         group->floor = __builtin_dwarf_cfa();
         wait_for_children(me, group);
     }
+    BIDE__ACQUIRE(group); /* what the children have done */
     group->state = GROUP_ENDED;
     bool unwinding = bide__unwinding_since(group->scope.was);
     if (bide__unlikely(!bide__list_empty(&group->children)))

@@ -66,6 +66,7 @@ void bide__loop_post(struct bide__loop *loop, struct bide__mail *mail)
 void bide__loop_post_held(struct bide__loop *loop, struct bide__mail *mail)
 {
     struct bide__mail *newest = __atomic_load_n(&loop->mail, __ATOMIC_RELAXED);
+    BIDE__RELEASE(loop);
     do {
         mail->next = newest;
     } while (!__atomic_compare_exchange_n(&loop->mail, &newest, mail, true, __ATOMIC_SEQ_CST,
@@ -94,6 +95,7 @@ void bide__loop_take_mail(struct bide__loop *loop)
         return;
     struct bide__mail *oldest =
         bide__mail_in_order(__atomic_exchange_n(&loop->mail, NULL, __ATOMIC_ACQUIRE));
+    BIDE__ACQUIRE(loop);
     while (oldest) {
         struct bide__mail *next = oldest->next;
         oldest->deliver(oldest);
@@ -365,6 +367,7 @@ void bide__loop_run(struct bide__loop *loop)
         if (!finished(loop))
             wait_for_events(loop);
     }
+    BIDE__ACQUIRE(loop->background); /* what its tasks have done */
 }
 
 static int open_pools(struct bide__loop *loop)

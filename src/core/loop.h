@@ -201,6 +201,7 @@ static inline __attribute__((always_inline)) void bide__suspend(struct bide_task
         return;
     bide__current = &to->head;
     bide__context_go(me->stack, &me->sp, to->stack, to->sp);
+    BIDE__ACQUIRE(me);
 }
 
 /* The head that runs when no task does. */
@@ -288,6 +289,7 @@ static inline void bide__wake(struct bide__wait *wait, int result)
         bide__queue_remove(wait);
     wait->result = result;
     task->wait = NULL;
+    BIDE__RELEASE(task);
     bide__note_waker(task);
     bide__ready(task);
 }

@@ -316,6 +316,7 @@ static void *loop_thread_main(void *arg)
 {
     struct loop_thread *thread = arg;
     struct bide__runtime *runtime = thread->runtime;
+    BIDE__UNSEEN_BEGIN();
     char name[16];
     snprintf(name, sizeof name, "bide-loop-%d", thread->index);
     pthread_setname_np(pthread_self(), name);
@@ -333,6 +334,7 @@ static void *loop_thread_main(void *arg)
     }
     count_thread(runtime, -1);
     bide__loop_post(thread->first, &thread->ended);
+    BIDE__UNSEEN_END();
     return NULL;
 }
 
@@ -433,9 +435,11 @@ static int run_runtime(struct bide__main main, const struct bide_options *option
     __atomic_add_fetch(&bide__task_era, 1, __ATOMIC_RELAXED);
     runtime.loops = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.loops);
     runtime.places = bide__calloc((size_t)runtime.loop_count, sizeof *runtime.places);
+    BIDE__UNSEEN_BEGIN();
     int status = runtime.loops && runtime.places ? run_loops(&runtime) : report_start(ENOMEM);
     if (bide__lanes_stop)
         bide__lanes_stop();
+    BIDE__UNSEEN_END();
     __atomic_store_n(&bide__runtime_here, NULL, __ATOMIC_RELEASE);
     bide__free(runtime.places);
     bide__free(runtime.loops);

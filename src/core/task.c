@@ -60,6 +60,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     struct bide_task *task = record_new(loop, args_size);
     if (bide__unlikely(!task))
         return NULL;
+    BIDE__ACQUIRE(task);
     task->head = (struct bide__head){
         .at = at,
         .id = ++loop->next_task_id,
@@ -95,6 +96,7 @@ struct bide_task *bide__task_new(struct bide__loop *loop, const struct bide_site
     task->joiners = (struct bide__queue){NULL, NULL};
     task->object = (struct bide__object){&bide__kind_task, name, at};
     memcpy(task->args, args, args_size);
+    BIDE__RELEASE(task);
     return task;
 }
 
@@ -260,6 +262,8 @@ static void note_ended(struct bide__loop *loop, const struct bide_task *task)
 static void end_of_task(struct bide_task *task, bide_error *error)
 {
     struct bide__loop *loop = task->loop;
+    BIDE__RELEASE(task);
+    BIDE__RELEASE(task->group ? task->group : loop->background);
     if (bide__unlikely(loop->has_canaries))
         note_ended(loop, task);
     if (bide__unlikely(task->locals != NULL))
@@ -282,9 +286,24 @@ static void end_of_task(struct bide_task *task, bide_error *error)
     }
 }
 
+/* For ThreadSanitizer's reports, where each task is a thread. */
+static inline void name_fiber(const struct bide_task *task)
+{
+#if BIDE_TASK_RACES
+    char name[64];
+    snprintf(name, sizeof name, "task #%llu %s", (unsigned long long)task->head.id,
+             bide__task_label(task));
+    __tsan_set_fiber_name(task->stack->fiber, name);
+#else
+    (void)task;
+#endif
+}
+
 void bide__task_run(struct bide_task *task)
 {
     void (*thunk)(void *) = task->thunk;
+    BIDE__ACQUIRE(task);
+    name_fiber(task);
     task->catches = NULL;
     task->state = BIDE__TASK_STARTED;
     bide_error *error = bide__boundary(thunk, task->args);
@@ -394,6 +413,7 @@ bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size)
             bide__raise(-ECANCELED, &task->object);
         raise_ended(me, task);
     }
+    BIDE__ACQUIRE(task);
     memcpy(ret_value, task->args, size);
     bide__task_free(task);
     return bide_void;

@@ -238,6 +238,7 @@ struct bide__no_await bide__no_await_enter(const struct bide_site *at)
     me->no_await_at = at;
     if (me->no_await_depth++ == 0)
         head->attention |= BIDE__ATTENTION_NO_AWAIT;
+    BIDE__ACQUIRE(me->loop);
     return region;
 }
 
@@ -247,6 +248,7 @@ void bide__no_await_leave(struct bide__no_await *region)
     if (head->attention & BIDE__ATTENTION_OUTSIDE)
         return;
     struct bide_task *me = bide__task_current();
+    BIDE__RELEASE(me->loop);
     me->no_await_at = region->outer;
     if (--me->no_await_depth == 0)
         head->attention &= ~(uint32_t)BIDE__ATTENTION_NO_AWAIT;

@@ -81,6 +81,7 @@ bide_async(size_t) bide_barrier_wait(bide_barrier *barrier)
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
+    BIDE__IN_ORDER(barrier);
     if (bide__unlikely(!barrier->parties))
         bide__misuse("task #%llu '%s' waits at %s:%d at a barrier that was not prepared by "
                      "bide_barrier_init",
@@ -119,6 +120,7 @@ void bide__barrier_break(bide_barrier *barrier, const struct bide_site *at)
 {
     if (!bide__outside_of_tasks())
         bide__check_loop(bide__task_current(), user_of(barrier), "barrier");
+    BIDE__IN_ORDER(barrier);
     if (barrier->broken_at)
         return;
     barrier->broken_at = at;

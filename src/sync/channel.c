@@ -158,6 +158,7 @@ static inline __attribute__((always_inline)) int send_now(struct bide__channel *
                                                           const void *value)
 {
     struct bide__wait *receiver = channel->receivers.first;
+    BIDE__IN_ORDER(channel);
     if (receiver) {
         copy(receiver->payload, value, channel->value_size);
         bide__wake(receiver, 0);
@@ -175,6 +176,7 @@ static inline __attribute__((always_inline)) int receive_now(struct bide__channe
                                                              void *ret_value)
 {
     struct bide__wait *sender = channel->senders.first;
+    BIDE__IN_ORDER(channel);
     if (channel->count > 0) {
         take(channel, ret_value);
         if (sender) {
@@ -354,6 +356,7 @@ bool bide__try_receive(struct bide__channel *channel, void *ret_value)
 
 void bide__channel_close(struct bide__channel *channel, const struct bide_site *at, const char *why)
 {
+    BIDE__IN_ORDER(channel);
     if (channel->closed)
         return;
     bool inside = !bide__outside_of_tasks();

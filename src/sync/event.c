@@ -16,6 +16,7 @@ void bide__event_init(bide_event *event, const char *name, const struct bide_sit
 
 void bide_event_set(bide_event *event)
 {
+    BIDE__IN_ORDER(event);
     event->set = true;
     bide__wake_all(&event->waiting, 0);
 }
@@ -24,6 +25,7 @@ bide_async(void) bide_event_wait(bide_event *event)
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
+    BIDE__IN_ORDER(event);
     if (bide__likely(result == 0)) {
         if (event->set) {
             bide__done_at_once(me);

@@ -103,6 +103,7 @@ bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
     struct bide_task *me = bide__task_current();
     if (bide__outside_of_tasks())
         bide__misuse("bide_try_lock outside of tasks at %s:%d", BIDE__AT(at));
+    BIDE__IN_ORDER(mutex);
     if (mutex->owner)
         return false;
     if (bide__unlikely(me->head.attention & BIDE__ATTENTION_ORDER))
@@ -115,6 +116,7 @@ bool bide__try_lock(bide_mutex *mutex, const struct bide_site *at)
 static inline __attribute__((always_inline)) void hand_over(bide_mutex *mutex)
 {
     struct bide__wait *next = mutex->waiting.first;
+    BIDE__IN_ORDER(mutex);
     if (!next) {
         mutex->owner = NULL;
         return;
@@ -186,6 +188,7 @@ static int wait_for_lock(struct bide_task *me, bide_mutex *mutex)
 int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex)
 {
     int result = -ECANCELED;
+    BIDE__IN_ORDER(mutex);
     if (bide__likely(!mutex->owner)) {
         own(mutex, me, me->head.at);
         return 0;

@@ -42,6 +42,7 @@ static void make_runner(bide_once *once, struct bide_task *task)
 static void runner_left(bide_once **running)
 {
     bide_once *once = *running;
+    BIDE__IN_ORDER(once);
     if (once->done) {
         once->runner.task = NULL;
         bide__wake_all(&once->waiting, 0);
@@ -67,6 +68,7 @@ bide_async(void) bide_once_run(bide_once *once, bide__async_handler *fn, void *a
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
+    BIDE__IN_ORDER(once);
     if (bide__likely(result == 0 && once->done)) {
         bide__done_at_once(me);
         return bide_void;

@@ -82,6 +82,7 @@ bide_async(void) bide__rwlock_take(struct bide__rwlock_hold *hold, bide_rwlock *
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
+    BIDE__IN_ORDER(lock);
     bide__object_ready(&lock->object, &rwlock_kind);
     hold->writes = writes;
     if (result == 0)
@@ -105,6 +106,7 @@ void bide__rwlock_leave(struct bide__rwlock_hold *hold)
     bide_rwlock *lock = hold->lock;
     if (!lock)
         return;
+    BIDE__IN_ORDER(lock);
     if (hold->newer)
         hold->newer->older = hold->older;
     else

@@ -62,6 +62,7 @@ static void acquire(bide_semaphore *semaphore, struct bide__slot *slot)
 {
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
+    BIDE__IN_ORDER(semaphore);
     if (bide__likely(result == 0)) {
         if (bide__likely(semaphore->available > 0)) {
             semaphore->available--;
@@ -97,6 +98,7 @@ bide_async(void) bide__slot_take(struct bide__slot *slot, bide_semaphore *semaph
 
 bool bide_try_acquire(bide_semaphore *semaphore)
 {
+    BIDE__IN_ORDER(semaphore);
     if (semaphore->available == 0)
         return false;
     semaphore->available--;
@@ -107,6 +109,7 @@ bool bide_try_acquire(bide_semaphore *semaphore)
 static void give_back(bide_semaphore *semaphore)
 {
     struct bide__wait *next = semaphore->waiting.first;
+    BIDE__IN_ORDER(semaphore);
     if (!next) {
         semaphore->available++;
         BIDE_DASSERT(semaphore->available <= semaphore->slots, "%zu of %zu slots are free",

@@ -128,6 +128,7 @@ static inline __attribute__((always_inline)) void bide__wake_first(struct bide__
         queue->last = NULL;
     first->result = 0;
     task->wait = NULL;
+    BIDE__RELEASE(task);
     bide__note_waker(task);
     bide__ready(task);
 }
