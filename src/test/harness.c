@@ -252,9 +252,9 @@ static bool why_failed(char *text, size_t size, int status, bool in_time, int ti
     if (!in_time)
         snprintf(text, size, "did not end within %d ms, killed", timeout_ms);
     else if (WIFSIGNALED(status))
-        snprintf(text, size, "died by signal %d (%s)%s", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)),
-                 WTERMSIG(status) == SIGSYS ? ": no_blocking, in a thread that blocks SIGSYS" : "");
+        snprintf(
+            text, size, "died by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+            WTERMSIG(status) == SIGSYS ? "; under no_blocking: in a thread that blocks it" : "");
     else if (failures)
         snprintf(text, size, "%d failure%s", failures, failures == 1 ? "" : "s");
     else if (atomic_load(&bide__test_verdict->skipped))
