@@ -387,7 +387,7 @@ static async(void) send_between(bide_request *req);
 SPAWNABLE(void, send_between, bide_request *)
 static async(void) send_between(bide_request *req)
 {
-    await(bide_send_format(req, "%s", "between\n"));
+    await(bide_send_format(req, "%*s", 2 * MUCH_BYTES, "between")); /* the buffer would grow */
     return bide_void;
 }
 
@@ -417,19 +417,18 @@ static void read_overlap(uint16_t port)
 {
     static char bytes[65536 + 1];
     const char *body;
-    size_t total = 0, got;
+    size_t total = 0, wrong = 0, got;
     with(bide_tcp, stream, "127.0.0.1", port) {
         await(bide_write(stream, "GET /overlap HTTP/1.0\r\n\r\n", 25));
         while (!is_refused)
             await(bide_sleep(bide_ms(1)));
-        intact = true;
         while ((got = await(bide_read(stream, bytes, sizeof bytes - 1))) > 0) {
             body = total > 0 ? bytes : strstr(bytes, "\r\n\r\n") + 4;
             for (; body < bytes + got; body++, total++)
-                intact &= *body == 'a';
+                wrong += *body != 'a';
         }
-        intact &= total == (size_t)MUCH_BYTES * MUCH_PIECES;
     }
+    intact = wrong == 0 && total == (size_t)MUCH_BYTES * MUCH_PIECES;
 }
 
 static async(void) serve_overlap(void)
