@@ -1,6 +1,6 @@
 /*
- * What a value becomes where it stands: entities, percent-encoding, the schemes of URLs. Called by
- * render.c; pure. Sources: WHATWG HTML section 13.3, RFC 3986 sections 2 and 3.
+ * What a value becomes where it stands: entities, percent-encoding, the schemes of URLs. See
+ * escape.h. Sources: WHATWG HTML section 13.3, RFC 3986 sections 2 and 3.
  */
 #include "template/escape.h"
 

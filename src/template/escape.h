@@ -1,5 +1,6 @@
 /*
- * Values as bytes of a page, escaped for where they stand. Called by render.c; pure.
+ * Values as bytes of a page, escaped for where they stand; what a URL can have in it. Called by
+ * render.c, link.c, url.c and web/url_for.c; pure.
  */
 #ifndef BIDE_TEMPLATE_ESCAPE_H
 #define BIDE_TEMPLATE_ESCAPE_H

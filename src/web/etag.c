@@ -1,6 +1,6 @@
 /*
  * bide_etags: replies that say which bytes they are, and 304 for those who have them. Called
- * through the list of middleware; calls reply.c, http/condition.c.
+ * through the list of middleware; calls reply.c, gzip.c, http/condition.c.
  */
 #include "web/middleware.h"
 

@@ -1,6 +1,7 @@
 /*
  * bide_gzip: replies compressed with zlib, small ones on the loop, large ones on the CPU lane.
- * Called through bide_proceed; calls zlib(3), offload.
+ * Called through bide_proceed, and by file_reply.c and etag.c for replies in place of compressed
+ * ones; calls zlib(3), offload.
  *
  * A compressor takes 256 KiB and is set back rather than made anew: each middleware keeps some,
  * behind a lock, because a task may compress on any loop and on any thread of the lane.
