@@ -48,7 +48,7 @@ char *duration_of(int64_t ns);
 /* Whether who waits for whom, from here on, comes back to this task. */
 bool in_wait_cycle(const struct bide__look *look, uint32_t task);
 
-/* Whether a task waits for the network without a deadline. */
+/* Whether a task waits for the network without a deadline, and is not meant to. */
 bool lacks_deadline(const struct bide__look *look, const struct bide__look_task *task);
 
 /* Tasks that are shown as one line: the same name, places and state. */

@@ -74,13 +74,18 @@ bool in_wait_cycle(const struct bide__look *look, uint32_t task)
     return false;
 }
 
+static bool is_unbounded(const struct bide__look_task *task)
+{
+    return task->deadline_ns == INT64_MAX && !(task->flags & BIDE__LOOK_MEANT);
+}
+
 bool lacks_deadline(const struct bide__look *look, const struct bide__look_task *task)
 {
     static const char *const network[] = {
         "stream", "connection", "connection to", "addresses of", "postgresql",
         "redis",  "transfer",   "HTTP client",   "mail server",
     };
-    if (task->state != BIDE__LOOK_WAITING || task->deadline_ns != INT64_MAX || !task->kind)
+    if (task->state != BIDE__LOOK_WAITING || !is_unbounded(task) || !task->kind)
         return false;
     const char *noun = look_text(look, look->kinds[task->kind].noun);
     for (size_t i = 0; i < sizeof network / sizeof *network; i++)
@@ -106,7 +111,8 @@ static int compare_sites(const struct bide__look *a_look, uint32_t a,
     return order ? order : strcmp(look_text(a_look, site_a->file), look_text(b_look, site_b->file));
 }
 
-/* The name, state, places and what is waited for; not who holds it. */
+/* All that a line shows but times and numbers, and whether it is worth a warning; not who holds
+   what it waits for. */
 int compare_lines(const struct bide__look *a_look, const struct bide__look_task *a,
                   const struct bide__look *b_look, const struct bide__look_task *b)
 {
@@ -114,7 +120,7 @@ int compare_lines(const struct bide__look *a_look, const struct bide__look_task 
     if (!order)
         order = compare_numbers(a->state, b->state);
     if (!order)
-        order = compare_numbers(a->flags, b->flags);
+        order = compare_numbers(a->flags & ~BIDE__LOOK_MEANT, b->flags & ~BIDE__LOOK_MEANT);
     if (!order)
         order = compare_sites(a_look, a->at, b_look, b->at);
     if (!order)
@@ -125,7 +131,14 @@ int compare_lines(const struct bide__look *a_look, const struct bide__look_task 
         order = strcmp(look_text(a_look, a_look->kinds[a->kind].verb),
                        look_text(b_look, b_look->kinds[b->kind].verb));
     if (!order)
+        order = strcmp(look_text(a_look, a_look->kinds[a->kind].noun),
+                       look_text(b_look, b_look->kinds[b->kind].noun));
+    if (!order)
         order = strcmp(look_text(a_look, a->object), look_text(b_look, b->object));
+    if (!order && !*look_text(a_look, a->object)) /* it is shown by where it was made */
+        order = compare_sites(a_look, a->object_made, b_look, b->object_made);
+    if (!order && is_unbounded(a) != is_unbounded(b))
+        order = compare_numbers(lacks_deadline(a_look, a), lacks_deadline(b_look, b));
     return order;
 }
 

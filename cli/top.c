@@ -135,7 +135,8 @@ static void warn(const struct moment *now, const struct fold *fold, char *text, 
     if (waits && task->flags & BIDE__LOOK_CANCELLED &&
         look->now_ns - task->since_ns > LATE_CANCEL_S * INT64_C(1000000000))
         note(text, size, "cancelled, and waits");
-    if (waits && strcmp(look_text(look, look->kinds[task->kind].noun), "pool") == 0)
+    if (waits && strcmp(look_text(look, look->kinds[task->kind].noun), "pool") == 0 &&
+        strcmp(look_text(look, look->kinds[task->kind].verb), "closes") != 0)
         note(text, size, "pool empty");
     if (lacks_deadline(look, task))
         note(text, size, "no deadline");

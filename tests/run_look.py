@@ -413,6 +413,49 @@ def check_warnings():
             top.communicate()
 
 
+def warnings_of(process, **options):
+    """What `bide top` warns of: (tasks, name, warning), and its output."""
+    status, out, error = bide("top", process.pid, "--once", "--interval", "0.05", **options)
+    expect(status == 0, error)
+    lines = [re.split(r"  +", line) for line in out.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line[0] == "TASKS") + 1
+    words = ("grows", "no deadline", "pool empty", "circle of waits", "cancelled, and waits")
+    return [(line[0], line[1], line[-1]) for line in lines[at:] if line[-1] in words], out
+
+
+def check_no_deadline():
+    """Tasks without a deadline are not hidden behind one that has one; what is meant is none."""
+    with running("asks", 3) as process:
+        warnings, out = warnings_of(process)
+        expect(warnings == [("3", "ask", "no deadline")], out)
+        status, out, error = bide("ps", process.pid)
+        expect(status == 0 and re.search(r"^3 x +ask .* none! ", out, re.M) and
+               len(re.findall(r"^#\d+ +ask .* 33 min ", out, re.M)) == 1 and
+               out.count("none!") == 1 and re.search(r"^2 x +read_it ", out, re.M) is None, out)
+        tasks = tasks_of(process)[1]["tasks"]
+        lacking = [task["name"] for task in tasks if task["waits_for"]
+                   and task["waits_for"]["lacks_deadline"]]
+        expect(lacking == ["ask"] * 3, tasks)
+
+
+def check_each_warning():
+    """What takes long to come about, in a picture that is made up; and a loop that is blocked."""
+    with running("lie", 1) as process:
+        warnings, out = warnings_of(process, preexec_fn=forbid_reading)
+        expect(sorted(warnings) == [("1", "left", "circle of waits"), ("1", "poor", "pool empty"),
+                                    ("1", "right", "circle of waits"),
+                                    ("1", "shielded", "cancelled, and waits")], out)
+        expect("BLOCKED" in out, out)
+        status, out, error = bide("ps", process.pid, preexec_fn=forbid_reading)
+        expect(status == 0 and re.search(r" left .* #3 <- a circle", out) and
+               re.search(r" right .* #2 <- a circle", out), out, error)
+    with running("circle") as process:
+        expect(re.search(r"^loop 0 .* BLOCKED$", warnings_of(process)[1], re.M))
+    with running("tree") as process:
+        warnings, out = warnings_of(process)
+        expect(not warnings and "BLOCKED" not in out, out)
+
+
 def check_signals():
     """SIGQUIT prints the tree and goes on; the second SIGINT says what it waits for and ends."""
     with running("tree") as process:

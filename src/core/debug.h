@@ -54,6 +54,7 @@ enum { BIDE__DEBUG_VERSION = 1, BIDE__NOTE_TYPE = 0x0b1de };
     F(task_group, struct bide_task, group)                                                         \
     F(task_state, struct bide_task, state)                                                         \
     F(task_cancelled, struct bide_task, cancelled)                                                 \
+    F(task_called, struct bide_task, called)                                                       \
     F(task_spawned, struct bide_task, spawned_ticks)                                               \
     F(task_object, struct bide_task, object)                                                       \
     F(wait_task, struct bide__wait, task)                                                          \
@@ -74,6 +75,9 @@ enum { BIDE__DEBUG_VERSION = 1, BIDE__NOTE_TYPE = 0x0b1de };
     F(group_object, struct bide_group, object)                                                     \
     F(group_parent, struct bide_group, scope.task)                                                 \
     F(group_deadline_ns, struct bide_group, scope.deadline_ns)                                     \
+    F(group_scope, struct bide_group, scope)                                                       \
+    F(scope_up, struct bide__scope, up)                                                            \
+    F(scope_kind, struct bide__scope, kind)                                                        \
     F(scope_task, struct bide__scope, task)                                                        \
     F(scope_deadline_ns, struct bide__scope, deadline_ns)                                          \
     F(stack_low, struct bide__stack, low)                                                          \

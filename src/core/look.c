@@ -116,6 +116,7 @@ bool bide__look_decode(struct bide__look_taker *taker, const char *bytes, uint64
     work->group = bide__look_word(taker, bytes, BIDE__AT_task_group);
     work->stack = bide__look_word(taker, bytes, BIDE__AT_task_stack);
     work->sp = bide__look_word(taker, bytes, BIDE__AT_task_sp);
+    work->called = bytes[offsets[BIDE__AT_task_called]];
     work->name = bide__look_word(taker, object, BIDE__AT_object_name);
     work->made = bide__look_word(taker, object, BIDE__AT_object_made);
     task->id = id;
@@ -382,10 +383,12 @@ static bool has_members(const struct bide__debug *debug)
 {
     const uint32_t *offsets = debug->offsets, *sizes = debug->sizes;
     for (int i = BIDE__AT_task_at; i < BIDE__OFFSETS; i++) {
-        uint32_t width = i == BIDE__AT_task_state || i == BIDE__AT_task_cancelled ? 1
-                         : i == BIDE__AT_task_attention                           ? 2
-                         : i == BIDE__AT_task_spawned                             ? 4
-                                                                                  : 8;
+        bool is_byte =
+            i == BIDE__AT_task_state || i == BIDE__AT_task_cancelled || i == BIDE__AT_task_called;
+        uint32_t width = is_byte                        ? 1
+                         : i == BIDE__AT_task_attention ? 2
+                         : i == BIDE__AT_task_spawned   ? 4
+                                                        : 8;
         uint32_t size = i < BIDE__AT_wait_task     ? sizes[BIDE__SIZE_task]
                         : i < BIDE__AT_object_kind ? sizes[BIDE__SIZE_wait]
                         : i < BIDE__AT_kind_noun   ? sizes[BIDE__SIZE_object]

@@ -32,6 +32,7 @@ enum bide__look_state {
 enum {
     BIDE__LOOK_CANCELLED = 1,  /* its next await raises */
     BIDE__LOOK_BACKGROUND = 2, /* a child of bide_background() */
+    BIDE__LOOK_MEANT = 4,      /* it waits without a deadline, and may (core/unanswered.h) */
 };
 
 struct bide__look_site {

@@ -75,7 +75,8 @@ static inline bool bide__look_map_put(struct bide__look_reader *reader, struct b
 struct bide__look_work {
     uint64_t address, at, wait, scope, group, stack, sp, name, made;
     uint64_t object, kind, object_name, object_made, holder;
-    bool again; /* it changed while it was read */
+    bool again;  /* it changed while it was read */
+    bool called; /* it runs a call of another loop */
 };
 
 struct bide__look_list {

@@ -145,7 +145,96 @@ static void take_all_waits(struct bide__look_taker *taker)
     }
 }
 
-/* ---- groups: the task above ---- */
+/* ---- groups: the task above, and what is meant ---- */
+
+/* The scopes of a task, or those around a group, from the innermost on. */
+struct chain {
+    uint64_t owner, scope, up, task;
+    uint8_t kind;
+    bool meant; /* one of them is a with_deadline */
+};
+
+/* A group as it was read. */
+struct group {
+    uint64_t kind, parent;
+    int64_t deadline_ns;
+};
+
+static void follow_chains(struct bide__look_taker *taker, struct chain *chains, size_t count)
+{
+    enum { MOST_SCOPES = 64, DEADLINE = 0 /* enum bide__scope_kind */ };
+    for (int depth = 0; depth < MOST_SCOPES; depth++) {
+        size_t left = 0;
+        for (size_t i = 0; i < count; i++) {
+            struct chain *chain = &chains[i];
+            if (!chain->scope)
+                continue;
+            bide__look_want(taker, bide__look_at(taker, chain->scope, BIDE__AT_scope_up),
+                            &chain->up, sizeof chain->up);
+            bide__look_want(taker, bide__look_at(taker, chain->scope, BIDE__AT_scope_task),
+                            &chain->task, sizeof chain->task);
+            bide__look_want(taker, bide__look_at(taker, chain->scope, BIDE__AT_scope_kind),
+                            &chain->kind, sizeof chain->kind);
+            left++;
+        }
+        if (left == 0)
+            return;
+        bide__look_read(taker);
+        for (size_t i = 0; i < count; i++) {
+            struct chain *chain = &chains[i];
+            bool is_there = chain->scope && chain->task == chain->owner;
+            chain->meant |= is_there && chain->kind == DEADLINE;
+            chain->scope = is_there && !chain->meant ? chain->up : 0;
+        }
+    }
+}
+
+/* As bide__unanswered_is_meant: `chains` are those of the groups, then those of the tasks. */
+static bool is_meant(const struct bide__look_taker *taker, const struct group *groups,
+                     const struct chain *chains, uint32_t task)
+{
+    enum { MOST_GROUPS = 64 };
+    uint32_t group;
+    bool meant = chains[taker->group_count + task].meant;
+    for (int i = 0; i < MOST_GROUPS && !meant; i++) {
+        if (!bide__look_map_get(&taker->groups, taker->work[task].group, &group) ||
+            groups[group].kind != (uint64_t)(uintptr_t)taker->debug.kind_group)
+            return false;
+        if (!groups[group].parent)
+            return !taker->work[task].called;
+        meant = chains[group].meant;
+        if (!bide__look_map_get(&taker->tasks, groups[group].parent, &task))
+            return meant;
+    }
+    return meant;
+}
+
+static void mark_meant(struct bide__look_taker *taker, const struct group *groups)
+{
+    struct bide__look *look = taker->look;
+    const uint64_t *addresses = taker->group_at_list.entries;
+    size_t count = taker->group_count + (size_t)look->task_count;
+    struct chain *chains = taker->reader->resize(NULL, count * sizeof *chains);
+    if (!chains) {
+        taker->out_of_memory = true;
+        return;
+    }
+    memset(chains, 0, count * sizeof *chains);
+    for (uint32_t i = 1; i < taker->group_count; i++)
+        if (groups[i].parent && groups[i].kind == (uint64_t)(uintptr_t)taker->debug.kind_group)
+            chains[i] =
+                (struct chain){.owner = groups[i].parent,
+                               .scope = bide__look_at(taker, addresses[i], BIDE__AT_group_scope)};
+    for (uint32_t i = 0; i < look->task_count; i++)
+        if (look->tasks[i].state == BIDE__LOOK_WAITING && look->tasks[i].deadline_ns == INT64_MAX)
+            chains[taker->group_count + i] =
+                (struct chain){.owner = taker->work[i].address, .scope = taker->work[i].scope};
+    follow_chains(taker, chains, count);
+    for (uint32_t i = 0; i < look->task_count; i++)
+        if (chains[taker->group_count + i].owner && is_meant(taker, groups, chains, i))
+            look->tasks[i].flags |= BIDE__LOOK_MEANT;
+    taker->reader->resize(chains, 0);
+}
 
 static void take_groups(struct bide__look_taker *taker)
 {
@@ -154,10 +243,7 @@ static void take_groups(struct bide__look_taker *taker)
     for (uint32_t i = 0; i < look->task_count; i++)
         bide__look_number(taker, &taker->groups, &taker->group_at_list, &taker->group_count,
                           taker->work[i].group);
-    struct {
-        uint64_t kind, parent;
-        int64_t deadline_ns;
-    } *groups = taker->reader->resize(NULL, taker->group_count * sizeof *groups);
+    struct group *groups = taker->reader->resize(NULL, taker->group_count * sizeof *groups);
     if (!groups || taker->out_of_memory) {
         taker->out_of_memory = true;
         taker->reader->resize(groups, 0);
@@ -187,6 +273,7 @@ static void take_groups(struct bide__look_taker *taker)
         if (!taker->work[i].scope)
             task->deadline_ns = groups[group].deadline_ns;
     }
+    mark_meant(taker, groups);
     taker->reader->resize(groups, 0);
 }
 

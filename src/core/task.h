@@ -76,7 +76,7 @@ struct bide_task {
     bool said_ready : 1;      /* bide_task_ready was called */
     bool ended_by_cancel : 1; /* the cancel left its function */
     bool renamed : 1;         /* its name is on the heap */
-    bool called : 1;          /* it runs a call of another loop, where it has a task above it */
+    bool called;              /* it runs a call of another loop, where it has a task above it */
     uint16_t no_await_depth;  /* nesting of with_no_await */
     uint16_t error_count;
     uint16_t refused;       /* awaits that a cancel has refused, whatever a shield let through */

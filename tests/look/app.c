@@ -96,10 +96,66 @@ static bool send_all(void **bytes, size_t size, void *arg)
     return send(*(int *)arg, *bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
-/* Answers as bide would, with a picture that is made up: COUNT is where the task's name begins. */
+static char texts[256] = "";
+static uint32_t texts_end = 1;
+
+static uint32_t text(const char *words)
+{
+    uint32_t place = texts_end;
+    texts_end += (uint32_t)snprintf(texts + place, sizeof texts - place, "%s", words) + 1;
+    return place;
+}
+
+/* A picture of what takes long to come about; its first task has a name that is not to be
+   believed, which begins at COUNT. */
+static const struct bide__look *made_up(void)
+{
+    enum { CIRCLE = 1, POOL, CLOSES, LATE = 100 };
+    static struct bide__look_loop loop = {.task_count = 7};
+    static struct bide__look_site site;
+    static struct bide__look_kind kinds[4];
+    static struct bide__look_task tasks[7];
+    static struct bide__look look = {.magic = BIDE__DEBUG_MAGIC,
+                                     .version = BIDE__DEBUG_VERSION,
+                                     .now_ns = LATE * INT64_C(1000000000),
+                                     .loop_count = 1,
+                                     .task_count = 7,
+                                     .site_count = 1,
+                                     .kind_count = 4,
+                                     .loops = &loop,
+                                     .tasks = tasks,
+                                     .sites = &site,
+                                     .kinds = kinds,
+                                     .texts = texts};
+    text("\033[31mEVIL\033]0;owned\007 \xc4\x9b\xff");
+    const char *const names[] = {"evil", "left", "right", "poor", "closer", "shielded", "quick"};
+    for (uint32_t i = 0; i < 7; i++)
+        tasks[i] = (struct bide__look_task){.id = i + 1,
+                                            .name = text(names[i]),
+                                            .parent = BIDE__LOOK_NOBODY,
+                                            .holder = BIDE__LOOK_NOBODY,
+                                            .since_ns = look.now_ns - 1000000000,
+                                            .deadline_ns = INT64_MAX,
+                                            .state = BIDE__LOOK_WAITING};
+    kinds[CIRCLE] = (struct bide__look_kind){text("mutex"), text("wants")};
+    kinds[POOL] = (struct bide__look_kind){text("pool"), text("wants a connection of")};
+    kinds[CLOSES] = (struct bide__look_kind){text("pool"), text("closes")};
+    tasks[0].name = (uint32_t)count;
+    tasks[1].kind = tasks[2].kind = CIRCLE;
+    tasks[1].holder = 2;
+    tasks[2].holder = 1;
+    tasks[3].kind = POOL;
+    tasks[4].kind = CLOSES;
+    tasks[5].flags = tasks[6].flags = BIDE__LOOK_CANCELLED;
+    tasks[5].since_ns -= 5000000000;
+    look.text_bytes = texts_end;
+    return &look;
+}
+
+/* Answers as bide would. */
 static void lie(void)
 {
-    static char texts[] = "\0\033[31mEVIL\033]0;owned\007 \xc4\x9b\xff";
+    struct bide__look look = *made_up();
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length = snprintf(address.sun_path + 1, 100, BIDE__LOOK_SOCKET, getpid());
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -110,26 +166,6 @@ static void lie(void)
     for (;;) {
         char what;
         int fd = accept(listener, NULL, NULL);
-        struct bide__look_loop loop = {.task_count = 1};
-        struct bide__look_task task = {.id = 1,
-                                       .name = (uint32_t)count,
-                                       .parent = BIDE__LOOK_NOBODY,
-                                       .holder = BIDE__LOOK_NOBODY,
-                                       .deadline_ns = INT64_MAX};
-        struct bide__look_site site = {0};
-        struct bide__look_kind wait = {0};
-        struct bide__look look = {.magic = BIDE__DEBUG_MAGIC,
-                                  .version = BIDE__DEBUG_VERSION,
-                                  .loop_count = 1,
-                                  .task_count = 1,
-                                  .site_count = 1,
-                                  .kind_count = 1,
-                                  .text_bytes = sizeof texts,
-                                  .loops = &loop,
-                                  .tasks = &task,
-                                  .sites = &site,
-                                  .kinds = &wait,
-                                  .texts = texts};
         void *head = &look;
         if (recv(fd, &what, 1, 0) == 1 && send_all(&head, sizeof look, &fd))
             bide__look_parts(&look, send_all, &fd);
@@ -178,6 +214,55 @@ static async(void) growth(void)
             spawn_void(g, feed, 1);
             await(bide_sleep(bide_ms(1)));
         }
+    }
+    return bide_void;
+}
+
+static async(void) read_it(bide_stream_ptr peer)
+{
+    char bytes[16];
+    (void)await(bide_read(peer, bytes, sizeof bytes));
+    return bide_void;
+}
+SPAWNABLE(void, read_it, bide_stream_ptr)
+
+static async(void) ask(bide_stream_ptr peer, bool bounded)
+{
+    if (bounded)
+        with_deadline(bide_s(2000))
+            await(read_it(peer));
+    else
+        await(read_it(peer));
+    return bide_void;
+}
+SPAWNABLE(void, ask, bide_stream_ptr, bool)
+
+static async(void) is_meant(bide_stream_ptr peer)
+{
+    with_deadline(BIDE_FOREVER) {
+        with_group(inside)
+            spawn_void(inside, read_it, peer);
+    }
+    return bide_void;
+}
+SPAWNABLE(void, is_meant, bide_stream_ptr)
+
+/* Tasks that wait for a peer: the first with a deadline, COUNT without; two that are meant to. */
+static async(void) asks(void)
+{
+    bide_stream_ptr ends[2];
+    with_group(g) {
+        for (int i = 0; i <= count; i++) {
+            await(bide_stream_pair(ends));
+            spawn_void(g, ask, ends[0], i == 0);
+        }
+        await(bide_stream_pair(ends));
+        spawn_void(g, is_meant, ends[0]);
+        await(bide_stream_pair(ends));
+        spawn_void(bide_background(), read_it, ends[0]);
+        await(bide_sleep(bide_ms(5)));
+        up();
+        await(bide_sleep(bide_s(1000)));
     }
     return bide_void;
 }
@@ -272,6 +357,7 @@ int main(int argc, char **argv)
         return bide_run(tree, .loops = 2);
     return strcmp(kind, "churn") == 0    ? bide_run(churn)
            : strcmp(kind, "growth") == 0 ? bide_run(growth)
+           : strcmp(kind, "asks") == 0   ? bide_run(asks)
            : strcmp(kind, "circle") == 0 ? bide_run(circle)
            : strcmp(kind, "damage") == 0 ? bide_run(damage)
            : strcmp(kind, "brief") == 0  ? bide_run(brief)

@@ -6,6 +6,7 @@
 
 #include "core/loop.h"
 #include "core/task.h"
+#include "core/unanswered.h"
 
 #include <bide/bide.h>
 #include <bide/test.h>
@@ -166,6 +167,62 @@ TEST(a_layout_that_leads_out_of_a_record_is_damaged)
     struct bide__debug debug = bide_debug;
     debug.offsets[BIDE__AT_task_object] = debug.sizes[BIDE__SIZE_task] - 8;
     check_int(take(&debug, NULL), BIDE__LOOK_DAMAGED);
+}
+
+enum { PLAIN, OWN_FOREVER, IN_FOREVER, BEHIND, IN_BACKGROUND, CALLED, KINDS };
+static bide_task_ref waiting[KINDS];
+
+static async(void) idle_forever(void)
+{
+    with_deadline(BIDE_FOREVER)
+        await(idle());
+    return bide_void;
+}
+SPAWNABLE(void, idle_forever)
+
+static async(void) idle_behind(void)
+{
+    with_group(inside)
+        waiting[BEHIND] = bide_ref(spawn(inside, idle));
+    return bide_void;
+}
+SPAWNABLE(void, idle_behind)
+
+static void what_is_meant_is_known(const struct bide__look *look)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        const struct bide_task *task = waiting[kind].task;
+        const struct bide__look_task *seen = NULL;
+        for (uint32_t i = 0; i < look->task_count; i++)
+            if (look->tasks[i].id == task->head.id)
+                seen = &look->tasks[i];
+        require(seen);
+        check_int(seen->deadline_ns == INT64_MAX, true);
+        check_int((seen->flags & BIDE__LOOK_MEANT) != 0, bide__unanswered_is_meant(task));
+        check_int(bide__unanswered_is_meant(task), kind != PLAIN && kind != CALLED);
+    }
+}
+
+TEST(what_is_meant_to_wait_is_so_from_outside_too)
+{
+    with_group(g) {
+        waiting[PLAIN] = bide_ref(spawn(g, idle));
+        waiting[OWN_FOREVER] = bide_ref(spawn(g, idle_forever));
+        waiting[IN_BACKGROUND] = bide_ref(spawn(bide_background(), idle));
+        waiting[CALLED] = bide_ref(spawn(bide_background(), idle));
+        waiting[CALLED].task->called = true;
+        with_deadline(BIDE_FOREVER) {
+            with_group(inside) {
+                waiting[IN_FOREVER] = bide_ref(spawn(inside, idle));
+                spawn_void(inside, idle_behind);
+                await(bide_sleep(bide_ms(1)));
+                check_int(take(&bide_debug, what_is_meant_is_known), BIDE__LOOK_DONE);
+                bide_group_cancel(inside, "seen");
+            }
+        }
+        waiting[CALLED].task->called = false;
+        bide_group_cancel(g, "seen");
+    }
 }
 
 TEST_PLAIN(texts_from_elsewhere_are_harmless)
