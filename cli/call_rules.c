@@ -5,6 +5,8 @@
  */
 #include "check.h"
 
+#define BIDE__BLOCKING_CALLS_ONLY
+#include <bide/no_blocking.h>
 #include <string.h>
 
 static const char blocking[] = "blocking-call", low_level[] = "low-level-call";
@@ -14,35 +16,9 @@ static const char blocking[] = "blocking-call", low_level[] = "low-level-call";
 static const struct call {
     const char *name, *rule, *advice;
 } calls[] = {
-    {"sleep", blocking, "await(bide_sleep(bide_s(n)))"},
-    {"usleep", blocking, "await(bide_sleep(bide_us(n)))"},
-    {"nanosleep", blocking, "await(bide_sleep(...))"},
-    {"clock_nanosleep", blocking, "await(bide_sleep(...))"},
-    {"thrd_sleep", blocking, "await(bide_sleep(...))"},
-    {"pause", blocking, "await(bide_until_stop())"},
-    {"system", blocking, "with(bide_child, ...)"},
-    {"popen", blocking, "with(bide_child, ...)"},
-    {"wait", blocking, "with(bide_child, ...)"},
-    {"waitpid", blocking, "with(bide_child, ...)"},
-    {"getaddrinfo", blocking, "await(bide_connect_tcp(...)), which looks names up"},
-    {"getnameinfo", blocking, "await(offload(BIDE_BLOCKING, ...))"},
-    {"gethostbyname", blocking, "await(bide_connect_tcp(...)), which looks names up"},
-    {"fopen", blocking, "with(bide_opened_file, ...)"},
-    {"fread", blocking, "await(bide_file_read(...))"},
-    {"fwrite", blocking, "await(bide_file_write(...))"},
-    {"fgets", blocking, "await(bide_file_read(...))"},
-    {"getline", blocking, "await(bide_file_read(...))"},
-    {"scanf", blocking, "await(offload(BIDE_BLOCKING, ...))"},
-    {"getchar", blocking, "await(offload(BIDE_BLOCKING, ...))"},
-    {"fsync", blocking, "await(bide_file_sync(...))"},
-    {"flock", blocking, "await(offload(BIDE_BLOCKING, ...))"},
-    {"opendir", blocking, "await(offload(BIDE_BLOCKING, ...))"},
+#define CALL(name, instead) {#name, blocking, instead},
+    BIDE__BLOCKING_CALLS(CALL)
     {"crypt", blocking, "await(bide_password_hash(...))"},
-    {"pthread_join", blocking, "await(offload(BIDE_BLOCKING, ...))"},
-    {"pthread_cond_wait", blocking, "await(bide_condition_wait(...))"},
-    {"pthread_barrier_wait", blocking, "await(bide_barrier_wait(...))"},
-    {"sem_wait", blocking, "with_slot(&semaphore)"},
-    {"mtx_lock", blocking, "with_lock(&mutex)"},
     {"PQexec", blocking, "the engine of bide/db.h"},
     {"PQexecParams", blocking, "the engine of bide/db.h"},
     {"PQexecPrepared", blocking, "the engine of bide/db.h"},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Races across awaits: programs under ThreadSanitizer on a library built with BIDE_TASK_RACES, which
-shows it each task as a thread.
+"""Races across awaits: programs under ThreadSanitizer on a library that shows it each task as a
+thread (BIDE_TASK_RACES).
 
 tests/races/check_then_act.c must be told, with both lines and both tasks. Nothing may be said of
 tests/races/ordered.c, which uses each way of ordering, and of EXAMPLES. Those of TOLD have what the

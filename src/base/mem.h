@@ -71,11 +71,11 @@ int64_t bide__mem_live(void);
 #endif
 
 /*
- * Built with BIDE_TASK_RACES, and not itself under ThreadSanitizer, the library shows each task as a
- * thread to it: a switch orders nothing then, only what the macros of bide/detail.h say does. So a
- * value that a task reads, and writes after an await, is a race with the task that wrote meanwhile.
- * What a loop does itself is left out, as it reads and writes for tasks in the order of their waits;
- * and the library's own memory, which changes hands without them.
+ * Built with BIDE_TASK_RACES, and not itself under ThreadSanitizer, the library shows each task as
+ * a thread to it: a switch orders nothing then, only what the macros of bide/detail.h say does. So
+ * a value that a task reads, and uses after an await, is a race with the task that wrote meanwhile.
+ * What a loop does itself is left out, as it reads and writes for tasks in the order of their
+ * waits; and the library's own memory, which changes hands without them.
  */
 #ifndef BIDE_TASK_RACES
 #define BIDE_TASK_RACES 0
