@@ -42,7 +42,7 @@ char *waits_for(const struct bide__look *look, const struct bide__look_task *tas
         return text_of("%s %s '%s'", verb, noun, name);
     if (has_site(look, task->object_made))
         return text_of("%s the %s of %s", verb, noun, place_of(look, task->object_made));
-    return text_of("%s a %s", verb, noun);
+    return text_of("%s %s %s", verb, strchr("aei", *noun) ? "an" : "a", noun);
 }
 
 char *duration_of(int64_t ns)

@@ -42,7 +42,8 @@ const char *bide__object_label(const struct bide__object *object, char *text, si
         snprintf(text, size, "the %s of %s:%d", object->kind->noun, object->made->file,
                  object->made->line);
     else
-        snprintf(text, size, "a %s", object->kind->noun);
+        snprintf(text, size, "%s %s", strchr("aei", *object->kind->noun) ? "an" : "a",
+                 object->kind->noun);
     return text;
 }
 

@@ -123,4 +123,8 @@ TEST(an_event_that_nobody_can_set_is_reported)
     require(error);
     check_int(error->code, BIDE_DEADLOCK);
     check_contains(report, "event 'never'");
+    bide_event unnamed = {0};
+    test_capture_stderr();
+    attempt(&error, wait_for_event, &unnamed);
+    check_contains(test_captured(), "waits for an event");
 }
