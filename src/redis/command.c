@@ -111,7 +111,7 @@ bide_async(void) bide__redis_do(bide_redis *r, const bide_redis_arg *args, size_
                                 struct bide__redis_answer *answer)
 {
     check_args(r, args, count);
-    answer->repeatable = r->client->repeatable || is_read(args);
+    answer->repeatable |= r->client->repeatable || is_read(args);
     answer->sent = false;
     if (r->link) {
         bide_with_deadline(r->options.timeout)(void)
@@ -137,6 +137,7 @@ static bide_async(bide_redis_reply) call(bide_redis *r, bide_arena *arena,
     answer.reply = (bide_redis_reply){.kind = BIDE_REDIS_NIL};
     answer.arena = arena;
     answer.code = 0;
+    answer.repeatable = false;
     (void)bide_await(bide__redis_do(r, args, count, &answer));
     bide__redis_check(r, args, &answer);
     return bide_ready(bide_redis_reply, answer.reply);

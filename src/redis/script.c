@@ -38,7 +38,7 @@ static bide_async(void) load(bide_redis *r, bide_redis_script *script)
     bide_defer(end_arena, &arena);
     const bide_redis_arg args[] = {bide__redis_text("SCRIPT"), bide__redis_text("LOAD"),
                                    bide__redis_text(script->text)};
-    struct bide__redis_answer answer = {.arena = &arena};
+    struct bide__redis_answer answer = {.arena = &arena, .repeatable = true};
     (void)bide_await(bide__redis_do(r, args, 3, &answer));
     bide__redis_check(r, args, &answer);
     bide_redis_reply reply = answer.reply;

@@ -58,7 +58,7 @@ static bide_async(void) next(bide_redis_subscription_ptr s)
 static void begin_reply(bide_redis_subscription *s)
 {
     bide_arena_reset(&s->arena);
-    s->answer = (struct bide__redis_answer){.arena = &s->arena};
+    s->answer = (struct bide__redis_answer){.arena = &s->arena, .repeatable = true};
 }
 
 /* Waits until every name is confirmed. */

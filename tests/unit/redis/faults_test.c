@@ -212,7 +212,7 @@ TEST(a_stopped_server, .real_clock = true, .timeout_ms = 30000)
 
 /* ---- what was sent to a server that does not answer is not made again, and is an effect ---- */
 
-enum way { COUNTS, COUNTS_BESIDE, LEASED_COUNTS, TX_COUNTS, READS, LEASED_READS };
+enum way { COUNTS, COUNTS_BESIDE, LEASED_COUNTS, TX_COUNTS, READS, LEASED_READS, LISTENS, LEARNS };
 
 static async(void) fail_soon(void);
 SPAWNABLE(void, fail_soon)
@@ -220,6 +220,22 @@ static async(void) fail_soon(void)
 {
     await(bide_sleep(bide_ms(20)));
     fail(bide_error_new(BIDE_UNREACHABLE, "another one is away"));
+}
+
+static async(void) listen_shortly(bide_redis_ptr r)
+{
+    static const char *const names[] = {"news"};
+    with(bide_redis_subscription, s, r, names, 1, 4)
+        (void)s;
+    return bide_void;
+}
+
+/* The server has to learn it first. */
+static async(void) run_new_script(bide_redis_ptr r)
+{
+    bide_redis_script count = {.text = "return redis.call('INCR', 'n')"};
+    (void)await(bide_redis_eval(r, &count, NULL, 0, 0));
+    return bide_void;
 }
 
 static async(void) ask(bide_redis_ptr r, enum way way, int *calls);
@@ -237,6 +253,10 @@ static async(void) ask(bide_redis_ptr r, enum way way, int *calls)
     else if (way == TX_COUNTS)
         with_redis_tx(tx, r)
             bide_redis_queue(tx, "INCR", "n");
+    else if (way == LISTENS)
+        await(listen_shortly(r));
+    else if (way == LEARNS)
+        await(run_new_script(r));
     else
         with(bide_redis_leased, c, r)
             (void)await(bide_redis(c, way == LEASED_READS ? "get" : "INCR", "n"));
@@ -271,7 +291,7 @@ static async(void) ask_again(const struct redis_server *server, bide_redis_ptr p
     else
         retry(&err, &again, ask_within, r, way, &calls);
     kill(server->pid, SIGCONT);
-    check_int(effects_end(&memory), way != READS && way != LEASED_READS);
+    check_int(effects_end(&memory), way < READS);
     require(err);
     check_int(err->code, way == COUNTS_BESIDE ? BIDE_UNREACHABLE : BIDE_TIMEOUT);
     check_int(calls, expected);
@@ -289,6 +309,8 @@ TEST(what_was_sent_before_a_cancel_is_not_made_again, .real_clock = true, .timeo
             await(ask_again(&server, r, r, way, 1));
         await(ask_again(&server, r, r, READS, 3));
         await(ask_again(&server, r, r, LEASED_READS, 3));
+        await(ask_again(&server, r, r, LISTENS, 3));
+        await(ask_again(&server, r, r, LEARNS, 3));
         with(bide_redis, hasty, server.url, &options) {
             await(ask_again(&server, r, hasty, COUNTS, 1));
             await(ask_again(&server, r, hasty, TX_COUNTS, 1));
