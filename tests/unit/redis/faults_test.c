@@ -259,7 +259,7 @@ static async(void) ask(bide_redis_ptr r, enum way way, int *calls)
         await(run_new_script(r));
     else
         with(bide_redis_leased, c, r)
-            (void)await(bide_redis(c, way == LEASED_READS ? "get" : "INCR", "n"));
+            (void)await(bide_redis(c, way == LEASED_READS ? "strlen" : "INCR", "n"));
     return bide_void;
 }
 
