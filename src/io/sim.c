@@ -502,17 +502,22 @@ static int sim_connect(struct sim_io *self, struct bide__op *op)
     return code < 0 ? code : connect_from(self, end, fd, &to);
 }
 
-/* The descriptor of the end with this address, which may be closed already; -1: there is none. */
+/* The descriptor of the end with this address, or of one that had it and is closed; -1: there is
+   none. */
 static int find_address(const struct sim_io *self, const struct sockaddr *carrier, socklen_t size)
 {
+    int found = -1;
     for (size_t i = 0; i < self->count; i++) {
         if (!self->ends[i] || self->ends[i]->own.size == 0)
             continue;
         struct bide__address its = carrier_of(&self->ends[i]->own, false);
-        if (its.size == size && memcmp(&its.any, carrier, size) == 0)
-            return (int)i;
+        if (its.size != size || memcmp(&its.any, carrier, size) != 0)
+            continue;
+        found = (int)i;
+        if (end_of(self, found))
+            break;
     }
-    return -1;
+    return found;
 }
 
 /* Nothing happens to that end of the connection but what happens to the server's. */

@@ -5,7 +5,12 @@
 #include <bide/bide.h>
 #include <bide/test.h>
 
+#include "core/loop.h"
+#include "core/op.h"
+#include "io/address.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -256,6 +261,39 @@ EXPLORE(who_has_gone_before_the_accept_has_an_address_too, .no_faults = true, .n
             check_int(await(bide_read(there, text, sizeof text)), 0);
         }
     }
+}
+
+/* As a connection of libcurl: 0, or what connecting failed with. */
+static int connect_carried(const char *host, uint16_t port)
+{
+    struct bide__io *io = bide__loop_here->io;
+    struct bide__address to;
+
+    require(bide__address_parse(host, port, &to) == 0);
+    int fd = io->ops->carry(io, &to);
+    require(fd >= 0);
+    int result = connect(fd, &to.any, to.size) == 0 ? 0 : errno;
+    close(fd);
+    return result;
+}
+
+/* A server that comes again need not get the number of its listener again. */
+EXPLORE(an_address_is_that_of_its_open_listener, .no_faults = true, .no_cancels = true,
+        .schedules = 50)
+{
+    int number = -1;
+
+    with(bide_tcp_listener, listener, "10.0.0.1", 80, NULL) {
+        number = bide_listener_fd(listener);
+        check_int(connect_carried("10.0.0.1", 80), 0);
+    }
+    int taken = fcntl(STDERR_FILENO, F_DUPFD, number);
+    check_int(taken, number);
+    check_int(connect_carried("10.0.0.1", 80), ECONNREFUSED);
+    with(bide_tcp_listener, listener, "10.0.0.1", 80, NULL) {
+        check_int(connect_carried("10.0.0.1", 80), 0);
+    }
+    close(taken);
 }
 
 /* ---- one direction does not wait for the other ---- */
