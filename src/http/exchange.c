@@ -94,15 +94,23 @@ bide_arena *bide_exchange_arena(bide_exchange *exchange)
 }
 
 /* `100 Continue`, before the first byte of a body that the peer holds back. After the reply it
-   would be taken for the next one's. */
+   would be taken for the next one's. The wait for the body sends it. */
 static int tell_to_continue(struct bide_exchange *exchange)
 {
     static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct bide__http_connection *connection = exchange->connection;
+    struct bide__http_buffers *buffers = connection->buffers;
     if (exchange->replied)
         return -ESHUTDOWN;
     exchange->continued = true;
-    int result = bide__http_flush(exchange->connection);
-    return result < 0 ? result : bide__http_send(exchange->connection, line, sizeof line - 1);
+    if (sizeof line - 1 > sizeof buffers->out - connection->out_length) {
+        int result = bide__http_flush(connection);
+        if (result < 0)
+            return result;
+    }
+    memcpy(buffers->out + connection->out_length, line, sizeof line - 1);
+    connection->out_length += sizeof line - 1;
+    return 0;
 }
 
 /* How long to wait for the next part of the body: none of the bounds is passed. */

@@ -3,6 +3,8 @@
  */
 #include "server_case.h"
 
+#include "http/connection.h"
+
 #include "base/assert.h"
 
 /* A request with a body of `size` bytes in this framing; for the caller to free. */
@@ -254,6 +256,84 @@ SITE_TEST(an_unwanted_body_is_not_asked_for, {.requests = 0})
                           OK_CLOSE("3", "abc")));
     }
     return bide_void;
+}
+
+/* ---- a reply beside who asks for the body ---- */
+
+struct beside {
+    struct site site;
+    size_t filled; /* bytes before the first reply */
+    size_t read;
+};
+
+static async(void) read_beside(bide_exchange *x, struct beside *beside);
+SPAWNABLE(void, read_beside, bide_exchange *, struct beside *)
+static async(void) read_beside(bide_exchange *x, struct beside *beside)
+{
+    beside->read = await(bide_body_all(x)).length;
+    return bide_void;
+}
+
+/* The first reply waits for the second request's; the socket takes no more when that begins. */
+static async(void) handle_beside(bide_exchange *x, void *arg)
+{
+    static char fill[65536], body[5000];
+    struct beside *beside = arg;
+    ssize_t sent;
+    memset(body, path_is(x, "/") ? 'a' : 'b', sizeof body);
+    if (path_is(x, "/")) {
+        await(bide_reply(x, 200, "text/plain", body, sizeof body));
+        return bide_void;
+    }
+    setsockopt(x->connection->fd.fd, SOL_SOCKET, SO_SNDBUF, &(int){16384}, sizeof(int));
+    while ((sent = send(x->connection->fd.fd, fill, sizeof fill, MSG_DONTWAIT)) > 0)
+        beside->filled += (size_t)sent;
+    with_group(g) {
+        spawn_void(g, read_beside, x, beside);
+        await(bide_sleep(bide_ms(1)));
+        await(bide_reply(x, 200, "text/plain", body, sizeof body));
+    }
+    return bide_void;
+}
+
+static size_t run_of(const char *text, char c)
+{
+    size_t length = 0;
+    while (text[length] == c)
+        length++;
+    return length;
+}
+
+static async(void) client_of_beside(struct site *site)
+{
+    struct beside *beside = (struct beside *)site;
+    static const char ask[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    with(dial, client, site) {
+        setsockopt(bide_stream_fd(client->stream), SOL_SOCKET, SO_RCVBUF, &(int){16384},
+                   sizeof(int));
+        await(say(client, GET("/") EXPECTING("/beside")));
+        while (beside->filled == 0 || client->held < beside->filled)
+            require(await(read_more(client)) > 0);
+        client->in += beside->filled;
+        client->held -= beside->filled;
+        await(next_reply(client, false));
+        check_int(run_of(strstr(client->reply, "\r\n\r\n") + 4, 'a'), 5000);
+        await(next_reply(client, false));
+        check_str(client->reply, ask);
+        await(next_reply(client, false));
+        check_int(run_of(strstr(client->reply, "\r\n\r\n") + 4, 'b'), 5000);
+        await(say(client, "abc"));
+        while (beside->read == 0)
+            await(bide_sleep(bide_ms(1)));
+        check_int(beside->read, 3);
+    }
+    return bide_void;
+}
+
+TEST(who_asks_for_a_body_leaves_the_replies_as_they_are, .real_clock = true)
+{
+    struct beside beside = {.read = 0};
+    await(with_site(&beside.site, handle_beside, client_of_beside));
 }
 
 /* ---- failures -----------------------------------------------------------------------------------
