@@ -101,10 +101,11 @@ struct stop_client {
     pthread_t thread;
     uint16_t port;
     int pause_us;
-    const bool *over;   /* atomic: no new connections */
-    int answered, told; /* replies; of those, with `Connection: close` */
-    int closed_before;  /* connections that had ended before the next request was sent */
-    int lost;           /* requests that were sent, and got no reply */
+    const bool *over;  /* atomic: no new connections */
+    int answered;      /* atomic: replies ... */
+    int told;          /* ... and of those, with `Connection: close` */
+    int closed_before; /* connections that had ended before the next request was sent */
+    int lost;          /* requests that were sent, and got no reply */
 };
 
 /* One exchange. False when the connection is over. */
@@ -129,7 +130,7 @@ static bool ask(struct stop_client *client, int fd)
         held += (size_t)n;
         reply[held] = 0;
     } while (!strstr(reply, "hello\n"));
-    client->answered++;
+    __atomic_add_fetch(&client->answered, 1, __ATOMIC_RELAXED);
     if (!strstr(reply, "\r\nConnection: close\r\n"))
         return true;
     client->told++;
@@ -170,6 +171,9 @@ static async(void) stop_under_load(void)
                 require(!pthread_create(&stop_clients[i].thread, NULL, stop_client_main,
                                         &stop_clients[i]));
             }
+            for (int i = 0; i < STOP_CLIENTS; i++) /* all are there, and go on asking */
+                while (!__atomic_load_n(&stop_clients[i].answered, __ATOMIC_RELAXED))
+                    await(bide_sleep(bide_ms(1)));
             await(bide_sleep(bide_ms(30)));
             bide_stop("the test says so");
             await(bide_sleep(bide_ms(50)));
