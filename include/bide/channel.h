@@ -70,6 +70,7 @@ struct bide__channel {
     const char *closed_why;
     uint64_t closed_by;
     char closed_by_name[32];
+    size_t holds; /* of the memory: its owner, and senders whose waits the close ended */
 };
 
 /* CHANNEL(T) makes `bide_channel(T)` usable; T is one identifier. */
@@ -94,7 +95,9 @@ struct bide__channel {
                                                      BIDE__SITE("bide_channel_new")))
 
 /* Gives it back with what is still buffered. No task may wait for it or be registered: that is
-   BIDE_MISUSE, naming the task. NULL is allowed. Never suspends. */
+   BIDE_MISUSE, naming the task; and none may use it later. Waits that a close or a cancel has
+   ended are waits no more, also before their tasks run: closing and freeing at once is fine.
+   NULL is allowed. Never suspends. */
 #define bide_channel_free(c) bide__channel_free(BIDE__CHANNEL(c), BIDE__SITE("bide_channel_free"))
 
 /* with_channel(T, c, capacity) { ... }: `c` is a new channel inside, freed when the block is left,
@@ -232,6 +235,7 @@ BIDE__MUST_USE int bide__send_begin(struct bide__channel *channel, const void *v
                                     struct bide__parking *parking);
 BIDE__MUST_USE int bide__receive_begin(struct bide__channel *channel, void *ret_value,
                                        struct bide__parking *parking);
+/* Of a send that has waited. */
 __attribute__((__noreturn__, __cold__)) void bide__send_failed(struct bide__channel *channel,
                                                                int result);
 /* False when the channel is closed and drained; else raises. */

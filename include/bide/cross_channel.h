@@ -74,9 +74,10 @@ struct bide__cross;
     ((struct bide_cross_channel_of_##T *)bide__cross_new(                                          \
         sizeof(bide__crossing_##T), capacity, name, BIDE__SITE("bide_cross_channel_new")))
 
-/* Gives it back with what is still buffered, on any loop. No task may wait for it or use it later:
-   that is BIDE_MISUSE, naming the task. A select that another case has decided waits no more; one
-   of another loop does until its task has run. NULL is allowed. Never suspends. */
+/* Gives it back with what is still buffered, on any loop. No task may wait for it or be registered:
+   that is BIDE_MISUSE; and none may use it later. A wait of this loop that a close, a cancel, or
+   another case of its select has ended is a wait no more, also before its task runs; one of another
+   loop may be one until then. NULL is allowed. Never suspends. */
 #define bide_cross_channel_free(c)                                                                 \
     bide__cross_free(BIDE__CROSS(c), BIDE__SITE("bide_cross_channel_free"))
 

@@ -314,12 +314,11 @@ void bide__raise(int code, const struct bide__object *object)
 {
     struct bide_task *me = bide__task_current();
     char label[80];
-    bide__object_label(object, label, sizeof label);
     bide_error *error;
+    if (code == -ECANCELED) /* whoever has cancelled it may have ended the object since */
+        bide__fail(me->head.at, bide__cancel_error(me));
+    bide__object_label(object, label, sizeof label);
     switch (code) {
-    case -ECANCELED:
-        error = bide__cancel_error(me);
-        break;
     case -EDEADLK:
         error = bide_error_new(BIDE_DEADLOCK, "waiting for %s would never end", label);
         break;

@@ -10,6 +10,9 @@
  * Invariants
  *  1. Receivers wait only while the buffer is empty, senders only while it is full.
  *  2. A select that waits on both sides of one channel is the only task that can be in both queues.
+ *  3. A task whose wait is decided reads the channel no more, but for a sender that was told of the
+ *     close, which holds the memory until it has said who closed what, and one that was told of a
+ *     deadlock, which runs before all others.
  */
 #include "sync/sync.h"
 
@@ -66,7 +69,8 @@ void *bide__channel_new(size_t size, size_t value_size, size_t capacity, const c
     struct bide__channel *channel = bide__alloc(total);
     if (!channel)
         return NULL;
-    *channel = (struct bide__channel){.capacity = capacity, .value_size = (uint32_t)value_size};
+    *channel = (struct bide__channel){
+        .capacity = capacity, .value_size = (uint32_t)value_size, .holds = 1};
     channel->buffer = (char *)channel + size;
     channel->buffer_end = channel->buffer + buffer_size;
     channel->put = channel->buffer;
@@ -84,6 +88,13 @@ void *bide__channel_enter(size_t size, size_t value_size, size_t capacity, const
         bide__fail(made, bide_error_new(BIDE_NO_MEMORY, "no memory for channel '%s' of %zu values",
                                         name, capacity));
     return channel;
+}
+
+static void let_go(struct bide__channel *channel)
+{
+    BIDE__IN_ORDER(channel);
+    if (--channel->holds == 0)
+        bide__free(channel);
 }
 
 void bide__channel_free(struct bide__channel *channel, const struct bide_site *at)
@@ -104,7 +115,8 @@ void bide__channel_free(struct bide__channel *channel, const struct bide_site *a
                      BIDE__AT(at), (unsigned long long)user->head.id, bide__task_label(user),
                      BIDE__AT(user->head.at));
     }
-    bide__free(channel);
+    channel->to_send.name = NULL; /* it may end too */
+    let_go(channel);
 }
 
 void bide__channel_leave(void *owner)
@@ -203,16 +215,23 @@ int bide__channel_receive_now(struct bide__channel *channel, void *ret_value)
     return receive_now(channel, ret_value);
 }
 
-void bide__send_failed(struct bide__channel *channel, int result)
+void bide__channel_raise_closed(struct bide__channel *channel, bool told)
 {
     char label[BIDE__LABEL_BYTES];
-    if (result != -EPIPE)
-        bide__raise(result, &channel->to_send);
     bide__object_label(&channel->to_send, label, sizeof label);
-    bide__fail(bide__current->at,
-               bide_error_new(BIDE_CLOSED, "%s was %s by task #%llu '%s' at %s:%d", label,
-                              channel->closed_why, (unsigned long long)channel->closed_by,
-                              channel->closed_by_name, BIDE__AT(channel->closed_at)));
+    bide_error *error = bide_error_new(BIDE_CLOSED, "%s was %s by task #%llu '%s' at %s:%d", label,
+                                       channel->closed_why, (unsigned long long)channel->closed_by,
+                                       channel->closed_by_name, BIDE__AT(channel->closed_at));
+    if (told)
+        let_go(channel);
+    bide__fail(bide__current->at, error);
+}
+
+void bide__send_failed(struct bide__channel *channel, int result)
+{
+    if (result == -EPIPE)
+        bide__channel_raise_closed(channel, true);
+    bide__raise(result, &channel->to_send);
 }
 
 bool bide__receive_ended(struct bide__channel *channel, int result)
@@ -255,7 +274,7 @@ static __attribute__((noinline)) int send_in_full(struct bide__channel *channel,
     struct bide_task *me = bide__task_current();
     int result = bide__checkpoint(me);
     if (bide__unlikely(result < 0))
-        bide__send_failed(channel, result);
+        bide__raise(result, &channel->to_send);
     bide__channel_check_end(me, channel, true);
     result = send_now(channel, value);
     if (result == 0) {
@@ -263,7 +282,7 @@ static __attribute__((noinline)) int send_in_full(struct bide__channel *channel,
         return 0;
     }
     if (bide__unlikely(result == -EPIPE))
-        bide__send_failed(channel, result);
+        bide__channel_raise_closed(channel, false);
     bide__check_loop(me, bide__first_waiting(&channel->senders), "channel");
     return bide__wait_here(me, &channel->senders, parking, (void *)(uintptr_t)value,
                            &channel->to_send, channel->receiver_ends != NULL);
@@ -369,7 +388,8 @@ void bide__channel_close(struct bide__channel *channel, const struct bide_site *
     snprintf(channel->closed_by_name, sizeof channel->closed_by_name, "%s",
              inside ? bide__task_label(me) : "outside of tasks");
     bide__wake_all(&channel->receivers, -EPIPE);
-    bide__wake_all(&channel->senders, -EPIPE);
+    for (; channel->senders.first; channel->holds++)
+        bide__wake(channel->senders.first, -EPIPE);
 }
 
 void bide__end_enter(struct bide__end *end, struct bide__channel *channel, bool sends,

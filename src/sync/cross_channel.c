@@ -13,7 +13,8 @@
  *     letters before it ends.
  *  3. A port whose tasks wait is due after BIDE_CAP_CROSS_PASSED values (or places) that others
  *     had, or when those that were due before it had one: one is kept for it until then.
- *  4. The memory is held by its owner and by each letter on its way.
+ *  4. The memory is held by its owner, by each letter on its way, and by each sender that was told
+ *     of the close, until it has said who closed what.
  *  5. A wait of a select that was decided elsewhere may still be in a queue: until its task runs,
  *     or its loop looks. Taken out by that look it knows the channel no more, which may be freed.
  */
@@ -52,7 +53,7 @@ struct bide__cross {
     size_t put, take; /* the next places to write and to read */
     size_t value_size;
     char *buffer;
-    size_t holds; /* the owner, and letters on their way */
+    size_t holds; /* see invariant 4 */
     size_t first; /* the port that is looked at first */
     struct turn turns[2];
     size_t port_count;
@@ -153,6 +154,7 @@ static void serve(struct bide__cross *cross, struct port *port)
         } else if (receiver && cross->closed) {
             bide__wake(receiver, -EPIPE);
         } else if (sender && cross->closed) {
+            cross->holds++;
             bide__wake(sender, -EPIPE);
         } else if (sender && may(cross, port, TO_SEND)) {
             put(cross, sender->payload);
@@ -306,6 +308,7 @@ void bide__cross_free(struct bide__cross *cross, const struct bide_site *at)
     pthread_mutex_lock(&cross->lock);
     forget_decided(cross);
     const struct bide_task *user = first_user(cross);
+    size_t ends = cross->ends[TO_RECEIVE] + cross->ends[TO_SEND];
     if (bide__unlikely(user != NULL)) {
         char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
         unlock_and_send(cross, notify(cross)); /* what was kept for those is free */
@@ -314,6 +317,15 @@ void bide__cross_free(struct bide__cross *cross, const struct bide_site *at)
                      BIDE__AT(at), (unsigned long long)user->head.id, bide__task_label(user),
                      user->loop->index, BIDE__AT(user->head.at));
     }
+    if (bide__unlikely(ends > 0)) {
+        char label[BIDE__LABEL_BYTES], me[BIDE__LABEL_BYTES];
+        pthread_mutex_unlock(&cross->lock);
+        bide__misuse("%s frees %s at %s:%d inside with_cross_sender or with_cross_receiver of %zu "
+                     "task%s",
+                     bide__who_runs(me), bide__object_label(&cross->to_send, label, sizeof label),
+                     BIDE__AT(at), ends, ends == 1 ? "" : "s");
+    }
+    cross->to_send.name = NULL; /* it may end too */
     let_go(cross);
 }
 
@@ -376,14 +388,19 @@ static void changed(struct bide__cross *cross, struct port *port)
     unlock_and_send(cross, notify(cross));
 }
 
-void bide__cross_raise_closed(struct bide__cross *cross)
+void bide__cross_raise_closed(struct bide__cross *cross, bool told)
 {
     char label[BIDE__LABEL_BYTES];
+    pthread_mutex_lock(&cross->lock);
     bide__object_label(&cross->to_send, label, sizeof label);
-    bide__fail(bide__current->at,
-               bide_error_new(BIDE_CLOSED, "%s was %s by task #%llu '%s' at %s:%d", label,
-                              cross->closed_why, (unsigned long long)cross->closed_by,
-                              cross->closed_by_name, BIDE__AT(cross->closed_at)));
+    bide_error *error = bide_error_new(BIDE_CLOSED, "%s was %s by task #%llu '%s' at %s:%d", label,
+                                       cross->closed_why, (unsigned long long)cross->closed_by,
+                                       cross->closed_by_name, BIDE__AT(cross->closed_at));
+    if (told)
+        let_go(cross);
+    else
+        pthread_mutex_unlock(&cross->lock);
+    bide__fail(bide__current->at, error);
 }
 
 /* Does it if it can be done at once, and gives the lock back; else -EAGAIN, with the lock. */
@@ -405,7 +422,7 @@ static int now(struct bide__cross *cross, struct port *port, enum side side, voi
     return 0;
 }
 
-/* A whole send or receive: 0 or -EPIPE. */
+/* A whole send or receive: 0 or -EPIPE; a send that fails with that has raised. */
 static int cross_over(struct bide__cross *cross, enum side side, void *value)
 {
     struct bide_task *me = bide__task_current();
@@ -416,19 +433,21 @@ static int cross_over(struct bide__cross *cross, enum side side, void *value)
     struct port *port = port_here(cross, me);
     pthread_mutex_lock(&cross->lock);
     result = now(cross, port, side, value);
-    if (result == -EAGAIN)
+    bool waits = result == -EAGAIN;
+    if (waits)
         result = wait_in(me, cross, port, &port->waiting[side], value, object);
-    else
-        bide__done_at_once(me);
     if (bide__unlikely(result < 0 && result != -EPIPE))
         bide__raise(result, object);
+    if (bide__unlikely(result == -EPIPE && side == TO_SEND))
+        bide__cross_raise_closed(cross, waits);
+    if (!waits)
+        bide__done_at_once(me);
     return result;
 }
 
 bide_async(void) bide__cross_send(struct bide__cross *cross, const void *value)
 {
-    if (bide__unlikely(cross_over(cross, TO_SEND, (void *)(uintptr_t)value) == -EPIPE))
-        bide__cross_raise_closed(cross);
+    (void)cross_over(cross, TO_SEND, (void *)(uintptr_t)value);
     return bide_void;
 }
 

@@ -72,13 +72,13 @@ static int select_now(const struct bide_task *me, bide_select_case *cases, size_
     return -EAGAIN;
 }
 
-/* What happened to the chosen case: fills its `closed`, or raises. */
-static void happened(bide_select_case *one, int result)
+/* What happened to the chosen case, `waited` for or at once: fills its `closed`, or raises. */
+static void happened(bide_select_case *one, int result, bool waited)
 {
     if (result == -EPIPE && one->sends && one->cross)
-        bide__cross_raise_closed(one->cross);
+        bide__cross_raise_closed(one->cross, waited);
     if (result == -EPIPE && one->sends)
-        bide__send_failed(one->channel, -EPIPE);
+        bide__channel_raise_closed(one->channel, waited);
     one->closed = result == -EPIPE;
 }
 
@@ -176,13 +176,14 @@ bide_async(size_t) bide_select(bide_select_case *cases, size_t count)
         bide__raise(result, &any_select);
     size_t index = 0;
     result = select_now(me, cases, count, &index);
-    if (result != -EAGAIN)
-        bide__done_at_once(me);
-    else
+    bool waits = result == -EAGAIN;
+    if (waits)
         result = select_wait(me, cases, count, &index);
     if (bide__unlikely(result < 0 && result != -EPIPE))
         bide__raise(result, &any_select);
-    happened(&cases[index], result);
+    happened(&cases[index], result, waits);
+    if (!waits)
+        bide__done_at_once(me);
     return bide_ready(size_t, index);
 }
 
@@ -194,7 +195,7 @@ bool bide_try_select(bide_select_case *cases, size_t count, size_t *ret_index)
     int result = select_now(bide__task_current(), cases, count, &index);
     if (result == -EAGAIN)
         return false;
-    happened(&cases[index], result);
+    happened(&cases[index], result, false);
     *ret_index = index;
     return true;
 }

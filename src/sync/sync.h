@@ -156,9 +156,13 @@ int bide__mutex_retake(struct bide_task *me, bide_mutex *mutex);
 int bide__channel_send_now(struct bide__channel *channel, const void *value);
 int bide__channel_receive_now(struct bide__channel *channel, void *ret_value);
 
+/* Raises BIDE_CLOSED for a send; `told`: it has waited, and its hold of the channel ends. */
+__attribute__((noreturn, cold)) void bide__channel_raise_closed(struct bide__channel *channel,
+                                                                bool told);
+
 /* The same of a channel between loops. */
 int bide__cross_now(const struct bide_task *me, struct bide__cross *cross, bool sends, void *value);
-__attribute__((noreturn, cold)) void bide__cross_raise_closed(struct bide__cross *cross);
+__attribute__((noreturn, cold)) void bide__cross_raise_closed(struct bide__cross *cross, bool told);
 
 /* A wait for a channel between loops, in the frame of its task. */
 struct bide__crossing {

@@ -526,6 +526,53 @@ TEST(a_receive_that_nobody_can_end_is_reported)
     }
 }
 
+static async(void) receive_the_end(bide_channel(int) *c)
+{
+    int value;
+    check(!await(bide_receive(c, &value)));
+    return bide_void;
+}
+SPAWNABLE(void, receive_the_end, bide_channel(int) *)
+
+SPAWNABLE(void, use_until_it_ends, bide_channel(int) *, bool, bool)
+async(void) use_until_it_ends(bide_channel(int) *c, bool sends, bool is_closed)
+{
+    bide_error *error;
+    if (sends)
+        attempt(&error, send_one, c, 1);
+    else
+        attempt(&error, receive_the_end, c);
+    check(sends || !is_closed ? error != NULL : !error);
+    if (error && is_closed) {
+        check_int(error->code, BIDE_CLOSED);
+        check_contains(error->message, "was closed by task #");
+        check_contains(error->message, "channel_test.c:");
+    }
+    return bide_void;
+}
+
+/* Told of the close, or cancelled, they have not run when the channel and its name are gone. */
+TEST(a_channel_may_be_freed_as_soon_as_those_that_wait_are_told)
+{
+    for (int i = 0; i < 4; i++) {
+        bool sends = i & 1, closes = i & 2;
+        char *name = strdup("a name that ends");
+        bide_channel(int) *c = bide_channel_new(int, 0, name);
+        require(name && c);
+        with_group(g) {
+            task(void) waits[] = {spawn(g, use_until_it_ends, c, sends, closes),
+                                  spawn(g, use_until_it_ends, c, sends, closes)};
+            await(bide_sleep(bide_ms(1)));
+            if (closes)
+                bide_channel_close(c);
+            for (int j = 0; j < 2 && !closes; j++)
+                bide_cancel(waits[j], "not wanted");
+            bide_channel_free(c);
+            free(name);
+        }
+    }
+}
+
 static async(void) send_unregistered(void)
 {
     with_channel(int, c, 4) {

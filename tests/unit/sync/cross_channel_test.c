@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef bide_cross_channel(int) numbers;
 
@@ -498,6 +499,86 @@ TEST_PLAIN(the_last_end_that_leaves_closes)
     run_on(3, ends_close);
 }
 
+static async(void) use_until_it_ends(numbers *c, bool sends, bool is_closed)
+{
+    bide_error *error;
+    if (sends)
+        attempt(&error, send_one, c);
+    else
+        attempt(&error, receive_one, c);
+    check(sends || !is_closed ? error != NULL : !error);
+    if (error && is_closed) {
+        check_int(error->code, BIDE_CLOSED);
+        check_contains(error->message, "was closed by task #");
+        check_contains(error->message, "cross_channel_test.c:");
+    }
+    return bide_void;
+}
+SPAWNABLE(void, use_until_it_ends, numbers *, bool, bool)
+
+/* Told of the close, or cancelled, they have not run when the channel and its name are gone. */
+TEST(a_channel_may_be_freed_as_soon_as_those_that_wait_here_are_told)
+{
+    for (int i = 0; i < 4; i++) {
+        bool sends = i & 1, closes = i & 2;
+        char *name = strdup("a name that ends");
+        numbers *c = bide_cross_channel_new(int, 1, name);
+        require(name && c);
+        if (sends)
+            await(bide_cross_send(c, 0)); /* full */
+        with_group(g) {
+            task(void) waits[] = {spawn(g, use_until_it_ends, c, sends, closes),
+                                  spawn(g, use_until_it_ends, c, sends, closes)};
+            await(bide_sleep(bide_ms(1)));
+            if (closes)
+                bide_cross_close(c);
+            for (int j = 0; j < 2 && !closes; j++)
+                bide_cancel(waits[j], "not wanted");
+            bide_cross_channel_free(c);
+            free(name);
+        }
+    }
+}
+
+static async(void) select_to_send_one(numbers *c)
+{
+    bide_select_case cases[] = {bide_case_cross_send(c, 1)};
+    (void)await(bide_select(cases, 1));
+    return bide_void;
+}
+SPAWNABLE(void, select_to_send_one, numbers *)
+
+SPAWNABLE(void, send_until, numbers *, bool, const bool *)
+async(void) send_until(numbers *c, bool selects, const bool *gone)
+{
+    bide_error *error;
+    for (int i = 0; i < 2 * BIDE_CAP_OP_BUDGET && !*gone; i++) {
+        if (selects)
+            attempt(&error, select_to_send_one, c);
+        else
+            attempt(&error, send_one, c);
+        check(error && error->code == BIDE_CLOSED);
+    }
+    return bide_void;
+}
+
+/* Others run between such sends at the most: the channel may be freed then. */
+TEST(a_send_that_is_refused_at_once_lets_nobody_run)
+{
+    for (int i = 0; i < 2; i++) {
+        bool gone = false;
+        numbers *c = bide_cross_channel_new(int, 1, "closed");
+        require(c);
+        bide_cross_close(c);
+        with_group(g) {
+            spawn_void(g, send_until, c, i == 1, &gone);
+            await(bide_yield());
+            bide_cross_channel_free(c);
+            gone = true;
+        }
+    }
+}
+
 static async(void) no_places(void)
 {
     bide_cross_channel_free(bide_cross_channel_new(int, 0, NULL));
@@ -520,6 +601,21 @@ static async(void) free_under_a_task(void)
     return bide_void;
 }
 
+static async(void) free_under_an_end(void)
+{
+    numbers *c = bide_cross_channel_new(int, 1, "early");
+    with_cross_sender(c)
+    {
+        bide_cross_channel_free(c);
+    }
+    return bide_void;
+}
+
+static void run_free_under_an_end(void)
+{
+    exit(bide_run(free_under_an_end));
+}
+
 static void run_free_under_a_task(void)
 {
     exit(bide_run(free_under_a_task));
@@ -529,6 +625,7 @@ TEST_PLAIN(misuse_is_told)
 {
     check_dies(run_no_places, "without places");
     check_dies(run_free_under_a_task, "frees channel 'early'");
+    check_dies(run_free_under_an_end, "inside with_cross_sender or with_cross_receiver of 1 task");
     bide_cross_channel_free((numbers *)NULL);
 }
 

@@ -433,6 +433,64 @@ TEST(a_decided_select_lets_the_channel_of_another_case_be_freed)
     }
 }
 
+static async(void) send_either_way(bide_channel(int) *here, crossing *there)
+{
+    bide_select_case cases[] = {bide_case_send(here, 1), bide_case_cross_send(there, 1)};
+    (void)await(bide_select(cases, 2));
+    return bide_void;
+}
+SPAWNABLE(void, send_either_way, bide_channel(int) *, crossing *)
+
+static async(void) receive_either_way(bide_channel(int) *here, crossing *there)
+{
+    int value;
+    bide_select_case cases[] = {bide_case_receive(here, &value),
+                                bide_case_cross_receive(there, &value)};
+    check(cases[await(bide_select(cases, 2))].closed);
+    return bide_void;
+}
+SPAWNABLE(void, receive_either_way, bide_channel(int) *, crossing *)
+
+SPAWNABLE(void, until_closed, bide_channel(int) *, crossing *, bool)
+async(void) until_closed(bide_channel(int) *here, crossing *there, bool sends)
+{
+    bide_error *error;
+    if (sends)
+        attempt(&error, send_either_way, here, there);
+    else
+        attempt(&error, receive_either_way, here, there);
+    check(sends == (error != NULL));
+    if (error) {
+        check_int(error->code, BIDE_CLOSED);
+        check_contains(error->message, "was closed by task #");
+    }
+    return bide_void;
+}
+
+/* The select was told of the close, and its task has not run. */
+TEST(a_select_that_was_told_of_a_close_lets_both_channels_be_freed)
+{
+    for (int i = 0; i < 4; i++) {
+        bool sends = i & 1, closes_here = i & 2;
+        bide_channel(int) *here = bide_channel_new(int, 0, "here");
+        crossing *there = bide_cross_channel_new(int, 1, "there");
+        require(here && there);
+        if (sends)
+            await(bide_cross_send(there, 1)); /* full */
+        with_group(g) {
+            spawn_void(g, until_closed, here, there, sends);
+            spawn_void(g, until_closed, here, there, sends);
+            await(bide_sleep(bide_ms(1)));
+            if (closes_here)
+                bide_channel_close(here);
+            else
+                bide_cross_close(there);
+            bide_channel_free(here);
+            bide_cross_channel_free(there);
+        }
+    }
+}
+
 TEST(two_selects_meet_and_one_does_not_meet_itself)
 {
     with_channel(int, c, 0) {
