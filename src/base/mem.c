@@ -111,6 +111,14 @@ void *bide__calloc(size_t count, size_t size)
     return memory;
 }
 
+void *bide__calloc_apart(size_t size)
+{
+    BIDE__UNSEEN_BEGIN();
+    void *memory = obtained(calloc(1, size), 0);
+    BIDE__UNSEEN_END();
+    return memory;
+}
+
 void *bide__realloc(void *memory, size_t size)
 {
     if (!memory)

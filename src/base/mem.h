@@ -17,6 +17,9 @@
  * the old block alone. */
 void *bide__alloc(size_t size) __attribute__((malloc, alloc_size(1)));
 void *bide__calloc(size_t count, size_t size) __attribute__((malloc, alloc_size(1, 2)));
+/* Zeroed. For what watches a program, and a program without it does not have: bide__mem_fail_at
+   does not count it. */
+void *bide__calloc_apart(size_t size) __attribute__((malloc, alloc_size(1)));
 void *bide__realloc(void *memory, size_t size) __attribute__((alloc_size(2)));
 void bide__free(void *memory);
 char *bide__strdup(const char *text);

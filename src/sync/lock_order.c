@@ -100,7 +100,7 @@ static void forget(struct bide__lock_order *seen, const void *class)
 static struct bide__lock_order *seen_here(struct bide__loop *loop)
 {
     if (!loop->lock_order)
-        loop->lock_order = bide__calloc(1, sizeof *loop->lock_order);
+        loop->lock_order = bide__calloc_apart(sizeof *loop->lock_order);
     return loop->lock_order;
 }
 

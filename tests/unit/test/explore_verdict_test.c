@@ -8,6 +8,7 @@
 
 #include "self.h"
 
+#include "base/mem.h"
 #include "core/error.h"
 
 #include <stdlib.h>
@@ -399,6 +400,26 @@ EXPLORE(hidden_other_length, .hidden = true, .no_cancels = true)
     runs++;
     for (int i = 0; i < 6000 + runs % 2; i++)
         await(bide_yield());
+}
+
+/* The watch over the order of locks begins with the first lock of a process, and is no allocation
+   of the body: its first one fails in each schedule alike. */
+EXPLORE(hidden_locks_and_allocates, .hidden = true, .no_cancels = true, .fail_allocations = true)
+{
+    bide_mutex mutex = {0};
+
+    with_lock(&mutex)
+        await(bide_yield());
+    void *memory = bide__alloc(1);
+    check(memory != NULL);
+    bide__free(memory);
+}
+
+TEST_PLAIN(a_lock_does_not_shift_which_allocation_fails)
+{
+    check_int(run_hidden("hidden_locks_and_allocates", ""), 1);
+    check_contains(text, "hidden_locks_and_allocates: 1 failure\n");
+    check_contains(text, "BIDE_SCHEDULE=a1 ");
 }
 
 static void check_differs(const char *name, const char *how)
