@@ -36,7 +36,8 @@ def compiled(folder):
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(compile_one, [source for source in sources()
-                                           if source.parent.name != "test"]))
+                                           if source.parent.name != "test"] +
+                             sorted((ROOT / "src" / "pool").glob("*.c"))))
 
 
 def calm():

@@ -61,7 +61,10 @@ struct bide__accesses {
     __extension__({                                                                                \
         __typeof__(c) bide__got = (c);                                                             \
         bide__cell_get(&bide__got->bide__access, BIDE__SITE("cell_get"));                          \
-        bide__got->value;                                                                          \
+        BIDE__ACQUIRE(bide__got);                                                                  \
+        __auto_type bide__gotten = bide__got->value;                                               \
+        BIDE__RELEASE(bide__got);                                                                  \
+        bide__gotten;                                                                              \
     })
 
 /* Sets the value; gives it. Both are evaluated once, the value first. Never suspends. */
@@ -70,7 +73,10 @@ struct bide__accesses {
         __typeof__(c) bide__set = (c);                                                             \
         __typeof__(bide__set->value) bide__value = (__VA_ARGS__);                                  \
         bide__cell_set(&bide__set->bide__access, BIDE__SITE("cell_set"));                          \
+        BIDE__ACQUIRE(bide__set);                                                                  \
         bide__set->value = bide__value;                                                            \
+        BIDE__RELEASE(bide__set);                                                                  \
+        bide__value;                                                                               \
     })
 
 #ifndef BIDE_NO_KEYWORDS

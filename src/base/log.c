@@ -271,6 +271,7 @@ void bide__log_write(bide_log_level level, const char *file, int line, const bid
         return;
     }
     writing = true;
+    BIDE__UNSEEN_BEGIN();
     va_list args;
     va_start(args, format);
     if (!__atomic_load_n(&is_open, __ATOMIC_ACQUIRE)) {
@@ -289,6 +290,7 @@ void bide__log_write(bide_log_level level, const char *file, int line, const bid
         }
     }
     va_end(args);
+    BIDE__UNSEEN_END();
     writing = false;
     errno = saved;
 }
@@ -435,6 +437,7 @@ static void rest(bool worked, uint32_t bell_seen)
 static void *write_forever(void *unused)
 {
     prctl(PR_SET_NAME, "bide-log");
+    BIDE__UNSEEN_BEGIN();
     for (;;) {
         uint32_t bell_seen = __atomic_load_n(&bell, __ATOMIC_SEQ_CST);
         uint32_t asked = __atomic_load_n(&flush_asked, __ATOMIC_SEQ_CST);
@@ -444,8 +447,10 @@ static void *write_forever(void *unused)
             __atomic_store_n(&flush_done, asked, __ATOMIC_SEQ_CST);
             futex_wake(&flush_done);
         }
-        if (stop)
+        if (stop) {
+            BIDE__UNSEEN_END();
             return unused;
+        }
         rest(worked, bell_seen);
     }
 }

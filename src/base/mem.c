@@ -178,7 +178,9 @@ void *bide__pages_alloc(size_t size)
     size_t rounded = round_to_pages(size);
     if (rounded < size || rounded == 0 || bide__mem_should_fail())
         return NULL;
+    BIDE__UNSEEN_BEGIN();
     void *memory = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    BIDE__UNSEEN_END();
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -186,6 +188,8 @@ void bide__pages_free(void *memory, size_t size)
 {
     if (!memory)
         return;
+    BIDE__UNSEEN_BEGIN();
     int failed = munmap(memory, round_to_pages(size));
+    BIDE__UNSEEN_END();
     BIDE_ASSERT(!failed, "munmap of %zu bytes at %p: errno %d", size, memory, errno);
 }

@@ -77,6 +77,7 @@ static void run(void *args)
     }
     gen->failure = error;
     gen->ended = true;
+    BIDE__RELEASE(gen);
     bide__wake_all(&gen->taking, 0);
 }
 
@@ -141,6 +142,7 @@ static bool take(struct bide_task *me, struct bide__gen *gen, void *ret_value)
     if (bide__unlikely(result < 0))
         bide__raise(result, &gen->to_take);
     gen->asked = false;
+    BIDE__ACQUIRE(gen);
     if (gen->full) {
         gen->full = false;
         memcpy(ret_value, gen->value, gen->value_size);
@@ -225,6 +227,7 @@ bide_async(void) bide__gen_give(struct bide__gen *gen, const void *value)
         memcpy(gen->value, value, gen->value_size);
         gen->full = true;
         gen->has_sent = false;
+        BIDE__RELEASE(gen);
         bide__wake_all(&gen->taking, 0);
         result = bide__wait_checked(me, &gen->giving, &wait, &gen->to_give);
     }

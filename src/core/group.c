@@ -372,6 +372,7 @@ void bide_group_cancel(bide_group *group, const char *reason)
 
 size_t bide_group_live(const bide_group *group)
 {
+    BIDE__ACQUIRE(group);
     return group->live;
 }
 

@@ -40,7 +40,10 @@ static struct bide__local_node *hold(struct bide__local_node *node)
 
 static void let_go(struct bide__local_node *node)
 {
-    if (!node || --node->holders > 0)
+    if (!node)
+        return;
+    BIDE__IN_ORDER(node);
+    if (--node->holders > 0)
         return;
     if (node->slot->done)
         node->slot->done(node->value);

@@ -408,12 +408,12 @@ bide_async(void) bide__join(bide_task_ref child, void *ret_value, size_t size)
             bide__raise(result, &task->object);
         task = of_handle(me, child, "await_task");
     }
+    BIDE__ACQUIRE(task);
     if (bide__unlikely(task->error || task->ended_by_cancel)) {
         if (me->head.attention & BIDE__ATTENTION_CANCEL)
             bide__raise(-ECANCELED, &task->object);
         raise_ended(me, task);
     }
-    BIDE__ACQUIRE(task);
     memcpy(ret_value, task->args, size);
     bide__task_free(task);
     return bide_void;
@@ -433,6 +433,7 @@ bide_async(void) bide__start_ready(bide_task_ref child)
     struct bide_task *me = bide__task_current();
     struct bide_task *task = of_handle(me, child, "start_ready");
     int result = wait_until_ready(me, child);
+    BIDE__ACQUIRE(task);
     /* From here on nobody reads its result, whatever happens. */
     task->result_wanted = false;
     if (bide__unlikely(result < 0))
@@ -458,6 +459,7 @@ void bide_task_ready(void)
     if (me->head.attention & BIDE__ATTENTION_OUTSIDE)
         return;
     me->said_ready = true;
+    BIDE__RELEASE(me);
     bide__wake_all(&me->joiners, 0);
 }
 
@@ -500,8 +502,13 @@ size_t bide_all_tasks(bide_task_ref *ret_tasks, size_t capacity)
 
 bool bide_task_done(bide_task_ref ref)
 {
-    struct bide_task *task = bide__task_of_ref(ref);
-    return !task || task->state == BIDE__TASK_ENDED;
+    struct bide_task *task = ref.task;
+    if (!task)
+        return true;
+    if (task->head.id == ref.id && task->state != BIDE__TASK_ENDED)
+        return false;
+    BIDE__ACQUIRE(task);
+    return true;
 }
 
 const char *bide_task_name(bide_task_ref ref)

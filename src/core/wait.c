@@ -94,8 +94,7 @@ bide_async(void) bide_sleep(bide_duration duration)
 
 static bool still_running(const struct bide_task *me, bide_task_ref ref)
 {
-    struct bide_task *task = bide__task_of_ref(ref);
-    return task && task != me && task->state != BIDE__TASK_ENDED;
+    return ref.task != me && !bide_task_done(ref);
 }
 
 static bool has_failed(bide_task_ref ref)

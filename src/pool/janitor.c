@@ -151,6 +151,7 @@ static void janitor(void *arg)
 {
     bide_pooled *slot = *(bide_pooled **)arg;
     bool clean = true;
+    BIDE__ACQUIRE(slot->part);
     switch ((enum bide__pooled_state)slot->state) {
     case BIDE__POOLED_OPENING:
         if (!(slot = do_open(slot)))

@@ -432,6 +432,7 @@ static bide_pooled *acquire_slowly(bide_pool *pool, struct bide_task *me)
     if (result < 0)
         bide__raise(result, &object);
     bide__pool_recent = (struct bide__pool_recent){pool, &shard->part};
+    BIDE__ACQUIRE(&shard->part);
     bide_pooled *slot = top_idle(shard);
     if (slot && me->loop->now_ns - slot->since_ns < pool->options.pool_pre_ping.ns) {
         shard->part.idle = slot->below;
@@ -505,6 +506,7 @@ void bide__pool_release(bide_pooled *slot, const struct bide_site *at)
         misused(slot, at);
         return;
     }
+    BIDE__IN_ORDER(slot->part);
     bool clean = shard->pool->driver.is_idle(slot->connection);
     slot->at = at;
     bide__pool_count(&slot->part->released);
