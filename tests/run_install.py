@@ -142,6 +142,9 @@ def main():
             checks.check("it installs one bide.pc", len(found) == 1, str(found))
             environment["PKG_CONFIG_PATH"] = str(found[0].parent)
             environment["LD_LIBRARY_PATH"] = str(found[0].parent.parent)
+            for name in ("PKG_CONFIG_PATH", "LD_LIBRARY_PATH"):
+                checks.check(f"it says which {name} to set",
+                             f"export {name}={environment[name]}\n" in output, output)
             program = scratch / "program"
             program.mkdir()
             for name in ("app.c", "tests.c"):
