@@ -141,6 +141,7 @@ static void decide(struct bide__later *later, enum later_state state)
 
 static void committed(void *later)
 {
+    bide__effect_note();
     decide(later, RELEASED);
 }
 
@@ -193,6 +194,7 @@ void bide_mail_later(bide_mailer *m, const bide_mail *mail)
     bide_defer(unuse, later);
     later->state = RELEASED;
     start(later);
+    bide__effect_note();
 }
 
 void bide_mail_after_commit(bide_tx *tx, bide_mailer *m, const bide_mail *mail)

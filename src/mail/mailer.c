@@ -83,6 +83,7 @@ bide_async(void) bide__mailer_send(bide_mailer *m, const struct bide__message *m
         code = bide__outbox_add(message);
     if (code < 0)
         bide__raise(code, &m->object);
+    bide__effect_note();
     bide__done_at_once(me);
     return bide_void;
 }

@@ -9,6 +9,7 @@
 
 #include "base/caps.h"
 
+#include "../effects.h"
 #include "../no_random.h"
 
 #include <stdio.h>
@@ -338,6 +339,39 @@ TEST(a_rollback_drops_it)
             check_int(bide_outbox_list(NULL).count, 0);
         }
     }
+}
+
+/* ---- a request that has sent one is not to be sent again ---- */
+
+static async(void) in_one(bide_db *db, bide_mailer *m, bool commits)
+{
+    with_tx(tx, db) {
+        bide_mail_after_commit(tx, m, &letter);
+        if (!commits)
+            await(bide_tx_rollback(tx));
+    }
+    return bide_void;
+}
+
+TEST(a_mail_is_an_effect)
+{
+    static const bool expected[] = {true, true, true, false};
+    with(bide_database, db, "sqlite://:memory:") {
+        with(bide_mailer, m, "outbox:") {
+            for (int way = 0; way < 4; way++) {
+                struct bide__memory memory;
+                effects_begin(&memory);
+                if (way == 0)
+                    await(bide_mail_send(m, &letter));
+                else if (way == 1)
+                    bide_mail_later(m, &letter);
+                else
+                    await(in_one(db, m, way == 2));
+                check_int(effects_end(&memory), expected[way]);
+            }
+        }
+    }
+    bide_outbox_clear();
 }
 
 static async(void) one_more(bide_mailer_ptr m);
