@@ -127,6 +127,7 @@ static void run_job(struct lane *lane, struct job *job, struct bide__guest *gues
     set_state(job, RUNNING);
     bide__list_push_back(&lane->running, &job->node);
     pthread_mutex_unlock(&lane->lock);
+    BIDE__ACQUIRE(job);
     job_here = job;
     job->failed =
         !bide__guest_call(guest, job->wait.task, job->at, job->run, job->args, &job->error);
@@ -217,6 +218,7 @@ static int start_thread(struct lane *lane)
 static int submit(struct lane *lane, struct job *job)
 {
     int code = 0;
+    BIDE__RELEASE(job);
     pthread_mutex_lock(&lane->lock);
     if (lane->queued >= lane->waiting && lane->threads < lane->limit)
         code = start_thread(lane);

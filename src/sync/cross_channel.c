@@ -83,6 +83,7 @@ static size_t after(const struct bide__cross *cross, size_t index)
 
 static void put(struct bide__cross *cross, const void *value)
 {
+    BIDE__IN_ORDER(cross);
     memcpy(place(cross, cross->put), value, cross->value_size);
     cross->put = after(cross, cross->put);
     cross->count++;
@@ -90,6 +91,7 @@ static void put(struct bide__cross *cross, const void *value)
 
 static void take(struct bide__cross *cross, void *ret_value)
 {
+    BIDE__IN_ORDER(cross);
     memcpy(ret_value, place(cross, cross->take), cross->value_size);
     cross->take = after(cross, cross->take);
     cross->count--;
@@ -406,6 +408,7 @@ void bide__cross_raise_closed(struct bide__cross *cross, bool told)
 /* Does it if it can be done at once, and gives the lock back; else -EAGAIN, with the lock. */
 static int now(struct bide__cross *cross, struct port *port, enum side side, void *value)
 {
+    BIDE__IN_ORDER(cross);
     bool ended = cross->closed && (side == TO_SEND || cross->count == 0);
     if (bide__unlikely(ended)) {
         pthread_mutex_unlock(&cross->lock);
@@ -490,6 +493,7 @@ void bide__cross_unlist(struct bide__crossing *crossing)
 static void close_it(struct bide__cross *cross, const struct bide_site *at, const char *why)
 {
     const struct bide_task *me = bide__task_current();
+    BIDE__IN_ORDER(cross);
     if (!cross->closed) {
         cross->closed = true;
         cross->closed_at = at;
