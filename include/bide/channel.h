@@ -245,7 +245,7 @@ static inline __attribute__((__always_inline__)) bide_async(void)
 bide__send(struct bide__channel *channel, const void *value, size_t size)
 {
     struct bide__head *me = bide__current;
-    BIDE__IN_ORDER(channel);
+    BIDE__ACQUIRE(channel);
     if (__builtin_expect(channel->count < channel->capacity && !channel->receivers.first &&
                              !channel->special && !me->attention && --me->budget > 0,
                          1)) {
@@ -257,6 +257,7 @@ bide__send(struct bide__channel *channel, const void *value, size_t size)
             channel->high_water = channel->count;
         BIDE__RELEASE(channel);
     } else {
+        BIDE__RELEASE(channel);
         struct bide__parking parking;
         int how = bide__send_begin(channel, value, &parking);
         if (how == BIDE__PARK)
@@ -271,7 +272,7 @@ static inline __attribute__((__always_inline__)) bide_async(bool)
 bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
 {
     struct bide__head *me = bide__current;
-    BIDE__IN_ORDER(channel);
+    BIDE__ACQUIRE(channel);
     if (__builtin_expect(channel->count > 0 && !channel->senders.first && !channel->special &&
                              !me->attention && --me->budget > 0,
                          1)) {
@@ -282,6 +283,7 @@ bide__receive(struct bide__channel *channel, void *ret_value, size_t size)
         channel->count--;
         BIDE__RELEASE(channel);
     } else {
+        BIDE__RELEASE(channel);
         struct bide__parking parking;
         int how = bide__receive_begin(channel, ret_value, &parking);
         if (how == BIDE__PARK)

@@ -42,8 +42,10 @@ static inline void bide_event_clear(bide_event *event)
 
 static inline bool bide_event_is_set(const bide_event *event)
 {
-    BIDE__IN_ORDER(event);
-    return event->set;
+    BIDE__ACQUIRE(event);
+    bool set = event->set;
+    BIDE__RELEASE(event);
+    return set;
 }
 
 /* Suspends until it is set; not at all if it is. Raises BIDE_CANCELLED. */

@@ -69,8 +69,10 @@ static inline bide_async(void) bide_lock(bide_mutex *mutex);
 /* Whether the running task holds it. Never suspends. */
 static inline bool bide_mutex_is_mine(const bide_mutex *mutex)
 {
-    BIDE__IN_ORDER(mutex);
-    return (const void *)mutex->owner == (const void *)bide__current;
+    BIDE__ACQUIRE(mutex);
+    const void *owner = mutex->owner;
+    BIDE__RELEASE(mutex);
+    return owner == (const void *)bide__current;
 }
 
 /*
@@ -82,9 +84,11 @@ static inline __attribute__((__always_inline__)) bool bide__lock_free(bide_mutex
                                                                       const struct bide_site *at)
 {
     struct bide__head *me = bide__current;
-    BIDE__IN_ORDER(mutex);
-    if (__builtin_expect(mutex->owner || me->attention, 0))
+    BIDE__ACQUIRE(mutex);
+    if (__builtin_expect(mutex->owner || me->attention, 0)) {
+        BIDE__RELEASE(mutex);
         return false;
+    }
     mutex->owner = (struct bide_task *)(void *)me;
     mutex->locked_at = at;
     BIDE__RELEASE(mutex);

@@ -258,8 +258,10 @@ bide__pool_take(const bide_pool *pool, const struct bide_site *at)
                              now_ns - lease->since_ns >= rules->pre_ping_ns ||
                              lease->generation !=
                                  __atomic_load_n(&rules->generation, __ATOMIC_RELAXED),
-                         0))
+                         0)) {
+        BIDE__RELEASE(part);
         return NULL;
+    }
     part->idle = lease->below;
     bide__pooled_hold(part, lease, me, at, now_ns);
     BIDE__RELEASE(part);

@@ -499,6 +499,42 @@ static async(void) by_retry(void)
     return bide_void;
 }
 
+SPAWNABLE(void, lock_for_a_moment, int)
+async(void) lock_for_a_moment(int unused)
+{
+    (void)unused;
+    with_deadline(bide_ms(1))
+        with_lock(&mutex)
+            await(bide_yield());
+    return bide_void;
+}
+
+/* Who only looks is in order, too, also when it gives up waiting. */
+SPAWNABLE(void, look_and_give_up, int)
+async(void) look_and_give_up(int times)
+{
+    for (int i = 0; i < times; i++) {
+        if (bide_mutex_is_mine(&mutex) || bide_event_is_set(&event))
+            bide_event_clear(&event);
+        bide_error *err;
+        attempt(&err, lock_for_a_moment, 0);
+        await(bide_yield());
+    }
+    return bide_void;
+}
+
+SPAWNABLE(void, hold_for_long, int)
+async(void) hold_for_long(int times)
+{
+    for (int i = 0; i < times; i++) {
+        with_lock(&mutex)
+            await(bide_sleep(bide_ms(3)));
+        bide_event_set(&event);
+        await(bide_yield());
+    }
+    return bide_void;
+}
+
 /* A cell belongs to all; between get and set nothing waits. */
 static bide_cell(int) common;
 
@@ -587,6 +623,8 @@ static async(void) app(void)
         for (int i = 0; i < 3; i++) {
             spawn_void(g, by_cell, 10);
             spawn_void(g, say, i);
+            spawn_void(g, look_and_give_up, 5);
+            spawn_void(g, hold_for_long, 5);
         }
     with_group(g) {
         task(int) a = spawn(g, by_lane, 1), b = spawn(g, by_lane, 2);
