@@ -20,6 +20,7 @@
 #include "core/graph.h"
 #include "core/scope.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -536,9 +537,26 @@ static bool begins_with(const char *text, const char *word)
     return strncasecmp(text, word, length) == 0;
 }
 
-/* Whether it changes nothing, as far as one sees. */
+static bool is_in_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = text; (at = strcasestr(at, word)) != NULL; at += length)
+        if ((at == text || !is_in_word(at[-1])) && !is_in_word(at[length]))
+            return true;
+    return false;
+}
+
+/* Whether it changes nothing, as far as one sees. What stands behind WITH may change rows. */
 static bool is_read(const char *text)
 {
+    if (begins_with(text, "with"))
+        return !has_word(text, "insert") && !has_word(text, "update") &&
+               !has_word(text, "delete") && !has_word(text, "merge");
     static const char *const words[] = {"select", "values", "table", "show", "explain"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (begins_with(text, words[i]))

@@ -602,3 +602,23 @@ TEST(a_write_that_was_sent_before_a_cancel_is_not_made_again, .real_clock = true
         }
     }
 }
+
+#define READS_WITH "with x as (select 3::int8 as updates) select updates from x"
+#define WRITES_WITH "with x as (insert into t values (4) returning n) select n from x"
+
+TEST(a_query_that_begins_with_with, .real_clock = true)
+{
+    DB_SERVER(c, "");
+    with(bide_database, db, c.url) {
+        struct bide__memory memory;
+        await(bide_do(db, "create table t (n int8)"));
+        with_read_tx(tx, db)
+            check_int(await(bide_scalar(tx, i64, READS_WITH)), 3);
+        effects_begin(&memory);
+        check_int(await(bide_scalar(db, i64, READS_WITH)), 3);
+        check(!effects_end(&memory));
+        effects_begin(&memory);
+        check_int(await(bide_scalar(db, i64, WRITES_WITH)), 4);
+        check(effects_end(&memory));
+    }
+}
