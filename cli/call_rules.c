@@ -16,8 +16,10 @@ static const char blocking[] = "blocking-call", low_level[] = "low-level-call";
 static const struct call {
     const char *name, *rule, *advice;
 } calls[] = {
+/* clang-format off */
 #define CALL(name, instead) {#name, blocking, instead},
     BIDE__BLOCKING_CALLS(CALL)
+    /* clang-format on */
     {"crypt", blocking, "await(bide_password_hash(...))"},
     {"PQexec", blocking, "the engine of bide/db.h"},
     {"PQexecParams", blocking, "the engine of bide/db.h"},
