@@ -17,8 +17,8 @@
  *     (BIDE_OUTCOME_UNKNOWN, BIDE_REDIS_LOST); BIDE_MISUSE and BIDE_DEADLOCK; each in the error
  *     itself, among its causes or its further errors (siblings in a group). And what was cancelled,
  *     by the failure of a sibling or at a deadline, after it may have been done: a POST, a mail, a
- *     command of Redis or, outside of transactions, a write of PostgreSQL that was sent.
- * The policy cannot ask for those.
+ *     command of Redis that may change something or, outside of transactions, a write of
+ *     PostgreSQL, that was sent. The policy cannot ask for those.
  *  2. A pause before call n is between half and all of first * 2^(n-2), at most `most`. Where the
  *     deadline in force would pass before the pause ends, the last error comes back at once.
  *  3. A budget holds thousandths of calls, for all loops: every retry() puts its percentage in, and
