@@ -15,7 +15,13 @@
 #define SIZE(name, type) (uint32_t)sizeof(type),
 #define NUMBER(name, value) (value),
 
-const struct bide__debug bide_debug = {
+/* Named by the assembler below, which link-time optimisation does not look into. */
+#if defined(__clang__)
+#define NAMED_BY_ASSEMBLER __attribute__((used))
+#else
+#define NAMED_BY_ASSEMBLER __attribute__((used, externally_visible))
+#endif
+NAMED_BY_ASSEMBLER const struct bide__debug bide_debug = {
     .magic = BIDE__DEBUG_MAGIC,
     .version = BIDE__DEBUG_VERSION,
     .offset_count = BIDE__OFFSETS,
