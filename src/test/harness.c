@@ -561,8 +561,9 @@ int main(int argc, char **argv)
     bide__test_trail = mmap(NULL, sizeof *bide__test_trail, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bide__test_capture_fd = memfd_create("bide_test_capture", MFD_CLOEXEC);
+    /* Of a memfd the kernel does not keep writes of several threads apart, but by O_APPEND. */
     if (bide__test_verdict == MAP_FAILED || bide__test_trail == MAP_FAILED ||
-        bide__test_capture_fd < 0) {
+        bide__test_capture_fd < 0 || fcntl(bide__test_capture_fd, F_SETFL, O_APPEND) < 0) {
         perror("starting the tests");
         return 2;
     }

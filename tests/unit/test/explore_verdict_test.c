@@ -370,7 +370,8 @@ TEST_PLAIN(each_of_these_fails)
     check_fails("hidden_leaves_a_task", "tasks still run in the background:");
     check_int(count("tasks still run in the background:"), 1);
     check_fails("hidden_leaves_an_error", "what was left behind in some schedule");
-    check_int(run_hidden("hidden_may_leave_an_error", ""), 0);
+    /* Where leaks are looked for, this one fails in any case. */
+    check_int(run_hidden("hidden_may_leave_an_error", ""), BIDE__ASAN);
     check_contains(text, "errors that nobody freed");
 }
 

@@ -397,6 +397,25 @@ TEST_PLAIN(stderr_can_be_captured)
     check_str(test_captured(), "2");
 }
 
+enum { LINES = 3000 };
+
+static void *write_lines(void *line)
+{
+    for (int i = 0; i < LINES; i++)
+        check_int(write(STDERR_FILENO, line, strlen(line)), strlen(line));
+    return NULL;
+}
+
+TEST_PLAIN(what_threads_write_in_a_capture_is_all_there)
+{
+    pthread_t thread;
+    test_capture_stderr();
+    require(pthread_create(&thread, NULL, write_lines, (char[]){"of a thread\n"}) == 0);
+    write_lines((char[]){"of the test\n"});
+    pthread_join(thread, NULL);
+    check_int(strlen(test_captured()), 2 * LINES * strlen("of the test\n"));
+}
+
 TEST_PLAIN(hidden_dies_in_a_capture, .hidden = true)
 {
     test_capture_stderr();
