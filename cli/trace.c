@@ -128,9 +128,13 @@ static void keep_resumes(struct seen_loop *seen, const struct bide__look *look,
 static void keep_turns(struct seen_loop *seen, const struct bide__look *look,
                        const struct bide__look_loop *loop)
 {
+    uint64_t now = bide__ticks();
     for (uint32_t i = 0; i < loop->turn_count; i++) {
         const struct bide__ring_turn *turn = &look->turns[loop->first_turn + i];
         if (seen->turn_count && turn->ticks <= seen->turns[seen->turn_count - 1].ticks)
+            continue;
+        /* The end of a turn that goes on was never written: anything may stand there. */
+        if (turn->ticks > now)
             continue;
         seen->turns = grown(seen->turns, seen->turn_count, &seen->turn_room, sizeof *seen->turns);
         seen->turns[seen->turn_count++] = *turn;
